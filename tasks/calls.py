@@ -1,0 +1,55 @@
+"""What a stage asks an engine, and what comes back. Stages make calls and read answers; tasks.backends.client sends them."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from tasks.records import digest
+
+Messages = tuple[dict[str, str], ...]
+
+# One system message for everything: a chat template that finds none puts in its own (SmolLM2 introduces itself).
+SYSTEM = "You are a helpful assistant."
+LABELS = tuple("0123456789")  # one token each in every tokenizer that splits digits; the client checks it
+
+
+def chat(instruction: str, response: str | None = None, system: str = SYSTEM) -> Messages:
+    """The one chat format of prompts, training rows and evaluation."""
+    turns = [{"role": "system", "content": system}, {"role": "user", "content": instruction}]
+    return tuple(turns if response is None else [*turns, {"role": "assistant", "content": response}])
+
+
+class Call(BaseModel):
+    """One request. `row` names what it is about and is unique within a stage."""
+
+    model_config = ConfigDict(frozen=True)
+    kind: Literal["write", "score", "likelihood"]
+    row: str
+    messages: Messages
+    prefix: str = ""  # score: how the assistant's answer begins, right before the label
+    response: str = ""  # likelihood: the text that is measured
+    max_new_tokens: int = 1
+    temperature: float = 0.0
+    top_p: float = 1.0
+    seed: int = 0
+
+    @property
+    def key(self) -> str:
+        """Content digest: what an answer on disk is found by."""
+        return digest(self.model_dump(mode="json"))[:24]
+
+
+class Answer(BaseModel):
+    """write: `text`, `finish`. score: `log_probs` of LABELS. likelihood: `log_probs` of the response's tokens (nats)."""
+
+    model_config = ConfigDict(frozen=True)
+    text: str = ""
+    finish: str = ""
+    log_probs: tuple[float, ...] = ()
+    prompt_tokens: int = 0
+    new_tokens: int = 0
+
+
+def sampling_seed(*parts: object) -> int:
+    """A 31-bit seed from a hash of `parts`, so that no two items share one and neighbours are far apart."""
+    return int(digest([str(part) for part in parts])[:8], 16) & 0x7FFFFFFF

@@ -1,0 +1,61 @@
+"""A job: what a child process in the model environment is asked to do, as a file; and what it says while it works.
+
+The parent writes JOB.json and starts `python -m tasks.backends.MODULE JOB.json`; the child commits the artifact itself, so
+that a run which died meanwhile finds it. Progress goes back as JSON lines in a file of its own beside the job's.
+"""
+
+import contextlib
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from tasks.artifacts import Draft, Spec, Store
+
+BAD_INPUT = 65  # sysexits.h EX_DATAERR: trying again would end the same way
+
+
+class Job(BaseModel):
+    """One artifact to make. `given` is what the module needs beside the spec: paths, batch sizes, devices."""
+
+    model_config = ConfigDict(frozen=True)
+    store: Path
+    spec: Spec
+    work: Path  # the job's own folder, kept until the artifact stands: checkpoints, log, progress
+    given: dict[str, Any] = {}
+
+    @property
+    def file(self) -> Path:
+        return self.work / "job.json"
+
+    @property
+    def progress_file(self) -> Path:
+        return self.work / "progress.jsonl"
+
+    @contextlib.contextmanager
+    def draft(self) -> Iterator[Draft]:
+        with Store(self.store).draft(self.spec) as draft:
+            yield draft
+
+    def say(self, what: str, done: int = 0, total: int = 0, **figures: float) -> None:
+        """Report progress to the parent."""
+        line = json.dumps({"what": what, "done": done, "total": total, "figures": figures})
+        with self.progress_file.open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+
+
+def run_job(work: Callable[[Job], None]) -> None:
+    """The `main` of a job's module: a ValueError (the user's to mend) exits with BAD_INPUT and its message last."""
+    job = Job.model_validate_json(Path(sys.argv[1]).read_text())
+    try:
+        work(job)
+    except ValueError as error:
+        sys.exit(_bad_input(str(error)))
+
+
+def _bad_input(message: str) -> int:
+    print(message, file=sys.stderr, flush=True)
+    return BAD_INPUT
