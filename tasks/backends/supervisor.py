@@ -73,12 +73,12 @@ def family() -> list[int]:
 def end_family() -> None:
     """SIGTERM to all, SIGKILL to who is left after GRACE_S; returns when nobody is."""
     until = time.monotonic() + GRACE_S
-    signal_number = signal.SIGTERM
+    signal_number: int = signal.SIGTERM
     while members := family():
         for pid in members:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal_number)
-        signal_number = signal.SIGKILL if time.monotonic() > until else signal.Signals(0)
+        signal_number = signal.SIGKILL if time.monotonic() > until else 0  # 0 asks nothing
         reap()
         time.sleep(TICK_S)
 

@@ -1,0 +1,174 @@
+"""Ask a served model: everything a stage wants at once, up to a limit, through the OpenAI-compatible interface.
+
+Answers go into a journal as they come, so that a killed run asks again only what was in flight.
+"""
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+import openai
+
+from tasks.calls import LABELS, Answer, Call, Messages
+
+TIMEOUT_S = 1800.0  # of one request, waiting in the engine's queue included
+
+
+class Journal:
+    """Answers by call key, one JSON line each. A line that a kill cut short is dropped."""
+
+    def __init__(self, path: Path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path = path
+        self.answers: dict[str, Answer] = {}
+        with contextlib.suppress(FileNotFoundError):
+            lines = path.read_text(encoding="utf-8").split("\n")
+            for line in lines[:-1]:
+                key, _, answer = line.partition(" ")
+                self.answers[key] = Answer.model_validate_json(answer)
+            path.write_text("".join(f"{line}\n" for line in lines[:-1]), encoding="utf-8")
+
+    def add(self, key: str, answer: Answer) -> None:
+        self.answers[key] = answer
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(f"{key} {answer.model_dump_json()}\n")
+
+
+class EngineClient:
+    """Thread-safe: one event loop, one connection pool and one limit for all threads that ask the same engine."""
+
+    def __init__(self, url: str, key: str, model: str, in_flight: int):
+        self.model = model
+        self._headers = {"Authorization": f"Bearer {key}"}
+        self._url = url
+        self._key = key
+        self._in_flight = in_flight
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="engine-client", daemon=True)
+        self._thread.start()
+        asyncio.run_coroutine_threadsafe(self._open(), self._loop).result()
+
+    async def _open(self) -> None:
+        limits = httpx.Limits(max_connections=self._in_flight, max_keepalive_connections=self._in_flight)
+        self._http = httpx.AsyncClient(base_url=self._url, headers=self._headers, timeout=TIMEOUT_S, limits=limits)
+        # No retries here: a stage's task retries, after the engine was checked and started again if it is dead.
+        self._openai = openai.AsyncOpenAI(
+            base_url=f"{self._url}/v1", api_key=self._key, max_retries=0, timeout=TIMEOUT_S, http_client=self._http
+        )
+        self._gate = asyncio.Semaphore(self._in_flight)
+
+    def close(self) -> None:
+        async def close() -> None:
+            await self._http.aclose()
+
+        asyncio.run_coroutine_threadsafe(close(), self._loop).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def ask(self, calls: Sequence[Call], journal: Journal, on_answer: Callable[[Answer], None]) -> list[Answer]:
+        """The answers in the order of `calls`; raises openai.APIError for a request that failed."""
+        future = asyncio.run_coroutine_threadsafe(self._ask(calls, journal, on_answer), self._loop)
+        return future.result()
+
+    async def _ask(self, calls: Sequence[Call], journal: Journal, on_answer: Callable[[Answer], None]) -> list[Answer]:
+        async def one(call: Call) -> None:
+            if call.key not in journal.answers:
+                async with self._gate:
+                    journal.add(call.key, await self._answer(call))
+            on_answer(journal.answers[call.key])
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                for call in calls:
+                    group.create_task(one(call))
+        except* Exception as failures:
+            raise failures.exceptions[0] from None  # one dead engine fails all of them alike
+        return [journal.answers[call.key] for call in calls]
+
+    async def _answer(self, call: Call) -> Answer:
+        match call.kind:
+            case "write":
+                return await self._write(call)
+            case "score":
+                return await self._score(call)
+            case "likelihood":
+                return await self._likelihood(call)
+
+    async def _write(self, call: Call) -> Answer:
+        reply = await self._openai.chat.completions.create(
+            model=self.model,
+            messages=list(call.messages),  # type: ignore[arg-type]
+            max_tokens=call.max_new_tokens,
+            temperature=call.temperature,
+            top_p=call.top_p,
+            seed=call.seed,
+        )
+        choice, usage = reply.choices[0], reply.usage
+        assert usage
+        return Answer(
+            text=choice.message.content or "",
+            finish=choice.finish_reason,
+            prompt_tokens=usage.prompt_tokens,
+            new_tokens=usage.completion_tokens,
+        )
+
+    async def _score(self, call: Call) -> Answer:
+        ids = await self._label_ids(call)
+        reply = await self._openai.chat.completions.create(
+            model=self.model,
+            messages=[*call.messages, {"role": "assistant", "content": call.prefix}],  # type: ignore[list-item]
+            max_tokens=1,
+            temperature=0,
+            logprobs=True,
+            extra_body={"logprob_token_ids": ids, "continue_final_message": True, "add_generation_prompt": False},
+        )
+        content, usage = reply.choices[0].logprobs, reply.usage
+        assert content and content.content and usage
+        found = {entry.token: entry.logprob for entry in content.content[0].top_logprobs}
+        # The sampled token comes too, and is one of the labels or an eleventh.
+        return Answer(
+            log_probs=tuple(found[label] for label in LABELS), prompt_tokens=usage.prompt_tokens, new_tokens=1
+        )
+
+    async def _likelihood(self, call: Call) -> Answer:
+        prompt = await self._tokens(call.messages)
+        whole = await self._tokens((*call.messages, {"role": "assistant", "content": call.response}))
+        if whole[: len(prompt)] != prompt:
+            raise ValueError("the chat template writes another prompt once there is a response: likelihood is undefined")
+        reply = await self._openai.completions.create(
+            model=self.model, prompt=whole, max_tokens=1, temperature=0, extra_body={"prompt_logprobs": 0}
+        )
+        table: list[Any] = reply.choices[0].prompt_logprobs  # type: ignore[attr-defined]
+        of_response = zip(whole[len(prompt) :], table[len(prompt) :], strict=True)
+        log_probs = tuple(float(entry[str(token)]["logprob"]) for token, entry in of_response)
+        return Answer(log_probs=log_probs, prompt_tokens=len(whole), new_tokens=1)
+
+    async def _tokens(self, messages: Messages) -> list[int]:
+        """Token ids of a chat: with the generation prompt, or with its last, unclosed answer."""
+        unclosed = messages[-1]["role"] == "assistant"
+        body = {"messages": messages, "continue_final_message": unclosed, "add_generation_prompt": not unclosed}
+        reply = await self._http.post("/tokenize", json={"model": self.model, **body})
+        reply.raise_for_status()
+        tokens: list[int] = reply.json()["tokens"]
+        return tokens
+
+    async def _label_ids(self, call: Call) -> list[int]:
+        """The labels' token ids, checked once per engine: each must be one token right behind the prefix."""
+        if not hasattr(self, "_labels"):
+            before = await self._tokens((*call.messages, {"role": "assistant", "content": call.prefix}))
+            ids = []
+            for label in LABELS:
+                behind = await self._tokens((*call.messages, {"role": "assistant", "content": call.prefix + label}))
+                if behind[:-1] != before:
+                    raise ValueError(
+                        f"label {label!r} is not one token behind {call.prefix!r} in this model's tokenizer "
+                        f"({len(behind) - len(before)} tokens more): its scores cannot be read"
+                    )
+                ids.append(behind[-1])
+            self._labels = ids
+        return self._labels

