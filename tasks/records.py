@@ -80,6 +80,7 @@ class Written(Row):
     response: str = ""  # empty while only the instruction is written
     flaw: str | None = None  # the flaw that was asked for; once flawed, flawed for life
     iteration: int
+    draw: int  # which of the samples for the same prompt
     author: str  # digest of the writing model
     prompt: str  # digest of the prompt template
     finish: str  # "stop", or "length" for a text that the token limit cut off

@@ -1,1 +1,26 @@
-"""Prompt templates and the constitution."""
+"""Prompt templates (Jinja, strict: an unknown or a missing variable raises) and the constitution."""
+
+import functools
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, meta
+
+FOLDER = Path(__file__).parent
+_environment = Environment(loader=FileSystemLoader(FOLDER), undefined=StrictUndefined, keep_trailing_newline=False)
+
+
+@functools.cache
+def _variables(name: str) -> frozenset[str]:
+    return frozenset(meta.find_undeclared_variables(_environment.parse(source(name))))
+
+
+def source(name: str) -> str:
+    """The template's text: what its digest, part of a stage's fingerprint, is made from."""
+    return (FOLDER / f"{name}.j2").read_text(encoding="utf-8")
+
+
+def render(name: str, **values: object) -> str:
+    """The filled template; raises ValueError unless `values` are exactly the template's variables."""
+    if set(values) != _variables(name):
+        raise ValueError(f"prompt {name}: expected the variables {sorted(_variables(name))}, found {sorted(values)}")
+    return _environment.get_template(f"{name}.j2").render(**values).strip()

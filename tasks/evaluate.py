@@ -1,0 +1,65 @@
+"""Evaluate: what one model does on the held-out seeds, item by item, so that two models can be compared in pairs.
+
+Per item: mean log-likelihood (nats per token) of the good response and of corruptions of it, and a greedy response.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from tasks.calls import Answer, Call, chat
+from tasks.config import EvaluateConfig
+from tasks.corrupt import corrupted
+from tasks.records import Measured, Seed
+
+VERSION = 1
+GOOD, RESPONSE = "good", "response"
+
+
+def items(held_out: Sequence[Seed], config: EvaluateConfig) -> list[Seed]:
+    return sorted(held_out, key=lambda seed: seed.id)[: config.max_items]
+
+
+def calls(held_out: Sequence[Seed], config: EvaluateConfig) -> list[Call]:
+    """For each item: the likelihood of its response, of each corruption, and one greedy response."""
+    responses = [seed.response for seed in held_out]
+    found = []
+    for seed in held_out:
+        texts = {GOOD: seed.response, **corrupted(seed.response, responses, seed.id)}
+        for kind, text in texts.items():
+            found.append(
+                Call(kind="likelihood", row=f"{seed.id}/{kind}", messages=chat(seed.instruction), response=text)
+            )
+        found.append(
+            Call(
+                kind="write",
+                row=f"{seed.id}/{RESPONSE}",
+                messages=chat(seed.instruction),
+                max_new_tokens=config.max_new_tokens,
+            )
+        )
+    return found
+
+
+def measured(calls: Sequence[Call], answers: Sequence[Answer], model: str) -> list[Measured]:
+    by_item: dict[str, dict[str, Answer]] = {}
+    for call, answer in zip(calls, answers, strict=True):
+        item, _, kind = call.row.partition("/")
+        by_item.setdefault(item, {})[kind] = answer
+    return [_one(item, found, model) for item, found in by_item.items()]
+
+
+def _one(item: str, found: Mapping[str, Answer], model: str) -> Measured:
+    corruptions = tuple(kind for kind in found if kind not in (GOOD, RESPONSE))
+    return Measured(
+        item=item,
+        model=model,
+        log_likelihood=_mean(found[GOOD].log_probs),
+        corrupted_log_likelihoods=tuple(_mean(found[kind].log_probs) for kind in corruptions),
+        corruptions=corruptions,
+        response=found[RESPONSE].text,
+        finish=found[RESPONSE].finish,
+        parents=(item,),
+    )
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
