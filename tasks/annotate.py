@@ -1,8 +1,8 @@
 """Annotate: which written rows become SFT examples, and which responses become preference pairs.
 
-SFT keeps low-branch rows above a score. A high seed's pool is its original response and the flawed ones: rejected is the
-lowest-scored, chosen the original if it is more than the margin above it. In the published scripts every response above
-the margin is chosen, a flawed one too; here a flawed text can only ever be rejected (tasks.records enforces it).
+SFT keeps low-branch rows above a score. A high seed's pool is its original response and the flawed ones: rejected is
+the lowest-scored, chosen the original if it is more than the margin above it. In the published scripts every response
+above the margin is chosen, a flawed one too; here a flawed text can only ever be rejected (tasks.records enforces it).
 """
 
 from collections.abc import Mapping, Sequence
@@ -67,17 +67,23 @@ def pairs(
         if margin > threshold:
             kept.append(PreferencePair.of(seed, scored.review(seed), worst, scored.review(worst)))
         else:
-            rejects.append(_rejected(worst, "margin", f"{margin:.2f} below the original, expected above {threshold:.2f}"))
+            rejects.append(
+                _rejected(worst, "margin", f"{margin:.2f} below the original, expected above {threshold:.2f}")
+            )
     return kept, rejects, threshold
 
 
-def shortage(sft: Sequence[SftRow], preferences: Sequence[PreferencePair], sft_at: float, margin_at: float) -> list[str]:
+def shortage(
+    sft: Sequence[SftRow], preferences: Sequence[PreferencePair], sft_at: float, margin_at: float
+) -> list[str]:
     """Why there is nothing to train on, and what to change; empty if there are rows of both kinds."""
     problems = []
     if not sft and sft_at != sft_at:
         problems.append("no SFT row: cleaning left no answer with a score; see the rejects of `clean [answers]`")
     elif not sft:
-        problems.append(f"no SFT row: no answer scores above annotate.sft_keep ({sft_at:.2f}); lower it or use a quantile")
+        problems.append(
+            f"no SFT row: no answer scores above annotate.sft_keep ({sft_at:.2f}); lower it or use a quantile"
+        )
     if not preferences and margin_at != margin_at:
         problems.append("no pair: cleaning left no flawed response with a score; see the rejects of `clean [flawed]`")
     elif not preferences:

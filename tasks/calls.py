@@ -1,10 +1,10 @@
-"""What a stage asks an engine, and what comes back. Stages make calls and read answers; tasks.backends.client sends them."""
+"""What a stage asks an engine, and what comes back. Stages make calls and read answers; the client sends them."""
 
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from tasks.records import digest
+from tasks.records import Row, digest
 
 Messages = tuple[dict[str, str], ...]
 
@@ -39,15 +39,17 @@ class Call(BaseModel):
         return digest(self.model_dump(mode="json"))[:24]
 
 
-class Answer(BaseModel):
-    """write: `text`, `finish`. score: `log_probs` of LABELS. likelihood: `log_probs` of the response's tokens (nats)."""
+class Answer(Row):
+    """write: `text`, `finish`. score: `log_probs` of LABELS. likelihood: `log_probs` of the response's tokens."""
 
-    model_config = ConfigDict(frozen=True)
+    kind = "answer"
+
+    call: str  # key of the call
     text: str = ""
     finish: str = ""
     log_probs: tuple[float, ...] = ()
-    prompt_tokens: int = 0
-    new_tokens: int = 0
+    prompt_tokens: int
+    new_tokens: int
 
 
 def sampling_seed(*parts: object) -> int:

@@ -5,7 +5,7 @@ repetition, refusals and cut-off texts are ours. A refusal among the flawed resp
 `rejected`, never to refuse.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 from tasks.config import CleanConfig
 from tasks.records import Rejected, Seed, Written
@@ -14,45 +14,43 @@ from tasks.text import is_refusal, repeated_share, rouge_l, words
 VERSION = 1
 
 
-def instructions(
-    rows: Sequence[Written], seeds: Sequence[Seed], config: CleanConfig
-) -> tuple[list[Written], list[Rejected]]:
-    """New instructions: long enough, complete, no refusal, unlike their seed's and their siblings'."""
-    origin = {seed.id: seed.instruction for seed in seeds}
-    kept: list[Written] = []
-    rejects: list[Rejected] = []
-    for row in rows:
-        text = row.instruction
-        family = [origin[row.seed], *(other.instruction for other in kept if other.seed == row.seed)]
-        found = _short(text, config.min_instruction_words) or _common(row, text, config)
-        found = found or _duplicate(text, (other.instruction for other in kept)) or _overlap(text, family, config)
-        _sort(row, text, found, kept, rejects)
-    return kept, rejects
-
-
-def responses(rows: Sequence[Written], seeds: Sequence[Seed], config: CleanConfig) -> tuple[list[Written], list[Rejected]]:
-    """Answers and flawed responses: of a fit length, complete, no refusal, unlike the seed's own and their siblings'."""
-    origin = {seed.id: seed.response for seed in seeds}
-    kept: list[Written] = []
-    rejects: list[Rejected] = []
-    for row in rows:
-        text = row.response
-        siblings = [other.response for other in kept if (other.seed, other.instruction) == (row.seed, row.instruction)]
-        family = [*siblings, origin[row.seed]] if row.branch == "high" else siblings
-        found = _short(text, config.min_response_words) or _long(text, config) or _common(row, text, config)
-        found = found or _duplicate(text, (other.response for other in kept)) or _overlap(text, family, config)
-        _sort(row, text, found, kept, rejects)
-    return kept, rejects
-
-
 Found = tuple[str, str] | None  # rule and detail
+Cleaned = tuple[list[Written], list[Rejected]]
 
 
-def _sort(row: Written, text: str, found: Found, kept: list[Written], rejects: list[Rejected]) -> None:
-    if found is None:
+def instructions(rows: Sequence[Written], seeds: Sequence[Seed], config: CleanConfig) -> Cleaned:
+    """New instructions: long enough, complete, no refusal, unlike their seed's and their siblings'."""
+    families = {seed.id: [words(seed.instruction)] for seed in seeds}
+    texts = [(row, row.instruction, families[row.seed]) for row in rows]
+    return _clean(texts, lambda text: _short(text, config.min_instruction_words), config)
+
+
+def responses(rows: Sequence[Written], seeds: Sequence[Seed], config: CleanConfig) -> Cleaned:
+    """Answers and flawed responses: of a fit length, complete, no refusal, unlike the seed's and their siblings'."""
+    families = {(seed.id, seed.instruction): [words(seed.response)] for seed in seeds}
+    texts = [(row, row.response, families.setdefault((row.seed, row.instruction), [])) for row in rows]
+    return _clean(texts, lambda text: _short(text, config.min_response_words) or _long(text, config), config)
+
+
+def _clean(
+    texts: Sequence[tuple[Written, str, list[list[str]]]], length: Callable[[str], Found], config: CleanConfig
+) -> Cleaned:
+    """Each row with its text and its family's texts so far (shared by the family, and grown here)."""
+    seen: set[tuple[str, ...]] = set()
+    kept: list[Written] = []
+    rejects: list[Rejected] = []
+    for row, text, family in texts:
+        tokens = words(text)
+        found = (
+            length(text) or _common(row, text, config) or _duplicate(tokens, seen) or _overlap(tokens, family, config)
+        )
+        if found:
+            rejects.append(Rejected(row=row.id, rule=found[0], detail=found[1], text=text, parents=(row.id,)))
+            continue
         kept.append(row)
-    else:
-        rejects.append(Rejected(row=row.id, rule=found[0], detail=found[1], text=text, parents=(row.id,)))
+        family.append(tokens)
+        seen.add(tuple(tokens))
+    return kept, rejects
 
 
 def _short(text: str, least: int) -> Found:
@@ -76,13 +74,12 @@ def _common(row: Written, text: str, config: CleanConfig) -> Found:
     return None
 
 
-def _duplicate(text: str, others: Iterable[str]) -> Found:
-    normal = words(text)
-    return ("duplicate", "the same words as an earlier row") if any(words(other) == normal for other in others) else None
+def _duplicate(tokens: list[str], seen: set[tuple[str, ...]]) -> Found:
+    return ("duplicate", "the same words as an earlier row") if tuple(tokens) in seen else None
 
 
-def _overlap(text: str, family: Sequence[str], config: CleanConfig) -> Found:
-    highest = max((rouge_l(words(text), words(other)) for other in family), default=0.0)
+def _overlap(tokens: list[str], family: Sequence[list[str]], config: CleanConfig) -> Found:
+    highest = max((rouge_l(tokens, other) for other in family), default=0.0)
     if highest > config.max_rouge_l:
         return "overlap", f"ROUGE-L {highest:.2f} within its family, expected at most {config.max_rouge_l:g}"
     return None

@@ -1,7 +1,7 @@
 """Gate: from two measured models to a verdict, promote or hold, with its reasons. A pure function of rows and policy.
 
 Each axis is a difference, candidate minus champion, over the same items; its 95% interval is a paired bootstrap over
-items. Promoted is a candidate that is surely better on an ability and surely not worse, beyond a tolerance, on any axis.
+items. Promoted is a candidate that is surely better on an ability, and on no axis surely worse beyond its tolerance.
 """
 
 from collections.abc import Callable, Sequence
@@ -61,7 +61,7 @@ def decide(champion: Sequence[Measured], candidate: Sequence[Measured], config: 
     if worse:
         return Verdict(decision="hold", reasons=tuple(worse), axes=axes, items=len(pairs))
     if not better:
-        none = f"no ability is surely up: neither interval of log-likelihood and preference lies above 0 ({len(pairs)} items)"
+        none = f"no ability is surely up: the intervals of log-likelihood and preference reach 0 ({len(pairs)} items)"
         return Verdict(decision="hold", reasons=(none,), axes=axes, items=len(pairs))
     return Verdict(decision="promote", reasons=tuple(better), axes=axes, items=len(pairs))
 

@@ -1,7 +1,7 @@
 """A job: what a child process in the model environment is asked to do, as a file; and what it says while it works.
 
-The parent writes JOB.json and starts `python -m tasks.backends.MODULE JOB.json`; the child commits the artifact itself, so
-that a run which died meanwhile finds it. Progress goes back as JSON lines in a file of its own beside the job's.
+The parent writes JOB.json and starts `python -m tasks.backends.MODULE JOB.json`; the child commits the artifact itself,
+so that a run which died meanwhile finds it. Progress goes back as JSON lines in a file of its own beside the job's.
 """
 
 import contextlib

@@ -32,7 +32,9 @@ class Row(BaseModel):
         content = self.model_dump(mode="json", exclude=set(self.not_identity))
         expected = f"{self.kind}-{digest(content)[:16]}"
         if self.id and self.id != expected:
-            raise ValueError(f"row {self.id}: its content gives the id {expected}, so it was altered after it was written")
+            raise ValueError(
+                f"row {self.id}: its content gives the id {expected}, so it was altered after it was written"
+            )
         object.__setattr__(self, "id", expected)
         return self
 
@@ -48,6 +50,18 @@ class Seed(Row):
     origin: Literal["given", "written"] = "given"
     iteration: int = 0
     source: str = ""  # FILE:ROW of a given seed, the row's id of a written one
+
+    @classmethod
+    def of(cls, row: "SftRow") -> Self:
+        """A kept example as a seed of the next iteration. There is no other way from written text to a seed."""
+        return cls(
+            instruction=row.instruction,
+            response=row.response,
+            origin="written",
+            iteration=row.iteration,
+            source=row.id,
+            parents=(row.id,),
+        )
 
 
 class Review(Row):
@@ -107,6 +121,7 @@ class SftRow(Row):
     response: str
     score: float
     seed: str
+    iteration: int
 
     @classmethod
     def of(cls, written: Written, review: Review) -> Self:
@@ -118,6 +133,7 @@ class SftRow(Row):
             response=written.response,
             score=review.score,
             seed=written.seed,
+            iteration=written.iteration,
             parents=(written.id, review.id),
         )
 

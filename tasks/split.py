@@ -8,7 +8,9 @@ from tasks.records import Review, Seed
 VERSION = 1
 
 
-def split(seeds: Sequence[Seed], reviews: Sequence[Review], config: SplitConfig) -> tuple[list[Seed], list[Seed], float]:
+def split(
+    seeds: Sequence[Seed], reviews: Sequence[Review], config: SplitConfig
+) -> tuple[list[Seed], list[Seed], float]:
     """Low seeds, high seeds, and the score that V came to (nan if nothing was scored)."""
     scores = {review.item: review.score for review in reviews if review.score is not None}
     if not scores:
@@ -19,14 +21,18 @@ def split(seeds: Sequence[Seed], reviews: Sequence[Review], config: SplitConfig)
     return low, high, v
 
 
-def shortage(low: Sequence[Seed], high: Sequence[Seed], v: float, config: SplitConfig) -> list[str]:
+def shortage(low: Sequence[Seed], high: Sequence[Seed], v: float) -> list[str]:
     """Why there is nothing to go on with, and what to change; empty if both sides have seeds."""
     scored = len(low) + len(high)
     if not scored:
         return ["no seed has a score: every review was unparsed; see `lance show --rows review`"]
     problems = []
     if not low:
-        problems.append(f"no low seed: all {scored} scores lie above split.threshold ({v:.2f}); raise it or use a quantile")
+        problems.append(
+            f"no low seed: all {scored} scores lie above split.threshold ({v:.2f}); raise it or use a quantile"
+        )
     if not high:
-        problems.append(f"no high seed: none of {scored} scores lies above split.threshold ({v:.2f}); lower it or use a quantile")
+        problems.append(
+            f"no high seed: none of {scored} scores lies above split.threshold ({v:.2f}); lower it or use a quantile"
+        )
     return problems

@@ -18,7 +18,7 @@ def words(text: str) -> list[str]:
 
 
 def rouge_l(a: Sequence[str], b: Sequence[str]) -> float:
-    """The larger of ROUGE-L recall and precision (F lies between them), 0-1, from the exact longest common subsequence."""
+    """The larger of ROUGE-L recall and precision (F lies between them), 0-1; the common subsequence is exact."""
     if not a or not b:
         return 0.0
     return float(LCSseq.similarity(a, b)) / min(len(a), len(b))

@@ -1,6 +1,10 @@
-"""Write: new instructions from low seeds, answers to them, and flawed responses from high seeds."""
+"""Write: new instructions from low seeds, answers to them, and flawed responses from high seeds.
+
+Each writer turns rows into calls, and the calls' answers into Written rows that know their seed and parent.
+"""
 
 from collections.abc import Sequence
+from typing import Any, ClassVar
 
 from tasks import prompts
 from tasks.calls import Answer, Call, chat, sampling_seed
@@ -8,8 +12,7 @@ from tasks.config import WriteConfig
 from tasks.records import Seed, Written, digest
 
 VERSION = 1
-PROMPTS = {"instructions": ("new_instruction",), "answers": (), "flawed": ("flawed",)}
-# What a flawed response is asked for; its name stays with the row for life.
+# What a flawed response is asked for; the name stays with the row for life.
 FLAWS = {
     "wrong": "states something wrong",
     "misleading": "misleads the reader in an important point",
@@ -19,99 +22,104 @@ FLAWS = {
 
 
 class Writer:
-    """Makes calls and rows for one model in one iteration."""
+    """One kind of text, by one model, in one iteration. Subclasses say which prompts and what becomes of the answer."""
+
+    prompts: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, config: WriteConfig, author: str, iteration: int, evolution_seed: int):
-        self.config, self.author, self.iteration = config, author, iteration
-        self.evolution_seed = evolution_seed
+        self.config, self.author, self.iteration, self.evolution_seed = config, author, iteration, evolution_seed
 
-    def instruction_calls(self, low: Sequence[Seed]) -> list[Call]:
-        n = self.config.instructions_per_low_seed
+    def calls(self, rows: Sequence[Any]) -> list[Call]:
         return [
-            self._call(f"{seed.id}/{i}", prompts.render("new_instruction", instruction=seed.instruction))
-            for seed in low
-            for i in range(n)
-        ]
-
-    def instructions(self, low: Sequence[Seed], calls: Sequence[Call], answers: Sequence[Answer]) -> list[Written]:
-        seeds = {seed.id: seed for seed in low}
-        return [
-            self._row(call, answer, branch="low", seed=seeds[_of(call)].id, instruction=tidy(answer.text))
-            for call, answer in zip(calls, answers, strict=True)
-        ]
-
-    def answer_calls(self, instructions: Sequence[Written]) -> list[Call]:
-        n = self.config.answers_per_instruction
-        return [self._call(f"{row.id}/{i}", row.instruction) for row in instructions for i in range(n)]
-
-    def answers(self, instructions: Sequence[Written], calls: Sequence[Call], answers: Sequence[Answer]) -> list[Written]:
-        rows = {row.id: row for row in instructions}
-        return [
-            self._row(
-                call,
-                answer,
-                branch="low",
-                seed=rows[_of(call)].seed,
-                instruction=rows[_of(call)].instruction,
-                response=answer.text.strip(),
+            Call(
+                kind="write",
+                row=f"{row.id}/{draw}",
+                messages=chat(instruction),
+                max_new_tokens=self.config.max_new_tokens,
+                temperature=self.config.temperature,
+                top_p=self.config.top_p,
+                seed=sampling_seed(self.evolution_seed, self.iteration, row.id, draw),
             )
-            for call, answer in zip(calls, answers, strict=True)
+            for position, row in enumerate(rows)
+            for draw, instruction in enumerate(self.instructions(row, position))
         ]
 
-    def flawed_calls(self, high: Sequence[Seed]) -> list[Call]:
-        return [
-            self._call(f"{seed.id}/{flaw}/{i}", prompts.render("flawed", instruction=seed.instruction, flaw=FLAWS[flaw]))
-            for position, seed in enumerate(high)
-            for i, flaw in enumerate(self._flaws(position))
-        ]
-
-    def flawed(self, high: Sequence[Seed], calls: Sequence[Call], answers: Sequence[Answer]) -> list[Written]:
-        seeds = {seed.id: seed for seed in high}
-        return [
-            self._row(
-                call,
-                answer,
-                branch="high",
-                seed=_of(call),
-                instruction=seeds[_of(call)].instruction,
-                response=answer.text.strip(),
-                flaw=call.row.split("/")[1],
+    def rows(self, rows: Sequence[Any], calls: Sequence[Call], answers: Sequence[Answer]) -> list[Written]:
+        sources = {row.id: (position, row) for position, row in enumerate(rows)}
+        written = []
+        for call, answer in zip(calls, answers, strict=True):
+            source, _, draw = call.row.partition("/")
+            position, row = sources[source]
+            written.append(
+                Written(
+                    **self.fields(row, answer.text.strip(), position, int(draw)),
+                    iteration=self.iteration,
+                    draw=int(draw),
+                    author=self.author,
+                    prompt=digest(call.messages)[:16],
+                    finish=answer.finish,
+                    new_tokens=answer.new_tokens,
+                    parents=(row.id,),
+                )
             )
-            for call, answer in zip(calls, answers, strict=True)
+        return written
+
+    def instructions(self, row: Any, position: int) -> list[str]:
+        """What the model is told for one row, once for each draw."""
+        raise TypeError("a kind of writer says this")
+
+    def fields(self, row: Any, text: str, position: int, draw: int) -> dict[str, Any]:
+        """The written row's own fields."""
+        raise TypeError("a kind of writer says this")
+
+
+class InstructionWriter(Writer):
+    """From a low seed: new instructions of the same theme or form."""
+
+    prompts = ("new_instruction",)
+
+    def instructions(self, row: Seed, position: int) -> list[str]:
+        return [prompts.render("new_instruction", instruction=row.instruction)] * self.config.instructions_per_low_seed
+
+    def fields(self, row: Seed, text: str, position: int, draw: int) -> dict[str, Any]:
+        return {"branch": "low", "seed": row.id, "instruction": tidy(text)}
+
+
+class AnswerWriter(Writer):
+    """To a new instruction: answers, asked for as a user would ask."""
+
+    def instructions(self, row: Written, position: int) -> list[str]:
+        return [row.instruction] * self.config.answers_per_instruction
+
+    def fields(self, row: Written, text: str, position: int, draw: int) -> dict[str, Any]:
+        return {"branch": "low", "seed": row.seed, "instruction": row.instruction, "response": text}
+
+
+class FlawedWriter(Writer):
+    """To a high seed's instruction: responses with a flaw, the kinds in turn, beginning with another for each seed."""
+
+    prompts = ("flawed",)
+
+    def instructions(self, row: Seed, position: int) -> list[str]:
+        return [
+            prompts.render("flawed", instruction=row.instruction, flaw=FLAWS[_flaw(position, draw)])
+            for draw in range(self.config.flawed_per_high_seed)
         ]
 
-    def _flaws(self, position: int) -> list[str]:
-        """The kinds in turn, beginning with another one for each seed."""
-        names = list(FLAWS)
-        return [names[(position + i) % len(names)] for i in range(self.config.flawed_per_high_seed)]
+    def fields(self, row: Seed, text: str, position: int, draw: int) -> dict[str, Any]:
+        flaw = _flaw(position, draw)
+        return {"branch": "high", "seed": row.id, "instruction": row.instruction, "response": text, "flaw": flaw}
 
-    def _call(self, row: str, instruction: str) -> Call:
-        return Call(
-            kind="write",
-            row=row,
-            messages=chat(instruction),
-            max_new_tokens=self.config.max_new_tokens,
-            temperature=self.config.temperature,
-            top_p=self.config.top_p,
-            seed=sampling_seed(self.evolution_seed, self.iteration, row),
-        )
 
-    def _row(self, call: Call, answer: Answer, **fields: object) -> Written:
-        return Written(
-            **fields,  # type: ignore[arg-type]
-            iteration=self.iteration,
-            draw=int(call.row.rpartition("/")[2]),
-            author=self.author,
-            prompt=digest(call.messages)[:16],
-            finish=answer.finish,
-            new_tokens=answer.new_tokens,
-            parents=(_of(call),),
-        )
+WRITERS: dict[str, type[Writer]] = {
+    "instructions": InstructionWriter,
+    "answers": AnswerWriter,
+    "flawed": FlawedWriter,
+}
 
 
 def tidy(text: str) -> str:
     """An instruction without the quotes and the heading that models put around it."""
-    text = text.strip()
     head, colon, rest = text.partition(":")
     if colon and head.strip("*# ").lower() in ("new instruction", "instruction", "better instruction", "task"):
         text = rest.strip("* \n")
@@ -120,8 +128,5 @@ def tidy(text: str) -> str:
     return text
 
 
-def _of(call: Call) -> str:
-    """The id of the row that the call was made for."""
-    return call.row.split("/")[0]
-
-
+def _flaw(position: int, draw: int) -> str:
+    return list(FLAWS)[(position + draw) % len(FLAWS)]

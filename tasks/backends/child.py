@@ -32,7 +32,9 @@ class ChildFailed(RuntimeError):
             137: "was killed (out of memory?)",
         }
         lines = "\n".join(f"  | {line}" for line in tail(log))
-        super().__init__(f"{name} {reasons.get(code, f'ended with exit code {code}')}. The end of its log, {log}:\n{lines}")
+        super().__init__(
+            f"{name} {reasons.get(code, f'ended with exit code {code}')}. The end of its log, {log}:\n{lines}"
+        )
 
 
 class Child:
@@ -99,5 +101,5 @@ def tail(log: Path) -> list[str]:
     if not log.exists():
         return []
     # Progress bars rewrite their line with carriage returns: only what stood last counts.
-    lines = [line.rpartition("\r")[2] for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    lines = [line.rpartition("\r")[2] for line in log.read_text(errors="replace").split("\n") if line.strip()]
     return lines[-TAIL_LINES:]

@@ -28,14 +28,14 @@ class Journal:
         with contextlib.suppress(FileNotFoundError):
             lines = path.read_text(encoding="utf-8").split("\n")
             for line in lines[:-1]:
-                key, _, answer = line.partition(" ")
-                self.answers[key] = Answer.model_validate_json(answer)
+                answer = Answer.model_validate_json(line)
+                self.answers[answer.call] = answer
             path.write_text("".join(f"{line}\n" for line in lines[:-1]), encoding="utf-8")
 
-    def add(self, key: str, answer: Answer) -> None:
-        self.answers[key] = answer
+    def add(self, answer: Answer) -> None:
+        self.answers[answer.call] = answer
         with self.path.open("a", encoding="utf-8") as file:
-            file.write(f"{key} {answer.model_dump_json()}\n")
+            file.write(answer.model_dump_json() + "\n")
 
 
 class EngineClient:
@@ -53,17 +53,19 @@ class EngineClient:
         asyncio.run_coroutine_threadsafe(self._open(), self._loop).result()
 
     async def _open(self) -> None:
-        limits = httpx.Limits(max_connections=self._in_flight, max_keepalive_connections=self._in_flight)
-        self._http = httpx.AsyncClient(base_url=self._url, headers=self._headers, timeout=TIMEOUT_S, limits=limits)
+        self._http = httpx.AsyncClient(base_url=self._url, headers=self._headers, timeout=TIMEOUT_S)
         # No retries here: a stage's task retries, after the engine was checked and started again if it is dead.
         self._openai = openai.AsyncOpenAI(
-            base_url=f"{self._url}/v1", api_key=self._key, max_retries=0, timeout=TIMEOUT_S, http_client=self._http
+            base_url=f"{self._url}/v1", api_key=self._key, max_retries=0, timeout=TIMEOUT_S
         )
         self._gate = asyncio.Semaphore(self._in_flight)
 
     def close(self) -> None:
         async def close() -> None:
+            for task in asyncio.all_tasks() - {asyncio.current_task()}:
+                task.cancel()  # whoever waits for an answer is told, and does not wait for ever
             await self._http.aclose()
+            await self._openai.close()
 
         asyncio.run_coroutine_threadsafe(close(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -79,7 +81,7 @@ class EngineClient:
         async def one(call: Call) -> None:
             if call.key not in journal.answers:
                 async with self._gate:
-                    journal.add(call.key, await self._answer(call))
+                    journal.add(await self._answer(call))
             on_answer(journal.answers[call.key])
 
         try:
@@ -111,6 +113,7 @@ class EngineClient:
         choice, usage = reply.choices[0], reply.usage
         assert usage
         return Answer(
+            call=call.key,
             text=choice.message.content or "",
             finish=choice.finish_reason,
             prompt_tokens=usage.prompt_tokens,
@@ -132,21 +135,26 @@ class EngineClient:
         found = {entry.token: entry.logprob for entry in content.content[0].top_logprobs}
         # The sampled token comes too, and is one of the labels or an eleventh.
         return Answer(
-            log_probs=tuple(found[label] for label in LABELS), prompt_tokens=usage.prompt_tokens, new_tokens=1
+            call=call.key,
+            log_probs=tuple(found[label] for label in LABELS),
+            prompt_tokens=usage.prompt_tokens,
+            new_tokens=1,
         )
 
     async def _likelihood(self, call: Call) -> Answer:
         prompt = await self._tokens(call.messages)
         whole = await self._tokens((*call.messages, {"role": "assistant", "content": call.response}))
         if whole[: len(prompt)] != prompt:
-            raise ValueError("the chat template writes another prompt once there is a response: likelihood is undefined")
+            raise ValueError(
+                "the chat template writes another prompt once there is a response: likelihood is undefined"
+            )
         reply = await self._openai.completions.create(
             model=self.model, prompt=whole, max_tokens=1, temperature=0, extra_body={"prompt_logprobs": 0}
         )
         table: list[Any] = reply.choices[0].prompt_logprobs  # type: ignore[attr-defined]
         of_response = zip(whole[len(prompt) :], table[len(prompt) :], strict=True)
         log_probs = tuple(float(entry[str(token)]["logprob"]) for token, entry in of_response)
-        return Answer(log_probs=log_probs, prompt_tokens=len(whole), new_tokens=1)
+        return Answer(call=call.key, log_probs=log_probs, prompt_tokens=len(whole), new_tokens=1)
 
     async def _tokens(self, messages: Messages) -> list[int]:
         """Token ids of a chat: with the generation prompt, or with its last, unclosed answer."""

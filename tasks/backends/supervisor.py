@@ -4,8 +4,8 @@
 
 Standard input is one end of a pipe whose other end the run holds: end of file means that the run is gone, kill -9
 included. Why not PR_SET_PDEATHSIG alone: it reaches the direct child only (vLLM's engine core outlives its killed API
-server), and it fires when the *thread* that started the child ends. The device lock is taken before the child starts and
-kept until the family is gone, so that two children never share a device, whatever an orchestrator believes.
+server), and it fires when the *thread* that started the child ends. The device lock is taken before the child starts
+and kept until the family is gone, so that two children never share a device, whatever an orchestrator believes.
 
 Lines on standard output: `waiting` (for the lock), `started PID`. Exit codes: the child's own (128 + signal if killed),
 or DEADLINE, RUN_GONE. Linux only. Imports nothing beyond the standard library, to start at once.

@@ -1,0 +1,37 @@
+# A fresh clone needs Python (3.11 or newer) and make. `make demo` is the whole loop, small but real.
+PYTHON ?= python3
+DEVICE ?= cpu
+ARGS ?=
+
+.PHONY: demo test test-fast lint ui install lock clean
+.DEFAULT_GOAL := demo
+
+demo: install  ## one iteration on the default model and the shipped seeds; again: everything cached
+	.venv/bin/lance evolve demo $(ARGS)
+
+test: install lint  ## everything: real vLLM, real TRL, a real Prefect server, on a tiny model that the tests make
+	.venv/bin/pytest $(ARGS)
+
+test-fast: install  ## seconds: neither Prefect nor torch is imported
+	.venv/bin/pytest -m "not model and not prefect" $(ARGS)
+
+lint: install
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+
+bench-%: install  ## make bench-overhead: code in tests/bench/overhead.py; the last line is JSON
+	.venv/bin/python -m tests.bench.$* $(ARGS)
+
+ui: install  ## the Prefect UI over the runs of this project
+	PREFECT_HOME=$${LANCE_HOME:-.lance}/prefect PREFECT_SERVER_ANALYTICS_ENABLED=false DO_NOT_TRACK=1 \
+	.venv/bin/prefect server start --host 127.0.0.1
+
+install:
+	@$(PYTHON) infra/install.py --device $(DEVICE)
+
+lock: install  ## resolve pyproject.toml into infra/locks/ again (needs uv)
+	.venv/bin/python infra/lock.py
+
+clean:  ## environments and caches; never .lance, where models and data are
+	rm -rf .venv .venv-model .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info

@@ -1,0 +1,121 @@
+"""The `lance` command line. Exit codes: 0 done, 2 bad input, 3 a part failed (try again), 130 interrupted."""
+
+import json
+import sys
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from tasks import config
+
+app = typer.Typer(
+    help="A language model that is its own data engineer: it reviews its seeds, writes and cleans data, trains on it, "
+    "is measured, and is promoted or not.\n\nStart with `lance evolve demo`, look with `lance show smollm2-demo`.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+)
+BAD_INPUT, FAILED, INTERRUPTED = 2, 3, 130
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output instead of text.")]
+
+
+@app.command()
+def evolve(
+    recipe: Annotated[str, typer.Argument(help="A recipe's name (deployments/recipes/NAME.yaml) or path.")],
+    name: Annotated[str | None, typer.Option(help="The evolution's name; default: the recipe's.")] = None,
+    seeds: Annotated[
+        str | None, typer.Option(help="A file or folder (JSONL, JSON, CSV, Parquet) or a dataset.")
+    ] = None,
+    iterations: Annotated[int | None, typer.Option(min=1, help="How many iterations it shall have.")] = None,
+    go_on: Annotated[bool, typer.Option("--continue", help="Add that many iterations to those it has.")] = False,
+    model: Annotated[
+        str | None, typer.Option(help="The starting model: a folder with safetensors or a hub name.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="key=value of the recipe; may be repeated.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Evolve a model: review, split, write, clean, review, annotate, SFT, DPO, evaluate, gate.
+
+    Asking again for iterations that are there reads them again; whatever is missing or altered is made again. A run
+    that was killed goes on when the same command is given.
+    """
+    changed = {"name": name, "seeds": seeds, "iterations": iterations, "model": model}
+    chosen = config.load(
+        recipe, [f"{key}={json.dumps(v)}" for key, v in changed.items() if v is not None] + (settings or [])
+    )
+    from flows.server import prefect_api
+    from tasks.home import Home
+
+    home = Home.here()
+    Console(stderr=True, highlight=False).print(f"evolution [bold]{escape(chosen.name)}[/bold], kept in {home.root}")
+    with prefect_api(home):
+        from flows.evolve import evolve as evolve_flow
+
+        evolve_flow(name=chosen.name, recipe=chosen, go_on=go_on)
+    _show(chosen.name, None, as_json)
+
+
+@app.command()
+def show(
+    run: Annotated[str, typer.Argument(help="An evolution's name, or NAME/ITERATION.")],
+    rows: Annotated[
+        str | None, typer.Option(help="Print the rows of this stage, e.g. 'annotate' or 'clean [answers]'.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many rows of each table.")] = 10,
+    as_json: AsJson = False,
+) -> None:
+    """Show an evolution: funnel, times, verdict, and where things are."""
+    _show(run, rows, as_json, limit)
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> None:
+    """Check environments, engine, device, disk, memory and database: what works, what not, what to do."""
+    from flows.doctor import examine, table
+
+    findings = examine()
+    if as_json:
+        print(json.dumps([finding.model_dump() for finding in findings], indent=1))
+    else:
+        Console(highlight=False).print(table(findings))
+    if not all(finding.works for finding in findings):
+        raise typer.Exit(FAILED)
+
+
+def _show(run: str, rows: str | None, as_json: bool, limit: int = 10) -> None:
+    from flows import show as shows
+    from tasks.home import Home
+
+    found = shows.find(Home.here(), run)
+    if as_json:
+        print(json.dumps(found.rows(rows, limit) if rows else found.summary(), indent=1, ensure_ascii=False))
+    elif rows:
+        found.print_rows(rows, limit, Console(highlight=False))
+    else:
+        found.print_summary(Console(highlight=False))
+
+
+def main() -> NoReturn:
+    """Run the command; every error that a person can do something about is one message, without a traceback."""
+    from tasks.backends.child import ChildFailed
+
+    try:
+        app(standalone_mode=False)
+        sys.exit(0)
+    except typer.Exit as stop:
+        sys.exit(stop.exit_code)
+    except KeyboardInterrupt:
+        _fail("interrupted; the same command goes on from here", INTERRUPTED)
+    except ValueError as error:
+        _fail(str(error), BAD_INPUT)
+    except (ChildFailed, TimeoutError, ConnectionError) as error:
+        _fail(f"{error}\nWhat was finished is kept: the same command goes on from here.", FAILED)
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    Console(stderr=True, highlight=False).print(f"[bold red]lance:[/bold red] {escape(message)}", soft_wrap=True)
+    sys.exit(code)

@@ -1,0 +1,110 @@
+"""`lance doctor`: what works on this machine, what does not, and what to do about it."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+
+import psutil
+from pydantic import BaseModel
+from rich.table import Table
+
+from tasks.backends import platform
+from tasks.home import Home
+
+MIN_FREE_DISK_GIB = 8  # both environments, the default model, and a few iterations of it
+MIN_FREE_MEMORY_GIB = 6
+IMPORTS = (
+    "import torch, transformers, trl, peft, vllm; print(torch.__version__, transformers.__version__, trl.__version__)"
+)
+
+
+class Finding(BaseModel):
+    """One thing that was looked at. `advice` is empty where it works."""
+
+    what: str
+    works: bool
+    found: str
+    advice: str = ""
+
+
+def examine() -> list[Finding]:
+    return [look() for look in (_model_environment, _device, _kernels, _disk, _memory, _database)]
+
+
+def _model_environment() -> Finding:
+    def check() -> str:
+        command = [str(platform.model_python()), "-c", IMPORTS]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+        if done.returncode:
+            raise ValueError(done.stderr.strip().splitlines()[-1])
+        return "torch {}, transformers {}, trl {}, and vLLM".format(*done.stdout.split()[-3:])
+
+    return _tried("model environment", check, "run `make install` (DEVICE=cuda for a GPU)")
+
+
+def _device() -> Finding:
+    device = platform.detect()
+    kind = f"{device.gpus} GPU(s)" if device.gpus else f"no GPU; {device.cores} CPU cores"
+    return Finding(what="device", works=True, found=f"{kind}; one child at a time, by the lock {device.lock}")
+
+
+def _kernels() -> Finding:
+    def check() -> str:
+        flags = next((line for line in open("/proc/cpuinfo") if line.startswith("flags")), "").split()
+        if platform.detect().name == "cpu" and "avx2" not in flags:
+            raise ValueError("this processor has no AVX2")
+        return "AVX-512 with bfloat16" if "avx512_bf16" in flags else "AVX2: use engine.dtype=float32"
+
+    return _tried("processor", check, "vLLM on a CPU needs AVX2: use another machine, or a GPU")
+
+
+def _disk() -> Finding:
+    home = Home.here()
+    existing = next(path for path in (home.root, *home.root.parents) if path.exists())
+    free_gib = shutil.disk_usage(existing).free / 2**30
+    enough = free_gib >= MIN_FREE_DISK_GIB and os.access(existing, os.W_OK)
+    advice = f"free some, or set LANCE_HOME to a folder with {MIN_FREE_DISK_GIB} GiB"
+    return Finding(
+        what="disk", works=enough, found=f"{free_gib:.0f} GiB free at {home.root}", advice="" if enough else advice
+    )
+
+
+def _memory() -> Finding:
+    free_gib = psutil.virtual_memory().available / 2**30
+    enough = free_gib >= MIN_FREE_MEMORY_GIB
+    advice = f"the default model needs {MIN_FREE_MEMORY_GIB} GiB; end something else"
+    return Finding(what="memory", works=enough, found=f"{free_gib:.0f} GiB free", advice="" if enough else advice)
+
+
+def _database() -> Finding:
+    def check() -> str:
+        from flows.server import prefect_api
+
+        given = os.environ.get("PREFECT_API_URL")
+        with prefect_api(Home.here()):
+            from prefect.client.orchestration import get_client
+
+            with get_client(sync_client=True) as client:
+                if error := client.api_healthcheck():
+                    raise ValueError(f"{given or 'the embedded server'} does not answer: {error}")
+        return f"Prefect server at {given}" if given else f"embedded Prefect server, SQLite in {Home.here().prefect}"
+
+    return _tried(
+        "database", check, "see the log in LANCE_HOME/logs, or unset PREFECT_API_URL to use the embedded server"
+    )
+
+
+def _tried(what: str, check: Callable[[], str], advice: str) -> Finding:
+    try:
+        return Finding(what=what, works=True, found=check())
+    except Exception as error:  # whatever it is, it is what the person wants to read
+        return Finding(what=what, works=False, found=str(error), advice=advice)
+
+
+def table(findings: list[Finding]) -> Table:
+    shown = Table("", "what", "found", "what to do", box=None)
+    for finding in findings:
+        mark = "[green]works[/green]" if finding.works else "[red]broken[/red]"
+        shown.add_row(mark, finding.what, finding.found, finding.advice)
+    return shown

@@ -1,0 +1,90 @@
+"""An evolution: iterations from champion to champion, until it has as many as were asked for."""
+
+import contextlib
+from collections.abc import Iterator
+
+from prefect import flow, get_run_logger
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from flows.iterate import iterate
+from tasks import ledger as ledgers
+from tasks.artifacts import Ref, Store
+from tasks.backends import models, platform
+from tasks.backends.engines import Engines
+from tasks.config import Recipe
+from tasks.home import Home
+from tasks.intake import take_in_seeds
+from tasks.ledger import Ledger
+from tasks.progress import Progress
+from tasks.runner import Runner
+
+
+@flow(name="evolve", flow_run_name="evolve {name}", persist_result=False)
+def evolve(name: str, recipe: Recipe, go_on: bool = False) -> Ledger:
+    """The ledger of evolution `name` once it has `recipe.iterations` iterations, or that many more if it goes on.
+
+    An iteration that stands in the ledger is walked through again: every stage is found in the store, or made again if
+    its artifact is missing or altered, and then what followed from it too. `go_on` starts behind the last one instead.
+    """
+    home = Home.here()
+    with ledgers.only_one_run(home.evolution(name)), _runner(recipe, home) as runner:
+        path = home.ledger(name)
+        ledger = ledgers.read(path) or Ledger(name=name, model=recipe.model)
+        base = models.starting_model(recipe.model, runner.store, home.work, runner.progress.say)
+        seeds = take_in_seeds(runner)
+        first, last = 1, recipe.iterations
+        if go_on:
+            last = len(ledger.iterations) + recipe.iterations
+            first = len(ledger.iterations) + 1 if _stands(runner.store, ledger) else 1
+        ledger = ledger.model_copy(update={"base": base})
+        for number in range(first, last + 1):
+            done = ledger.iterations[: number - 1]
+            champion = done[-1].champion_after if done else base
+            grown_from = _rows_in_the_pool(done, recipe)
+            of_its_own = _seeds_of(ledger, number, recipe, runner.store, seeds)
+            runs = iterate.with_options(task_runner=ThreadPoolTaskRunner(max_workers=recipe.engine.shards_at_once))
+            ledger = ledger.put(runs(runner, number, champion, of_its_own, recipe.seeds, grown_from))
+            ledger.save(path)
+    return ledger
+
+
+@contextlib.contextmanager
+def _runner(recipe: Recipe, home: Home) -> Iterator[Runner]:
+    """What the run works with. The engine belongs to it and ends with it, whatever ends it."""
+    progress, device, store = Progress(), platform.detect(), Store(home.store)
+    with progress.showing(), progress.waiting("starting the engine") as on_wait:
+        engines = Engines(store, recipe.engine, device, home.logs, on_wait)
+        try:
+            yield Runner(
+                recipe=recipe, store=store, work=home.work, platform=device, engines=engines, progress=progress
+            )
+        finally:
+            engines.stop()
+
+
+def _rows_in_the_pool(done: list[ledgers.Iteration], recipe: Recipe) -> list[Ref]:
+    """The annotated rows of earlier iterations; those of a held one only if the recipe keeps them."""
+    return [
+        one.stages["annotate"]
+        for one in done
+        if "annotate" in one.stages and (one.verdict.decision == "promote" or recipe.keep_rows_of_held_iterations)
+    ]
+
+
+def _seeds_of(ledger: Ledger, number: int, recipe: Recipe, store: Store, now: Ref) -> Ref:
+    """An iteration keeps the seeds it was made with; rows that are new in the folder join at the next one."""
+    if number > len(ledger.iterations):
+        return now
+    then = ledger.iterations[number - 1]
+    if then.seeds_source != recipe.seeds or then.recipe["reading"] != recipe.reading.model_dump(mode="json"):
+        return now
+    if then.seeds != now and store.find(then.seeds):
+        get_run_logger().info("the seeds have changed since iteration %d; new rows join at the next one", number)
+        return then.seeds
+    return now
+
+
+def _stands(store: Store, ledger: Ledger) -> bool:
+    """Whether all that the next iteration builds on is still in the store as it was written."""
+    needed = [ledger.champion] + [one.stages["annotate"] for one in ledger.iterations if "annotate" in one.stages]
+    return all(ref is not None and store.find(ref) is not None for ref in needed)

@@ -1,0 +1,67 @@
+"""The Prefect API that a run reports to: the one that PREFECT_API_URL names, or an embedded server on SQLite.
+
+Prefect can start a temporary server itself, but that one outlives a killed run; this one is supervised like any child.
+"""
+
+import contextlib
+import os
+import socket
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+
+from tasks.backends.child import Child
+from tasks.home import Home
+
+START_DEADLINE_S = 120.0
+# To be set before prefect is imported, which reads its settings then.
+CLIENT = {
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",  # the terminal is the progress display's
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "DO_NOT_TRACK": "1",
+}
+SERVER = {
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_UI_ENABLED": "0",
+    "PREFECT__SERVER_EPHEMERAL": "1",  # without the services for workers and schedules
+    "PREFECT__SERVER_FINAL": "1",
+}
+
+
+@contextlib.contextmanager
+def prefect_api(home: Home) -> Iterator[None]:
+    """Have an API while the block runs. To be entered before prefect is imported for the first time."""
+    os.environ.setdefault("PREFECT_HOME", str(home.prefect))
+    for key, value in CLIENT.items():
+        os.environ.setdefault(key, value)
+    if "PREFECT_API_URL" in os.environ:
+        yield
+        return
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{port}/api"
+    command = [sys.executable, "-m", "uvicorn", "--factory", "prefect.server.api.server:create_app"]
+    command += ["--host", "127.0.0.1", "--port", str(port), "--log-level", "error"]
+    settings = {key: value for key, value in os.environ.items() if key.startswith("PREFECT_")}
+    with Child("the Prefect server", command, home.logs / "prefect-server.log", env=settings | SERVER) as child:
+        try:
+            _wait(child)
+            yield
+        finally:
+            del os.environ["PREFECT_API_URL"]
+
+
+def _wait(child: Child) -> None:
+    until = time.monotonic() + START_DEADLINE_S
+    health = os.environ["PREFECT_API_URL"] + "/health"
+    while True:
+        child.check()
+        with contextlib.suppress(urllib.error.URLError, OSError):
+            urllib.request.urlopen(health, timeout=5)
+            return
+        if time.monotonic() > until:
+            raise TimeoutError(f"the Prefect server was not up after {START_DEADLINE_S:.0f} s; its log is {child.log}")
+        time.sleep(0.2)

@@ -1,0 +1,117 @@
+"""What `lance show` prints: the funnel of an iteration, its times and verdict, where things are, and rows to read."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow.parquet as pq
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from tasks import ledger as ledgers
+from tasks.artifacts import Store
+from tasks.funnel import funnel
+from tasks.home import Home
+from tasks.ledger import Iteration, Ledger
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One iteration of an evolution, with the ledger it stands in."""
+
+    home: Home
+    ledger: Ledger
+    iteration: Iteration
+
+    @property
+    def store(self) -> Store:
+        return Store(self.home.store)
+
+    def summary(self) -> dict[str, Any]:
+        one, champion = self.iteration, self.ledger.champion
+        return {
+            "evolution": self.ledger.name,
+            "iteration": one.number,
+            "iterations": len(self.ledger.iterations),
+            "verdict": one.verdict.model_dump(mode="json"),
+            "seconds": one.seconds,
+            "funnel": [row.model_dump(mode="json") for row in funnel(self.store, self._stages())],
+            "candidate": str(self.store.path(one.candidate)) if one.candidate else None,
+            "champion": str(self.store.path(champion)) if champion else None,
+            "data": {label: str(self.store.path(ref)) for label, ref in one.stages.items()},
+            "ledger": str(self.home.ledger(self.ledger.name)),
+        }
+
+    def print_summary(self, console: Console) -> None:
+        one, found = self.iteration, self.summary()
+        title = f"{self.ledger.name}, iteration {one.number} of {len(self.ledger.iterations)}"
+        table = Table("stage", "in", "out", "rejected", "seconds", "", title=title, title_justify="left", box=None)
+        for row in funnel(self.store, self._stages()):
+            rejected = ", ".join(f"{rule} {n}" for rule, n in row.rejected.items())
+            counts = ["" if n is None else str(n) for n in (row.rows_in, row.rows_out)]
+            table.add_row(escape(row.label), *counts, escape(rejected), f"{row.seconds:.1f}", escape(row.note))
+        console.print(table)
+        _print_verdict(one, console)
+        console.print(f"\nthis iteration took {one.seconds:.0f} s")
+        for what in ("candidate", "champion"):
+            console.print(f"{what:<10} {found[what] or 'none'}", soft_wrap=True)
+        if rows := found["data"].get("annotate"):
+            console.print(f"{'data':<10} {rows}", soft_wrap=True)
+        console.print(f"{'ledger':<10} {found['ledger']}", soft_wrap=True)
+        console.print(escape(f"rows       lance show {self.ledger.name} --rows STAGE"))
+
+    def rows(self, stage: str, limit: int) -> dict[str, list[dict[str, Any]]]:
+        """At most `limit` rows of each of the stage's tables; raises ValueError for a stage that it does not have."""
+        stages = self._stages()
+        if stage not in stages:
+            raise ValueError(f"{self.ledger.name}: no stage {stage!r}; it has: {', '.join(stages)}")
+        tables = sorted(self.store.path(stages[stage]).glob("*.parquet"))
+        if not tables:
+            raise ValueError(f"{stage} has no rows: it is at {self.store.path(stages[stage])}")
+        return {path.stem: pq.read_table(path).slice(0, limit).to_pylist() for path in tables}
+
+    def print_rows(self, stage: str, limit: int, console: Console) -> None:
+        for name, rows in self.rows(stage, limit).items():
+            for i, row in enumerate(rows, 1):
+                console.rule(escape(f"{stage} / {name} {i}"), align="left")
+                for key, value in row.items():
+                    if value not in (None, "", []):
+                        console.print(f"[bold]{key}[/bold]  {escape(_readable(value))}", soft_wrap=True)
+
+    def _stages(self) -> dict[str, Any]:
+        return {"seeds": self.iteration.seeds, **self.iteration.stages}
+
+
+def _readable(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(_readable(item) for item in value)
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _print_verdict(one: Iteration, console: Console) -> None:
+    colour = "green" if one.verdict.decision == "promote" else "yellow"
+    console.print(f"\n[bold {colour}]{one.verdict.decision}[/bold {colour}]")
+    for reason in one.verdict.reasons:
+        console.print(f"  {escape(reason)}", soft_wrap=True)
+    if one.verdict.axes:
+        table = Table("axis", "champion", "candidate", "change", "95% interval", box=None)
+        for a in one.verdict.axes:
+            change = f"x {a.change:.3f}" if a.name == "length" else f"{a.change:+.3f}"
+            interval = f"{a.low:.3f} to {a.high:.3f}"
+            table.add_row(a.name, f"{a.champion:.3f}", f"{a.candidate:.3f}", change, interval)
+        console.print(table)
+
+
+def find(home: Home, run: str) -> Shown:
+    """`run` is NAME (its last iteration) or NAME/ITERATION; raises ValueError with what there is."""
+    name, _, number = run.partition("/")
+    ledger = ledgers.read(home.ledger(name))
+    if ledger is None or not ledger.iterations:
+        known = sorted(path.parent.name for path in home.root.glob("evolutions/*/ledger.json"))
+        raise ValueError(
+            f"no evolution {name!r} with a finished iteration in {home.root}; there is: {', '.join(known) or 'none'}"
+        )
+    numbers = [str(one.number) for one in ledger.iterations]
+    if number and number not in numbers:
+        raise ValueError(f"{name} has no iteration {number!r}; it has: {', '.join(numbers)}")
+    return Shown(home, ledger, ledger.iterations[int(number or len(numbers)) - 1])

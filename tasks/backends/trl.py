@@ -1,0 +1,169 @@
+"""Train one model with TRL: SFT or DPO, LoRA on a float32 master, merged in float32.
+
+    accelerate launch -m tasks.backends.trl JOB.json          (in the model environment)
+
+`given`: method ("sft" or "dpo"), model (folder), rows (a Parquet file of SftRow or PreferencePair), config (SftConfig
+or DpoConfig), device_rows, save_steps, cpu, seed. Out comes a model folder; its record holds the losses over all rows in
+evaluation mode before and after, the curve of the training, and how far the weights moved. A killed job goes on from
+the last whole checkpoint in its own work folder.
+"""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import torch
+from accelerate import PartialState
+from datasets import Dataset
+from peft import LoraConfig
+from safetensors.torch import load_file
+from transformers import AutoTokenizer, TrainerCallback
+from trl import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer
+
+from tasks.calls import chat
+from tasks.jobs import Job, run_job
+
+
+def dataset(method: str, path: Path) -> Dataset:
+    """TRL's conversational form, in the one chat format: prompt with completion, or with chosen and rejected."""
+    rows = pq.read_table(path).to_pylist()
+    targets = {"sft": {"completion": "response"}, "dpo": {"chosen": "chosen", "rejected": "rejected"}}[method]
+    return Dataset.from_list(
+        [
+            {"prompt": list(chat(row["instruction"]))}
+            | {column: [chat(row["instruction"], row[field])[-1]] for column, field in targets.items()}
+            for row in rows
+        ]
+    )
+
+
+def trainer(job: Job, rows: Dataset, processes: int) -> SFTTrainer | DPOTrainer:
+    given, config = job.given, job.given["config"]
+    device_rows = min(given["device_rows"], config["batch_rows"])
+    accumulation = max(1, config["batch_rows"] // (device_rows * processes))
+    lora = config["lora"]
+    shared: dict[str, Any] = {
+        "output_dir": str(job.work / "checkpoints"),
+        "per_device_train_batch_size": device_rows,
+        "per_device_eval_batch_size": device_rows,
+        "gradient_accumulation_steps": accumulation,
+        "learning_rate": config["learning_rate"],
+        "num_train_epochs": config["epochs"],
+        "lr_scheduler_type": "cosine",
+        "warmup_steps": config["warmup_share"],  # below 1 it is a share of all steps
+        "max_length": config["max_tokens"],
+        "logging_steps": 1,
+        "save_steps": given["save_steps"],
+        "save_total_limit": 2,
+        "seed": given["seed"],
+        "report_to": "none",
+        "disable_tqdm": True,
+        # A model given by path loads in float32 only because it is said here.
+        "model_init_kwargs": {"dtype": "float32"},
+        "gradient_checkpointing": not given["cpu"],
+        "dataloader_pin_memory": not given["cpu"],
+        "use_cpu": given["cpu"],
+        "bf16": not given["cpu"],  # autocast of the computation; the master stays float32
+    }
+    is_dpo = given["method"] == "dpo"
+    kind, arguments = (
+        (DPOTrainer, DPOConfig(beta=config["beta"], **shared)) if is_dpo else (SFTTrainer, SFTConfig(**shared))
+    )
+    found: SFTTrainer | DPOTrainer = kind(
+        model=given["model"],
+        args=arguments,
+        train_dataset=rows,
+        eval_dataset=rows,
+        processing_class=AutoTokenizer.from_pretrained(given["model"]),
+        peft_config=LoraConfig(
+            r=lora["rank"],
+            lora_alpha=lora["alpha"],
+            lora_dropout=lora["dropout"],
+            target_modules="all-linear",
+            task_type="CAUSAL_LM",
+        ),
+        callbacks=[Progress(job)],
+    )
+    if len(found.train_dataset) != len(rows):
+        raise ValueError(
+            f"{given['method']}: {len(rows) - len(found.train_dataset)} of {len(rows)} rows were truncated to nothing; "
+            f"raise {given['method']}.max_tokens ({config['max_tokens']})"
+        )
+    return found
+
+
+class Progress(TrainerCallback):  # type: ignore[misc]
+    """Tells the parent about every step."""
+
+    def __init__(self, job: Job):
+        self.job = job
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
+        if state.is_world_process_zero and logs and "loss" in logs:
+            self.job.say("training", state.global_step, state.max_steps, loss=logs["loss"])
+
+
+def whole_checkpoint(folder: Path) -> str | None:
+    """The newest checkpoint that was written to its end (its trainer_state.json comes last and parses)."""
+    for path in sorted(folder.glob("checkpoint-*"), key=lambda p: int(p.name.split("-")[1]), reverse=True):
+        try:
+            json.loads((path / "trainer_state.json").read_text())
+            return str(path)
+        except (OSError, ValueError):
+            continue
+    return None
+
+
+def loss_before(job: Job, found: SFTTrainer | DPOTrainer) -> float:
+    """The loss of the untouched model over all rows, measured once per job however often it is killed."""
+    path = job.work / "loss_before.json"
+    if not path.exists():
+        loss = found.evaluate()["eval_loss"]
+        temporary = path.with_suffix(".tmp")
+        temporary.write_text(json.dumps(loss))
+        temporary.replace(path)
+    return float(json.loads(path.read_text()))
+
+
+def moved(base: Path, merged: Any) -> float:
+    """How far the weights moved, as the norm of the difference over the norm of the base (2-norm over all of them)."""
+    before = {name: tensor for file in base.glob("*.safetensors") for name, tensor in load_file(file).items()}
+    after = merged.state_dict()
+    squares = torch.zeros(2, dtype=torch.float64)
+    for name, tensor in before.items():
+        base_tensor = tensor.double()
+        squares += torch.stack([(after[name].cpu().double() - base_tensor).square().sum(), base_tensor.square().sum()])
+    return float((squares[0] / squares[1]).sqrt())
+
+
+def work(job: Job) -> None:
+    started = time.monotonic()
+    torch.manual_seed(job.given["seed"])
+    rows = dataset(job.given["method"], Path(job.given["rows"]))
+    found = trainer(job, rows, PartialState().num_processes)
+    job.say("loss before")
+    before = loss_before(job, found)
+    found.train(resume_from_checkpoint=whole_checkpoint(job.work / "checkpoints"))
+    job.say("loss after")
+    after = found.evaluate()["eval_loss"]
+    if not found.accelerator.is_main_process:
+        return
+    job.say("merging")
+    # In float32: merged into bfloat16, an update of relative size 1e-3 loses most of itself.
+    merged = found.accelerator.unwrap_model(found.model).merge_and_unload(safe_merge=True)
+    with job.draft() as draft:
+        merged.save_pretrained(draft.path)
+        found.processing_class.save_pretrained(draft.path)
+        draft.record |= {
+            "counts": {"rows": len(rows)},
+            "seconds": round(time.monotonic() - started, 3),  # of the last attempt, if there were several
+            "loss": {"before": before, "after": after},
+            "moved": moved(Path(job.given["model"]), merged),
+            "curve": [entry for entry in found.state.log_history if "loss" in entry],
+        }
+
+
+if __name__ == "__main__":
+    run_job(work)

@@ -1,0 +1,45 @@
+"""The funnel of an iteration: what each stage took in, let out and rejected, from the records of its artifacts."""
+
+from collections.abc import Mapping
+
+from pydantic import BaseModel, ConfigDict
+
+from tasks.artifacts import Ref, Store
+
+
+class FunnelRow(BaseModel):
+    """One stage. `note` holds what else a person wants beside the counts: thresholds, losses."""
+
+    model_config = ConfigDict(frozen=True)
+    label: str
+    rows_in: int | None
+    rows_out: int | None
+    rejected: dict[str, int]
+    seconds: float
+    note: str
+
+
+def funnel(store: Store, made: Mapping[str, Ref]) -> list[FunnelRow]:
+    rows = []
+    for label, ref in made.items():
+        record = store.record(ref)
+        counts = record.get("counts", {})
+        notes = [f"{name} {value}" for name, value in counts.items() if name not in ("in", "out", "rows")]
+        notes += [f"{name} {value:.2f}" for name, value in record.get("thresholds", {}).items()]
+        if "loss" in record:
+            notes.append(
+                f"loss {record['loss']['before']:.3f} → {record['loss']['after']:.3f}, moved {record['moved']:.1e}"
+            )
+        if tokens := record.get("tokens"):
+            notes.append(f"{tokens['new']} tokens written" if tokens["new"] > record["requests"] else "")
+        rows.append(
+            FunnelRow(
+                label=label,
+                rows_in=counts.get("in", counts.get("rows")),
+                rows_out=counts.get("out"),
+                rejected=record.get("rejected", {}),
+                seconds=record["seconds"],
+                note=", ".join(filter(None, notes)),
+            )
+        )
+    return rows

@@ -1,0 +1,41 @@
+"""Where everything lies: one folder, LANCE_HOME, or `.lance` in the project."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from tasks.provenance import ROOT
+
+
+@dataclass(frozen=True)
+class Home:
+    root: Path
+
+    @classmethod
+    def here(cls) -> "Home":
+        return cls(Path(os.environ.get("LANCE_HOME", ROOT / ".lance")).resolve())
+
+    @property
+    def store(self) -> Path:
+        """Artifacts: rows and models."""
+        return self.root / "store"
+
+    @property
+    def work(self) -> Path:
+        """What is under way: journals, checkpoints, job files. Empty when nothing runs and nothing was killed."""
+        return self.root / "work"
+
+    @property
+    def logs(self) -> Path:
+        return self.root / "logs"
+
+    @property
+    def prefect(self) -> Path:
+        """Prefect's own home: its database and its result files."""
+        return self.root / "prefect"
+
+    def evolution(self, name: str) -> Path:
+        return self.root / "evolutions" / name
+
+    def ledger(self, name: str) -> Path:
+        return self.evolution(name) / "ledger.json"

@@ -1,0 +1,95 @@
+"""An evolution's ledger: its iterations, their verdicts and artifacts, and the champion, which only a verdict moves."""
+
+import contextlib
+import fcntl
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from tasks.artifacts import Ref, write_atomically
+from tasks.gate import Verdict
+
+
+class Iteration(BaseModel):
+    """One turn of the loop. `stages` holds its artifacts by label, in the order in which they were made."""
+
+    model_config = ConfigDict(frozen=True)
+    number: int
+    seeds_source: str
+    seeds: Ref
+    champion_before: Ref
+    champion_after: Ref
+    candidate: Ref | None
+    verdict: Verdict
+    stages: dict[str, Ref]
+    recipe: dict[str, Any]
+    seconds: float  # of the run that made it; a later reading of it changes nothing here
+    run: str  # the orchestrator's id of that run
+
+
+class Ledger(BaseModel):
+    """evolutions/NAME/ledger.json, written whole each time."""
+
+    name: str
+    model: str
+    base: Ref | None = None
+    iterations: list[Iteration] = []
+    superseded: list[Iteration] = []  # replaced by another result for the same number: kept, nothing is lost silently
+
+    @property
+    def champion(self) -> Ref | None:
+        return self.iterations[-1].champion_after if self.iterations else self.base
+
+    def put(self, iteration: Iteration) -> Self:
+        """With this iteration in its place. Another result than before supersedes the old one and what grew on it."""
+        position = iteration.number - 1
+        assert position <= len(self.iterations), "iterations are put in order"
+        if position < len(self.iterations):
+            old = self.iterations[position]
+            if same_result(old, iteration):
+                return self
+            superseded = [*self.superseded, *self.iterations[position:]]
+        else:
+            superseded = self.superseded
+        iterations = [*self.iterations[:position], iteration]
+        return self.model_copy(update={"iterations": iterations, "superseded": superseded})
+
+    def save(self, path: Path) -> None:
+        write_atomically(path, self.model_dump_json(indent=1))
+
+
+@contextlib.contextmanager
+def only_one_run(folder: Path) -> Iterator[None]:
+    """Hold the evolution for one run; raises ValueError if another holds it. The kernel lets go when a run dies."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ValueError(
+                f"evolution {folder.name!r} has a run under way; wait for it, or give another --name"
+            ) from None
+        yield
+
+
+def same_result(one: Iteration, other: Iteration) -> bool:
+    return (one.stages, one.champion_before, one.champion_after, one.verdict) == (
+        other.stages,
+        other.champion_before,
+        other.champion_after,
+        other.verdict,
+    )
+
+
+def read(path: Path) -> Ledger | None:
+    """The ledger, None if there is none yet; raises ValueError for a file that is not one."""
+    try:
+        return Ledger.model_validate_json(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except ValidationError as error:
+        raise ValueError(
+            f"{path}: not a ledger that this version reads: {error.errors()[0]}; restore it from a backup"
+        ) from error

@@ -1,0 +1,104 @@
+"""What a person sees while it works: bars with done/total, rate and remaining time; plain lines without a terminal."""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress as RichProgress
+
+PLAIN_EVERY_S = 10.0
+
+
+class Bar:
+    """One step's progress. Calls may come from several threads."""
+
+    def __init__(self, progress: "Progress", label: str, total: int):
+        self.label, self.total, self.done, self.note = label, total, 0, ""
+        self._progress = progress
+        self._started = self._said = time.monotonic()
+        self._id = progress.live.add_task(escape(label), total=total or None, rate="") if progress.live else None
+
+    def advance(self, by: int = 1) -> None:
+        self.to(self.done + by)
+
+    def to(self, done: int, total: int | None = None, note: str = "") -> None:
+        self.done, self.total, self.note = done, total or self.total, note
+        now = time.monotonic()
+        if self._progress.live and self._id is not None:
+            self._progress.live.update(self._id, completed=done, total=self.total or None, rate=f"{self.rate} {note}")
+        elif now - self._said >= PLAIN_EVERY_S:
+            self._said = now
+            self._progress.say(str(self))
+
+    @property
+    def rate(self) -> str:
+        seconds = max(time.monotonic() - self._started, 1e-3)
+        if not self.done:
+            return ""
+        return f"{self.done / seconds:.1f}/s" if self.done > seconds else f"{seconds / self.done:.1f} s each"
+
+    def __str__(self) -> str:
+        seconds = time.monotonic() - self._started
+        left = f", {seconds / self.done * (self.total - self.done):.0f} s left" if 0 < self.done < self.total else ""
+        count = f" {self.done}/{self.total}" if self.total else ""
+        rate = f", {self.rate}" if self.total and self.rate else ""
+        return f"{self.label}{count} after {seconds:.0f} s{rate}{left} {self.note}".rstrip()
+
+    def close(self) -> None:
+        if self._progress.live and self._id is not None:
+            self._progress.live.remove_task(self._id)
+        self._progress.say(str(self))
+
+
+class Progress:
+    """Lines and bars on standard error, so that standard output stays for results."""
+
+    def __init__(self, quiet: bool = False):
+        self.console = Console(stderr=True, quiet=quiet, highlight=False)
+        self.live: RichProgress | None = None
+
+    def say(self, text: str) -> None:
+        # Escaped: "review [seeds]" is a name here, not markup.
+        self.console.print(f"[dim]{time.strftime('%H:%M:%S')}[/dim] {escape(text)}", soft_wrap=True)
+
+    @contextlib.contextmanager
+    def showing(self) -> Iterator[None]:
+        """Draw bars inside this block if the console is a terminal."""
+        if not self.console.is_terminal:
+            yield
+            return
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+        )
+        with RichProgress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=self.console) as self.live:
+            try:
+                yield
+            finally:
+                self.live = None
+
+    @contextlib.contextmanager
+    def bar(self, label: str, total: int = 0) -> Iterator[Bar]:
+        bar = Bar(self, label, total)
+        try:
+            yield bar
+        finally:
+            bar.close()
+
+    @contextlib.contextmanager
+    def waiting(self, label: str) -> Iterator[Callable[[float], None]]:
+        """A function to call with the seconds waited so far: says so at the first call and then at a sane rate."""
+        said_at = -PLAIN_EVERY_S
+
+        def on_wait(seconds: float) -> None:
+            nonlocal said_at
+            if seconds < said_at or seconds - said_at >= PLAIN_EVERY_S:  # fewer seconds: another wait
+                said_at = seconds
+                self.say(f"{label} ({seconds:.0f} s)")
+
+        yield on_wait

@@ -1,0 +1,146 @@
+"""Seed sets: raw rows become seeds; every row that does not, and every repair, leaves a `Rejected` row with its rule.
+
+    found = read(Path("deployments/seeds/everyday.jsonl"), SeedsConfig(), on_row=lambda count: None)
+    pool, held_out = split_held_out(found.seeds, 0.2)
+
+A seed is one instruction with one response, read from one of the FORMS of `tasks.seed_forms`. Their text is kept as it
+is, but for outer white space, line ends (\\r\\n becomes \\n) and NUL characters.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tasks.config import SeedsConfig
+from tasks.records import Rejected, Seed
+from tasks.seed_files import RawRow, read_rows, refusal
+from tasks.seed_forms import FORMS, PAIR, Turn, form_of, text_of
+
+DROPS = ("empty", "duplicate", "over_long", "several_turns")  # rules that take one row out
+REPAIRS = ("byte_order_mark", "nul_bytes", "system_message")  # rules that change a row, which may be dropped later
+CUT = "over_max_rows"  # one line for all the rows it left out
+
+
+@dataclass(frozen=True)
+class SeedSet:
+    """`rows_read` are the seeds and all rows that a rule took out. `ignored_columns` went into no seed; sorted."""
+
+    rows_read: int
+    seeds: list[Seed]
+    rejects: list[Rejected]
+    ignored_columns: list[str]
+
+
+def read(source: Path, config: SeedsConfig, on_row: Callable[[int], None]) -> SeedSet:
+    """The seeds of a file or a folder, in order; `on_row` is told how many rows were read. Raises ValueError.
+
+    With `config.max_rows`, the first that many seeds are taken, and the rows after them only counted.
+    """
+    reading = _Reading(config)
+    count = 0
+    for count, row in enumerate(read_rows(source), 1):
+        reading.add(row)
+        on_row(count)
+    if not reading.seeds:
+        rules = ", ".join(f"{number} {rule}" for rule, number in Counter(r.rule for r in reading.rejects).items())
+        last = reading.rejects[-1]
+        found = f"none in {count} rows ({rules}; the last: {last.row}, {last.detail})"
+        raise refusal(source, "at least one usable row", found, "mend the rows or raise the limits in `reading`")
+    return SeedSet(count, reading.seeds, reading.finished_rejects(), sorted(reading.ignored))
+
+
+class _Reading:
+    """What came of the rows so far."""
+
+    def __init__(self, config: SeedsConfig):
+        self.config = config
+        self.seeds: list[Seed] = []
+        self.rejects: list[Rejected] = []
+        self.ignored: set[str] = set()
+        self.form = FORMS[0]  # of the file that is being read
+        self.first: dict[tuple[str, str], str] = {}  # normalised instruction and response -> where it stood first
+        self.left_out: list[str] = []
+
+    def add(self, row: RawRow) -> None:
+        if len(self.seeds) == self.config.max_rows:
+            self.left_out.append(row.source)
+            return
+        if row.row == 1:
+            self.form = form_of(row)
+        self.ignored |= row.values.keys() - self.form.used
+        if row.byte_order_mark:
+            self._reject(row.source, "byte_order_mark", "removed from the start of the file")
+
+        turns = list(self.form.turns(row))
+        said = [turn for turn in turns if turn.role != "system"]
+        roles = [turn.role for turn in said]
+        if roles not in ([], ["user"], ["assistant"], [*PAIR]):  # one that is missing makes the row empty, below
+            detail = f"expected a user turn and an assistant turn, found {', '.join(roles)}"
+            self._reject(row.source, "several_turns", detail, "\n\n".join(f"{t.role}: {t.content}" for t in turns))
+            return
+        for turn in turns:
+            if turn.role == "system":
+                self._reject(row.source, "system_message", "removed, the rest kept", text_of(row, turn))
+        texts = dict.fromkeys(PAIR, "") | {turn.role: text_of(row, turn) for turn in said}
+        if "input" in self.form.used and row.values.get("input") is not None:
+            texts["user"] = f"{texts['user'].strip()}\n\n{text_of(row, Turn('user', 'input', row.values['input']))}"
+        self._add_pair(row.source, texts["user"], texts["assistant"])
+
+    def _add_pair(self, source: str, instruction: str, response: str) -> None:
+        text = f"{instruction}\n\n{response}"
+        if nuls := text.count("\0"):
+            self._reject(source, "nul_bytes", f"{nuls} removed, the rest kept", text)
+        instruction, response = _tidy(instruction), _tidy(response)
+        words = len(instruction.split()) + len(response.split())
+        key = _normalised(instruction), _normalised(response)
+        if not instruction or not response:
+            self._reject(source, "empty", f"no {'response' if instruction else 'instruction'}", text)
+        elif words > self.config.max_words:
+            self._reject(source, "over_long", f"{words} words, at most {self.config.max_words}", text)
+        elif key in self.first:
+            self._reject(source, "duplicate", f"same as {self.first[key]}", text)
+        else:
+            self.first[key] = source
+            self.seeds.append(Seed(instruction=instruction, response=response, source=source))
+
+    def _reject(self, source: str, rule: str, detail: str, text: str = "") -> None:
+        self.rejects.append(Rejected(row=source, rule=rule, detail=detail, text=text))
+
+    def finished_rejects(self) -> list[Rejected]:
+        if self.left_out:
+            detail = f"{len(self.left_out)} rows from here on, as max_rows is {self.config.max_rows}"
+            self._reject(self.left_out[0], CUT, detail)
+        return self.rejects
+
+
+def _tidy(text: str) -> str:
+    return text.replace("\0", "").replace("\r\n", "\n").strip()
+
+
+def _normalised(text: str) -> str:
+    """What two texts have in common that differ only in white space and case."""
+    return " ".join(text.split()).casefold()
+
+
+def split_held_out(seeds: Sequence[Seed], share: float) -> tuple[list[Seed], list[Seed]]:
+    """The pool and the held-out seeds, each in the given order.
+
+    An instruction is held out if the SHA-256 of its normalised text, as a number in [0, 1), is below `share`. So the
+    choice depends on neither order nor run, seeds with the same instruction stay together, and a set that grows keeps
+    what it held out. With a share above 0 and two different instructions, neither part is empty: the smallest number is
+    held out where none is below, and the largest stays in the pool where all are. Only such a seed can change sides.
+    """
+    numbers = [_number(seed.instruction) for seed in seeds]
+    distinct = sorted(set(numbers))
+    if share == 0 or len(distinct) < 2:
+        return list(seeds), []
+    held = {number for number in distinct if number < share} or {distinct[0]}
+    held.discard(distinct[-1])  # it is among them only where all are
+    pool = [seed for seed, number in zip(seeds, numbers, strict=True) if number not in held]
+    return pool, [seed for seed, number in zip(seeds, numbers, strict=True) if number in held]
+
+
+def _number(instruction: str) -> float:
+    return int.from_bytes(hashlib.sha256(_normalised(instruction).encode()).digest()[:6]) / 2**48

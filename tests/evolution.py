@@ -1,0 +1,96 @@
+"""One evolution in a home of its own, driven through the command line as a person does, and looked at from outside."""
+
+import json
+import os
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from tests.processes import marked, wait_until
+
+ROOT = Path(__file__).resolve().parents[1]
+RECIPE = ROOT / "tests" / "recipes" / "tiny.yaml"
+NAME = "tiny"
+
+
+class Evolution:
+    """`home` is LANCE_HOME, and by it all processes of the evolution are found."""
+
+    def __init__(self, home: Path, model: Path, seeds: Path):
+        self.home, self.model, self.seeds = home, model, seeds
+
+    def command(self, *more: str) -> list[str]:
+        lance = [sys.executable, "-c", "from flows.cli import main; main()"]
+        return [*lance, "evolve", str(RECIPE), "--model", str(self.model), "--seeds", str(self.seeds), *more]
+
+    def run(self, *more: str, timeout_s: float = 400) -> dict[str, Any]:
+        """Run to the end; the summary that it prints."""
+        done = subprocess.run(
+            [*self.command(*more), "--json"],
+            env=self.environment,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+        summary: dict[str, Any] = json.loads(done.stdout)
+        return summary
+
+    def run_and_kill(self, when: Callable[[], object], what: str) -> float:
+        """Run until the condition holds, then kill -9; the seconds until no process of it was left."""
+        run = subprocess.Popen(self.command(), env=self.environment, cwd=ROOT, stderr=subprocess.DEVNULL)
+        try:
+            wait_until(lambda: when() or run.poll() is not None, 240, what)
+            assert run.poll() is None, f"the run ended before it was killed: {what}"
+        finally:
+            run.send_signal(signal.SIGKILL)
+            run.wait()
+        return wait_until(lambda: not self.processes(), 15, "all processes of a killed run are gone")
+
+    def processes(self) -> list[Any]:
+        return marked("LANCE_HOME", str(self.home))
+
+    @property
+    def environment(self) -> dict[str, str]:
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith("PREFECT_")}
+        return inherited | {"LANCE_HOME": str(self.home)}
+
+    def artifacts(self, stage: str) -> list[Path]:
+        return [path.parent for path in self.home.glob(f"store/{stage}/*/record.json") if path.parent.name[0] != "."]
+
+    def working(self, pattern: str) -> list[Path]:
+        return list(self.home.glob(f"work/{pattern}"))
+
+    def ids(self) -> Counter[str]:
+        """How often each row id stands in the tables of its own stage, rejects aside."""
+        counts: Counter[str] = Counter()
+        for path in self.home.glob("store/*/*/*.parquet"):
+            table = pq.read_table(path)
+            if "id" in table.column_names and path.stem != "rejects":
+                counts.update(f"{path} {row}" for row in table.column("id").to_pylist())
+        return counts
+
+    def answered(self) -> int:
+        """Requests that the engines of all runs have answered, by vLLM's own access log."""
+        log = (self.home / "logs" / "engine.log").read_text(errors="replace")
+        return len(re.findall(r'"POST /v1/(?:chat/)?completions HTTP/1.1" 200', log))
+
+    def engine_starts(self) -> int:
+        return (self.home / "logs" / "engine.log").read_text(errors="replace").count("Started server process")
+
+    def task_states(self) -> dict[str, str]:
+        """States of the last run's tasks by name, from Prefect's own database."""
+        with sqlite3.connect(self.home / "prefect" / "prefect.db") as database:
+            last = "select id from flow_run where name like 'iteration%' order by created desc limit 1"
+            rows = database.execute(f"select name, state_name from task_run where flow_run_id = ({last})").fetchall()
+        return dict(rows)

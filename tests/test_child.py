@@ -1,0 +1,121 @@
+"""Child processes: the whole family ends with the run, whatever ends the run; one device, one child."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tasks.backends.child import Child, ChildFailed
+from tasks.backends.supervisor import DEADLINE
+from tasks.jobs import BAD_INPUT
+from tests.processes import marked, wait_until
+
+ROOT = Path(__file__).resolve().parents[1]
+# A child whose own child sits in another session and ignores SIGTERM: the worst that an engine does.
+STUBBORN = """
+import os, signal, subprocess, sys, time
+code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(600)"
+subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
+time.sleep(600)
+"""
+RUN = """
+import sys, time
+from pathlib import Path
+from tasks.backends.child import Child
+child = Child("stubborn", [sys.executable, "-c", sys.argv[1]], Path(sys.argv[2]), lock=Path(sys.argv[3]))
+child.wait_until_started()
+time.sleep(600)
+"""
+
+
+def python(code: str) -> list[str]:
+    return [sys.executable, "-c", code]
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_the_family_ends_with_the_run_and_the_lock_is_free_then(tmp_path: Path, how: signal.Signals) -> None:
+    log, lock, mark = tmp_path / "log", tmp_path / "lock", f"{tmp_path}"
+    command = [sys.executable, "-c", RUN, STUBBORN, str(log), str(lock)]
+    run = subprocess.Popen(command, cwd=ROOT, env=os.environ | {"LANCE_TEST_MARK": mark}, stderr=subprocess.DEVNULL)
+    wait_until(lambda: log.exists() and "up" in log.read_text(), 20, "the grandchild is up")
+    assert len(marked("LANCE_TEST_MARK", mark)) == 4  # run, supervisor, child, grandchild
+    run.send_signal(how)
+    run.wait()
+    with Child("next", python("print('mine')"), tmp_path / "next.log", lock=lock) as following:
+        waited = following.wait_until_started()
+        left = [p for p in marked("LANCE_TEST_MARK", mark) if "time.sleep(600)" in " ".join(p.cmdline())]
+        assert waited, "the lock was free while the family lived"
+        assert left == [], "the lock was free before the family was gone"
+    wait_until(lambda: not marked("LANCE_TEST_MARK", mark), 5, "nobody is left")
+
+
+def test_stop_ends_the_family(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with Child("stubborn", python(STUBBORN), log, env={"LANCE_TEST_MARK": str(tmp_path)}) as child:
+        child.wait_until_started()
+        wait_until(lambda: "up" in log.read_text(), 20, "the grandchild is up")
+    assert marked("LANCE_TEST_MARK", str(tmp_path)) == []
+
+
+def test_a_run_that_goes_while_waiting_for_the_device_leaves_nobody(tmp_path: Path) -> None:
+    lock, mark = tmp_path / "lock", f"{tmp_path} waiting"
+    with Child("first", python("import time; time.sleep(600)"), tmp_path / "log", lock=lock) as first:
+        first.wait_until_started()
+        command = [sys.executable, "-c", RUN, "print('never')", str(tmp_path / "second.log"), str(lock)]
+        run = subprocess.Popen(command, cwd=ROOT, env=os.environ | {"LANCE_TEST_MARK": mark})
+        wait_until(lambda: len(marked("LANCE_TEST_MARK", mark)) == 2, 20, "run and supervisor are up")
+        run.kill()
+        run.wait()
+        wait_until(lambda: not marked("LANCE_TEST_MARK", mark), 5, "the waiting supervisor is gone")
+    assert not (tmp_path / "second.log").exists()
+
+
+def test_a_deadline_ends_the_child_and_is_not_retried(tmp_path: Path) -> None:
+    with Child("slow", python("import time; time.sleep(600)"), tmp_path / "log", deadline_s=0.3) as child:
+        started = time.monotonic()
+        wait_until(lambda: child.poll() is not None, 10, "the child has ended")
+        assert child.poll() == DEADLINE
+        assert time.monotonic() - started < 6
+        with pytest.raises(ChildFailed, match="ran past its deadline") as failed:
+            child.check()
+    assert not failed.value.retryable
+
+
+@pytest.mark.parametrize(
+    ("code", "says", "retryable"),
+    [
+        ("import sys; print('no such layer', file=sys.stderr); sys.exit(1)", "exit code 1", True),
+        (f"import sys; print('rows: none'); sys.exit({BAD_INPUT})", "refused its input", False),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "was killed", True),
+    ],
+)
+def test_how_a_child_ended_says_whether_to_try_again(tmp_path: Path, code: str, says: str, retryable: bool) -> None:
+    with Child("trainer", python(code), tmp_path / "log") as child:
+        wait_until(lambda: child.poll() is not None, 10, "the child has ended")
+        with pytest.raises(ChildFailed, match=says) as failed:
+            child.check()
+    assert failed.value.retryable is retryable
+
+
+def test_the_error_ends_with_the_last_lines_of_the_log(tmp_path: Path) -> None:
+    code = "import sys; [print(f'line {i}') for i in range(99)]; print('10%\\r90%\\rdisk full'); sys.exit(3)"
+    with Child("trainer", python(code), tmp_path / "log") as child:
+        wait_until(lambda: child.poll() is not None, 10, "the child has ended")
+        with pytest.raises(ChildFailed) as failed:
+            child.check()
+    lines = str(failed.value).splitlines()
+    assert (lines[1], lines[-1], len(lines)) == ("  | line 85", "  | disk full", 16)
+
+
+def test_secrets_stay_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HF_TOKEN", "OPENAI_API_KEY", "PREFECT_API_AUTH_STRING", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "s3cret")
+    with Child("env", python("import os; print(dict(os.environ))"), tmp_path / "log") as child:
+        wait_until(lambda: child.poll() is not None, 10, "the child has ended")
+    seen = (tmp_path / "log").read_text()
+    assert "'PATH'" in seen
+    assert "s3cret" not in seen

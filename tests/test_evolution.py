@@ -1,0 +1,153 @@
+"""The whole loop with real parts on a tiny model: killed four times, cached, repaired, gone on with."""
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from tests.evolution import ROOT, Evolution
+
+pytestmark = [pytest.mark.model, pytest.mark.prefect]
+SHARD = 4  # engine.shard_requests and engine.in_flight in tests/recipes/tiny.yaml
+STAGES = ("review", "write-instructions", "write-answers", "write-flawed", "evaluate")
+
+
+@dataclass
+class Killed:
+    """An evolution that was killed four times and then ended; what was seen on the way."""
+
+    evolution: Evolution
+    seconds_until_gone: dict[str, float]
+    asked_again: dict[str, int]
+    summary: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def killed(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Killed:
+    folder = tmp_path_factory.mktemp("evolution")
+    seeds = folder / "seeds.jsonl"
+    everyday = (ROOT / "deployments" / "seeds" / "everyday.jsonl").read_text().splitlines(keepends=True)
+    seeds.write_text("".join(everyday[:24]))
+    it = Evolution(folder / "home", tiny_model, seeds)
+    gone: dict[str, float] = {}
+    again: dict[str, int] = {}
+
+    def shards() -> int:
+        return sum(len(it.artifacts(f"{stage}-shard")) for stage in STAGES)
+
+    def kill(what: str, when: Any) -> None:
+        before = it.answered() if (it.home / "logs" / "engine.log").exists() else 0, shards()
+        gone[what] = it.run_and_kill(when, what)
+        # What was answered in this run and is in no shard has to be asked again, unless its journal has it.
+        journalled = sum(len(path.read_text().splitlines()) for path in it.working("*.jsonl"))
+        again[what] = it.answered() - before[0] - SHARD * (shards() - before[1]) - journalled
+
+    kill("generation", lambda: len(it.artifacts("write-answers-shard")) >= 1)
+    seed_reviews = len(it.artifacts("review-shard"))
+    kill("second review", lambda: len(it.artifacts("review-shard")) > seed_reviews)
+    kill("sft", lambda: it.working("sft-*/checkpoints/checkpoint-*/trainer_state.json"))
+    kill("dpo", lambda: it.working("dpo-*/checkpoints/checkpoint-*/trainer_state.json"))
+    return Killed(it, gone, again, it.run())
+
+
+def test_killed_four_times_it_ends_well(killed: Killed) -> None:
+    assert killed.summary["verdict"]["decision"] in ("promote", "hold")
+    assert killed.summary["verdict"]["axes"]
+    labels = [row["label"] for row in killed.summary["funnel"]]
+    assert labels[-4:] == ["sft", "dpo", "evaluate [candidate]", "gate"]
+
+
+def test_no_process_is_left_within_seconds_of_each_kill(killed: Killed) -> None:
+    print(killed.seconds_until_gone)
+    assert max(killed.seconds_until_gone.values()) < 10
+    assert killed.evolution.processes() == []
+
+
+def test_at_most_one_shard_is_asked_again_at_each_kill(killed: Killed) -> None:
+    print(killed.asked_again)
+    assert len(killed.evolution.artifacts("write-answers-shard")) >= 4
+    assert all(requests <= SHARD for requests in killed.asked_again.values())
+    unique = sum(
+        pq.read_metadata(path / "rows.parquet").num_rows
+        for stage in STAGES
+        for path in killed.evolution.artifacts(f"{stage}-shard")
+    )
+    assert unique <= killed.evolution.answered() <= unique + 4 * SHARD
+
+
+def test_no_row_stands_twice(killed: Killed) -> None:
+    counts = killed.evolution.ids()
+    assert len(counts) > 100
+    assert [row for row, count in counts.items() if count > 1] == []
+
+
+def test_training_went_on_from_its_checkpoint_and_moved_every_weight(killed: Killed) -> None:
+    for method in ("sft", "dpo"):
+        (path,) = killed.evolution.artifacts(method)
+        record = json.loads((path / "record.json").read_text())
+        assert record["moved"] > 0
+        assert record["loss"]["after"] < record["loss"]["before"]
+        steps = [entry["step"] for entry in record["curve"]]
+        assert steps == list(range(1, len(steps) + 1)), "each step once, those before the kill among them"
+
+
+def test_nothing_is_left_under_way(killed: Killed) -> None:
+    assert list((killed.evolution.home / "work").iterdir()) == []
+
+
+def test_again_everything_is_cached_and_no_engine_starts(killed: Killed) -> None:
+    starts = killed.evolution.engine_starts()
+    assert killed.evolution.run()["verdict"] == killed.summary["verdict"]
+    assert killed.evolution.engine_starts() == starts
+    states = killed.evolution.task_states()
+    assert len(states) == len(killed.summary["funnel"]) - 1  # the seeds belong to the flow above
+    assert set(states.values()) == {"Cached"}
+
+
+def test_an_altered_byte_and_a_deleted_artifact_are_found_and_made_again(killed: Killed) -> None:
+    it = killed.evolution
+    (answers,) = it.artifacts("write-answers")
+    content = bytearray((answers / "rows.parquet").read_bytes())
+    content[len(content) // 2] ^= 1
+    (answers / "rows.parquet").write_bytes(content)
+    shutil.rmtree(it.home / "store" / "write-answers-shard")
+    (dpo,) = it.artifacts("dpo")
+    shutil.rmtree(dpo)
+    answered = it.answered()
+    summary = it.run()
+    states = it.task_states()
+    assert it.answered() > answered, "the lost answers were not asked again"
+    assert states["write [answers]"] == "Completed"
+    assert states["dpo"] == "Completed"
+    assert states["write [instructions]"] == "Cached"
+    assert states["review [seeds]"] == "Cached"
+    assert [ref for ref in summary["data"].values() if not (Path(ref) / "record.json").exists()] == []
+
+
+def test_another_threshold_of_annotate_asks_for_no_new_text(killed: Killed) -> None:
+    it = killed.evolution
+    written = {stage: it.artifacts(stage) for stage in STAGES[:4]}
+    summary = it.run("--set", "annotate.sft_keep.quantile=0.6")
+    assert {stage: it.artifacts(stage) for stage in STAGES[:4]} == written
+    states = it.task_states()
+    assert (states["review [written]"], states["write [answers]"]) == ("Cached", "Cached")
+    assert (states["annotate"], states["sft"]) == ("Completed", "Completed")
+    ledger = json.loads((it.home / "evolutions" / "tiny" / "ledger.json").read_text())
+    assert len(ledger["iterations"]) == 1
+    assert ledger["superseded"], "the first result is kept"
+    assert ledger["iterations"][0]["verdict"] == summary["verdict"]
+
+
+def test_an_iteration_after_this_one_has_other_samples(killed: Killed) -> None:
+    it = killed.evolution
+    summary = it.run("--continue", "--set", "annotate.sft_keep.quantile=0.6")
+    assert summary["iteration"] == 2
+    first, second = (
+        {row["instruction"] for row in pq.read_table(path / "rows.parquet").to_pylist()}
+        for path in sorted(it.artifacts("write-instructions"), key=lambda path: path.stat().st_mtime)
+    )
+    assert not first & second

@@ -1,0 +1,147 @@
+"""The ledger: iterations in order, nothing lost, one run at a time."""
+
+from pathlib import Path
+
+import pytest
+
+from tasks.artifacts import Ref
+from tasks.gate import Verdict
+from tasks.ledger import Iteration, Ledger, only_one_run, read
+
+
+def ref(name: str, stage: str = "dpo") -> Ref:
+    return Ref(stage=stage, fingerprint=f"f-{name}", digest=f"d-{name}")
+
+
+BASE = ref("base", "model")
+
+
+def iteration(number: int, before: Ref = BASE, after: Ref | None = None, made: str = "x", run: str = "r1") -> Iteration:
+    """An iteration that promoted `after`, or held."""
+    return Iteration(
+        number=number,
+        seeds_source="seeds.jsonl",
+        seeds=ref("seeds", "seeds"),
+        champion_before=before,
+        champion_after=after or before,
+        candidate=after,
+        verdict=Verdict(decision="promote" if after else "hold", reasons=("because",)),
+        stages={"split": ref(made, "split")},
+        recipe={"name": "small"},
+        seconds=1.5,
+        run=run,
+    )
+
+
+def ledger(*iterations: Iteration) -> Ledger:
+    found = Ledger(name="mine", model="tiny", base=BASE)
+    for one in iterations:
+        found = found.put(one)
+    return found
+
+
+ONE, TWO = iteration(1, after=ref("one")), iteration(2, before=ref("one"), after=ref("two"))
+THREE = iteration(3, before=ref("two"))
+
+
+def test_iterations_are_put_one_after_the_other() -> None:
+    found = ledger(ONE, TWO, THREE)
+    assert (found.iterations, found.superseded) == ([ONE, TWO, THREE], [])
+
+
+def test_a_gap_is_a_mistake_of_ours() -> None:
+    with pytest.raises(AssertionError, match="in order"):
+        ledger(ONE, THREE)
+
+
+def test_the_same_result_changes_nothing_whoever_found_it_and_when() -> None:
+    found = ledger(ONE, TWO)
+    again = ONE.model_copy(update={"run": "r2", "seconds": 99.0})
+    assert found.put(again) == found
+    assert found.put(again).iterations[0].run == "r1"
+
+
+OTHERS = {
+    "stages": {"split": ref("y", "split")},
+    "champion_before": ref("other", "model"),
+    "champion_after": BASE,
+    "verdict": Verdict(decision="hold", reasons=("because",)),
+}
+
+
+@pytest.mark.parametrize("change", OTHERS)
+def test_another_result_supersedes_the_old_one_and_what_grew_on_it(change: str) -> None:
+    other = ONE.model_copy(update={change: OTHERS[change]})
+    found = ledger(ONE, TWO, THREE).put(other)
+    assert (found.iterations, found.superseded) == ([other], [ONE, TWO, THREE])
+
+
+def test_what_stands_before_stays_and_what_was_superseded_is_kept() -> None:
+    second, third = (TWO.model_copy(update={"stages": {"split": ref(name)}}) for name in "yz")
+    found = ledger(ONE, TWO, THREE, second, third)
+    assert (found.iterations, found.superseded) == ([ONE, third], [TWO, THREE, second])
+
+
+def test_put_leaves_the_ledger_as_it_was() -> None:
+    found = ledger(ONE, TWO)
+    found.put(iteration(1))
+    found.put(THREE)
+    assert found == ledger(ONE, TWO)
+
+
+def test_the_champion_is_the_base_until_a_verdict_moves_it() -> None:
+    assert Ledger(name="mine", model="tiny").champion is None
+    assert ledger().champion == BASE
+    assert ledger(iteration(1)).champion == BASE
+    assert ledger(ONE).champion == ref("one")
+    assert ledger(ONE, TWO, THREE).champion == ref("two")
+    assert ledger(ONE, TWO, iteration(1)).champion == BASE
+
+
+def test_a_ledger_comes_back_as_it_was_saved(tmp_path: Path) -> None:
+    path = tmp_path / "mine" / "ledger.json"
+    assert read(path) is None
+    found = ledger(ONE, TWO, iteration(1))
+    found.save(path)
+    assert read(path) == found
+    ledger(ONE).save(path)
+    assert read(path) == ledger(ONE)
+    assert [file.name for file in path.parent.iterdir()] == ["ledger.json"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'{"name": "mine"}',
+        b'{"name": "mine", "model": "x", "iterations": [{"number": 1}]}',
+        b"\xff\xfe",
+    ],
+)
+def test_a_file_that_is_no_ledger_is_refused_with_its_path(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "ledger.json"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r".") as caught:
+        read(path)
+    assert str(caught.value).startswith(f"{path}: not a ledger")
+    assert path.read_bytes() == content
+
+
+def test_only_one_run_holds_an_evolution(tmp_path: Path) -> None:
+    folder = tmp_path / "evolutions" / "mine"
+    with only_one_run(folder):
+        with pytest.raises(ValueError, match=r"'mine' has a run under way.*another --name"), only_one_run(folder):
+            pass
+        with only_one_run(folder.with_name("other")):
+            pass
+    with only_one_run(folder):
+        pass
+
+
+def test_a_run_that_fails_lets_go(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="no space"), only_one_run(tmp_path):
+        raise RuntimeError("no space")
+    with only_one_run(tmp_path):
+        pass

@@ -1,0 +1,80 @@
+"""Rows: identity from content, and the fence that no flawed text gets through."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from tasks.records import PreferencePair, Review, Seed, SftRow
+from tests.rows import review, seed, written
+
+FLAWS = st.sampled_from(["wrong", "misleading", "badly put", "incomplete"])
+SCORES = st.floats(0, 10)
+
+
+def test_the_id_is_made_from_the_content_and_not_from_the_place_in_a_file() -> None:
+    assert seed("Say yes.").id == seed("Say yes.").id
+    assert seed("Say yes.").id != seed("Say no.").id
+    assert Seed(instruction="a", response="b", source="x:1").id == Seed(instruction="a", response="b", source="y:2").id
+
+
+def test_the_parents_are_part_of_the_identity() -> None:
+    one, other = seed("Say yes."), seed("Say no.")
+    assert (
+        Seed(instruction="a", response="b", parents=(one.id,)).id
+        != Seed(instruction="a", response="b", parents=(other.id,)).id
+    )
+
+
+def test_an_altered_row_is_refused() -> None:
+    row = seed().model_dump() | {"response": "The Nile."}
+    with pytest.raises(ValidationError, match="altered after it was written"):
+        Seed.model_validate(row)
+
+
+def test_rows_are_frozen() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        seed().response = "x"
+
+
+def test_a_review_without_a_number_is_not_scored() -> None:
+    values = review(seed(), 5.0).model_dump() | {"id": "", "score": None}
+    with pytest.raises(ValidationError, match="outcome 'scored' with score None"):
+        Review.model_validate(values)
+
+
+@given(flaw=FLAWS, score=SCORES)
+def test_a_flawed_text_never_becomes_an_sft_row_whatever_its_score(flaw: str, score: float) -> None:
+    row = written(seed(), "The Nile, in Europe.", branch="high", flaw=flaw)
+    with pytest.raises(ValueError, match="can never be an SFT row"):
+        SftRow.of(row, review(row, score))
+
+
+@given(flaw=FLAWS, score=SCORES, other=SCORES)
+def test_a_flawed_text_is_never_chosen_whatever_its_score(flaw: str, score: float, other: float) -> None:
+    origin = seed()
+    best = written(origin, "The Nile, in Europe.", branch="high", flaw=flaw)
+    worst = written(origin, "The Amazon, in Europe.", branch="high", flaw=flaw)
+    with pytest.raises(ValueError, match="can never be chosen"):
+        PreferencePair.of(best, review(best, score), worst, review(worst, other))
+
+
+def test_a_pair_needs_two_texts() -> None:
+    origin = seed()
+    copy = written(origin, origin.response + " ", branch="high", flaw="wrong")
+    with pytest.raises(ValidationError, match="two different texts"):
+        PreferencePair.of(origin, review(origin, 9), copy, review(copy, 1))
+
+
+def test_a_seed_of_the_next_iteration_leads_back_to_its_first() -> None:
+    origin = seed()
+    row = written(origin, "The Loire, the Po and the Ebro.")
+    kept = SftRow.of(row, review(row, 8.0))
+    grown = Seed.of(kept)
+    assert (grown.origin, grown.iteration, grown.parents, kept.parents[0], row.parents) == (
+        "written",
+        1,
+        (kept.id,),
+        row.id,
+        (origin.id,),
+    )

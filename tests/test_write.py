@@ -1,0 +1,135 @@
+"""Write: as many calls as asked for, each its own, and rows that know where they come from."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from tasks.calls import Call
+from tasks.config import WriteConfig
+from tasks.records import Written
+from tasks.write import FLAWS, WRITERS, AnswerWriter, FlawedWriter, InstructionWriter, Writer, tidy
+from tests.rows import MODEL, answer, seed, written
+
+CONFIG = WriteConfig(instructions_per_low_seed=2, answers_per_instruction=3, flawed_per_high_seed=5)
+SEEDS = [seed(f"Name {n} rivers.") for n in range(3)]
+NEW = [written(SEEDS[0], instruction=f"Name {n} lakes.", draw=n) for n in range(2)]
+KINDS: list[tuple[type[Writer], Sequence[Any], int]] = [
+    (InstructionWriter, SEEDS, 2),
+    (AnswerWriter, NEW, 3),
+    (FlawedWriter, SEEDS, 5),
+]
+
+
+def writer(kind: type[Writer], iteration: int = 1, evolution_seed: int = 1, config: WriteConfig = CONFIG) -> Writer:
+    return kind(config, MODEL, iteration, evolution_seed)
+
+
+def asked_and_written(kind: type[Writer], rows: Sequence[Any]) -> tuple[list[Call], list[Written]]:
+    calls = writer(kind).calls(rows)
+    answers = [answer(call, f" {call.row} \n", finish="length") for call in calls]
+    return calls, writer(kind).rows(rows, calls, answers)
+
+
+def test_the_stages_know_all_writers() -> None:
+    assert set(WRITERS.values()) == {kind for kind, _, _ in KINDS}
+
+
+@pytest.mark.parametrize(("kind", "rows", "each"), KINDS)
+def test_there_are_as_many_calls_as_asked_for_each_with_its_own_seed(
+    kind: type[Writer], rows: Sequence[Any], each: int
+) -> None:
+    calls = writer(kind).calls(rows)
+    assert [call.row for call in calls] == [f"{row.id}/{draw}" for row in rows for draw in range(each)]
+    assert len({call.seed for call in calls}) == len({call.key for call in calls}) == len(calls)
+    assert {call.kind for call in calls} == {"write"}
+
+
+@pytest.mark.parametrize(("kind", "rows", "_each"), KINDS)
+def test_the_same_draw_comes_again_and_another_iteration_or_evolution_gives_others(
+    kind: type[Writer], rows: Sequence[Any], _each: int
+) -> None:
+    calls = writer(kind).calls(rows)
+    assert calls == writer(kind).calls(rows)
+    # A seed hangs on its row, not on the row's place: a set that grows keeps its draws.
+    assert {call.seed for call in writer(kind).calls(rows[1:])} <= {call.seed for call in calls}
+    for other in (writer(kind, iteration=2), writer(kind, evolution_seed=2)):
+        assert not {call.seed for call in calls} & {call.seed for call in other.calls(rows)}
+
+
+def test_the_settings_of_the_recipe_reach_the_call() -> None:
+    config = WriteConfig(max_new_tokens=33, temperature=1.5, top_p=0.25)
+    call = writer(AnswerWriter, config=config).calls(NEW)[0]
+    assert (call.max_new_tokens, call.temperature, call.top_p) == (33, 1.5, 0.25)
+
+
+@pytest.mark.parametrize(("kind", "rows", "_each"), KINDS)
+def test_rows_lead_back_to_their_seed_and_parent(kind: type[Writer], rows: Sequence[Any], _each: int) -> None:
+    calls, made = asked_and_written(kind, rows)
+    assert len(made) == len({row.id for row in made}) == len(calls)
+    sources = {row.id: row for row in rows}
+    for call, row in zip(calls, made, strict=True):
+        (parent,) = row.parents
+        assert call.row == f"{parent}/{row.draw}"
+        assert row.seed == getattr(sources[parent], "seed", parent)
+        assert (row.iteration, row.author, row.finish, row.new_tokens) == (1, MODEL, "length", 5)
+
+
+def test_a_new_instruction_is_written_from_its_seeds() -> None:
+    calls, made = asked_and_written(InstructionWriter, SEEDS)
+    assert all(SEEDS[0].instruction in call.messages[-1]["content"] for call in calls[:2])
+    assert made[0].instruction == calls[0].row
+    assert {(row.branch, row.response, row.flaw) for row in made} == {("low", "", None)}
+
+
+def test_an_answer_is_asked_for_as_a_user_would_ask() -> None:
+    calls, made = asked_and_written(AnswerWriter, NEW)
+    assert [call.messages[-1] for call in calls[:3]] == [{"role": "user", "content": NEW[0].instruction}] * 3
+    assert [(row.instruction, row.response) for row in made[:2]] == [(NEW[0].instruction, calls[n].row) for n in (0, 1)]
+    assert {(row.branch, row.flaw) for row in made} == {("low", None)}
+
+
+def test_a_flawed_response_has_the_flaw_that_its_prompt_asked_for() -> None:
+    calls, made = asked_and_written(FlawedWriter, SEEDS)
+    for call, row in zip(calls, made, strict=True):
+        assert row.flaw
+        asked_for = [name for name, wish in FLAWS.items() if wish in call.messages[-1]["content"]]
+        assert asked_for == [row.flaw]
+        assert row.instruction in call.messages[-1]["content"]
+        assert (row.branch, row.response) == ("high", call.row)
+
+
+def test_the_kinds_of_flaws_take_turns_within_a_seed_and_from_seed_to_seed() -> None:
+    one_each = writer(FlawedWriter, config=WriteConfig(flawed_per_high_seed=1))
+    many = [seed(f"Say {n}.") for n in range(8)]
+    calls = one_each.calls(many)
+    flaws = Counter(row.flaw for row in one_each.rows(many, calls, [answer(call, "x") for call in calls]))
+    assert flaws == dict.fromkeys(FLAWS, 2)
+    _, made = asked_and_written(FlawedWriter, SEEDS)
+    assert {row.flaw for row in made[:4]} == set(FLAWS)
+    assert made[4].flaw == made[0].flaw
+
+
+@pytest.mark.parametrize(
+    ("text", "tidied"),
+    [
+        ("Name three lakes.", "Name three lakes."),
+        ('"Name three lakes."', "Name three lakes."),
+        ("Instruction: Name three lakes.", "Name three lakes."),
+        ("New instruction:\nName three lakes.", "Name three lakes."),
+        ("**Task:** Name three lakes.", "Name three lakes."),
+        ("**Task: Name three lakes.**", "Name three lakes."),
+        ("## Better Instruction: \n\n Name three lakes.", "Name three lakes."),
+        ('Instruction: "Name three lakes."', "Name three lakes."),
+        ("Name these: a lake, a river.", "Name these: a lake, a river."),
+        ("Task: Sort these: b, a.", "Sort these: b, a."),
+        ('Say "lake"', 'Say "lake"'),
+        ('"', '"'),
+        ("", ""),
+        ("Task: Say it in **bold**", "Say it in **bold**"),  # emphasis of its own
+        ('"Lake" or "river": which is longer than a "pond"', '"Lake" or "river": which is longer than a "pond"'),
+    ],
+)
+def test_tidy_takes_off_what_models_put_around_an_instruction(text: str, tidied: str) -> None:
+    assert tidy(text) == tidied
