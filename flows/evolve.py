@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
+from typing import Any
 
 from prefect import flow, get_run_logger
 from prefect.task_runners import ThreadPoolTaskRunner
@@ -42,8 +43,9 @@ def evolve(name: str, recipe: Recipe, go_on: bool = False) -> Ledger:
             champion = done[-1].champion_after if done else base
             grown_from = _rows_in_the_pool(done, recipe)
             of_its_own = _seeds_of(ledger, number, recipe, runner.store, seeds)
-            runs = iterate.with_options(task_runner=ThreadPoolTaskRunner(max_workers=recipe.engine.shards_at_once))
-            ledger = ledger.put(runs(runner, number, champion, of_its_own, recipe.seeds, grown_from))
+            pool: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=recipe.engine.shards_at_once)
+            one = iterate.with_options(task_runner=pool)  # type: ignore[arg-type]  # its own futures do not fit
+            ledger = ledger.put(one(runner, number, champion, of_its_own, recipe.seeds, grown_from))
             ledger.save(path)
     return ledger
 

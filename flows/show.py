@@ -45,7 +45,10 @@ class Shown:
     def print_summary(self, console: Console) -> None:
         one, found = self.iteration, self.summary()
         title = f"{self.ledger.name}, iteration {one.number} of {len(self.ledger.iterations)}"
-        table = Table("stage", "in", "out", "rejected", "seconds", "", title=title, title_justify="left", box=None)
+        table = Table(title=title, title_justify="left", box=None)
+        table.add_column("stage", no_wrap=True)
+        for column in ("in", "out", "rejected", "seconds", ""):
+            table.add_column(column, justify="left" if column in ("rejected", "") else "right")
         for row in funnel(self.store, self._stages()):
             rejected = ", ".join(f"{rule} {n}" for rule, n in row.rejected.items())
             counts = ["" if n is None else str(n) for n in (row.rows_in, row.rows_out)]

@@ -29,9 +29,11 @@ def lock(extra: str) -> None:
         more.write_text("\n".join(NEEDED_BY_TORCH if excluded else ["setuptools>=77"]))
         excludes.write_text("\n".join(excluded))
         subprocess.run(
-            [sys.executable, "-m", "uv", "pip", "compile", "pyproject.toml", str(more), "--extra", extra, *groups]
-            + ["--excludes", str(excludes), "--universal", "--python-version", "3.11", "--generate-hashes", "--quiet"]
-            + ["--no-header", "--no-annotate", "--no-emit-index-url", "-o", f"infra/locks/{extra}.txt"],
+            [
+                *[sys.executable, "-m", "uv", "pip", "compile", "pyproject.toml", str(more), "--extra", extra, *groups],
+                *["--excludes", str(excludes), "--universal", "--python-version", "3.11", "--generate-hashes"],
+                *["--quiet", "--no-header", "--no-annotate", "--no-emit-index-url", "-o", f"infra/locks/{extra}.txt"],
+            ],
             cwd=ROOT,
             check=True,
         )

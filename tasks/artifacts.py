@@ -7,8 +7,8 @@
     ref = store.find(spec)          # None if missing, incomplete or altered
 
 An artifact's identity is its spec's fingerprint: what was done (stage, version, config) to which content (the digests
-of the inputs' files). A folder without its record does not exist; a file that no longer has its digest makes the artifact
-count as missing, and it is made again.
+of the inputs' files). A folder without its record does not exist; a file that no longer has its digest makes the
+artifact count as missing, and it is made again.
 """
 
 import contextlib

@@ -156,7 +156,9 @@ class Steps:
         def save(draft: Draft, asked: list[Call], answers: list[Answer]) -> None:
             _save(draft, len(asked), writer.rows(rows(), asked, answers), [])
 
-        spec = self._spec(f"write-{what}", write.VERSION, config, {"model": model, "source": source}, writer.prompts)
+        spec = self._spec(
+            f"write-{what}", write.VERSION, config, {"model": model, "source": source}, writer.used_prompts
+        )
         sampling = {"seed": self.recipe.sampling_seed, "iteration": self.number}
         spec = spec.model_copy(update={"sampling": sampling})
         return self._infer(f"write [{what}]", spec, model, lambda: writer.calls(rows()), save)

@@ -3,15 +3,17 @@
 Each writer turns rows into calls, and the calls' answers into Written rows that know their seed and parent.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from tasks import prompts
-from tasks.calls import Answer, Call, chat, sampling_seed
+from tasks.calls import Answer, Call, Messages, chat, sampling_seed
 from tasks.config import WriteConfig
 from tasks.records import Seed, Written, digest
 
 VERSION = 1
+EXAMPLES = prompts.examples()
 # What a flawed response is asked for; the name stays with the row for life.
 FLAWS = {
     "wrong": "states something wrong",
@@ -21,10 +23,19 @@ FLAWS = {
 }
 
 
-class Writer:
+def _shown_examples() -> Messages:
+    """A system message, then the examples as turns of the chat."""
+    asked = {instruction: prompts.render("new_instruction", instruction=instruction) for instruction, _ in EXAMPLES}
+    system = "You write tasks for an assistant. You write one task and nothing else."
+    turns = [turn for instruction, better in EXAMPLES for turn in chat(asked[instruction], better)[1:]]
+    return (*chat("", system=system)[:1], *turns)
+
+
+class Writer(ABC):
     """One kind of text, by one model, in one iteration. Subclasses say which prompts and what becomes of the answer."""
 
-    prompts: ClassVar[tuple[str, ...]] = ()
+    used_prompts: ClassVar[tuple[str, ...]] = ()
+    opening: Messages = chat("")[:1]  # what stands before the request, the same for all of them
 
     def __init__(self, config: WriteConfig, author: str, iteration: int, evolution_seed: int):
         self.config, self.author, self.iteration, self.evolution_seed = config, author, iteration, evolution_seed
@@ -34,7 +45,7 @@ class Writer:
             Call(
                 kind="write",
                 row=f"{row.id}/{draw}",
-                messages=chat(instruction),
+                messages=(*self.opening, {"role": "user", "content": instruction}),
                 max_new_tokens=self.config.max_new_tokens,
                 temperature=self.config.temperature,
                 top_p=self.config.top_p,
@@ -64,19 +75,20 @@ class Writer:
             )
         return written
 
+    @abstractmethod
     def instructions(self, row: Any, position: int) -> list[str]:
         """What the model is told for one row, once for each draw."""
-        raise TypeError("a kind of writer says this")
 
+    @abstractmethod
     def fields(self, row: Any, text: str, position: int, draw: int) -> dict[str, Any]:
         """The written row's own fields."""
-        raise TypeError("a kind of writer says this")
 
 
 class InstructionWriter(Writer):
     """From a low seed: new instructions of the same theme or form."""
 
-    prompts = ("new_instruction",)
+    used_prompts = ("new_instruction", "examples")
+    opening = _shown_examples()
 
     def instructions(self, row: Seed, position: int) -> list[str]:
         return [prompts.render("new_instruction", instruction=row.instruction)] * self.config.instructions_per_low_seed
@@ -98,7 +110,7 @@ class AnswerWriter(Writer):
 class FlawedWriter(Writer):
     """To a high seed's instruction: responses with a flaw, the kinds in turn, beginning with another for each seed."""
 
-    prompts = ("flawed",)
+    used_prompts = ("flawed",)
 
     def instructions(self, row: Seed, position: int) -> list[str]:
         return [

@@ -136,14 +136,17 @@ def test_a_rejected_instruction_keeps_its_own_text() -> None:
     assert (reject.text, reject.detail) == ("Go on.", "2 words, expected at least 5")
 
 
-TEXTS = st.lists(st.sampled_from(["a", "b", "c", "d", "e", "I cannot", ".", "F"]), max_size=14).map(" ".join)
+# Short limits, so that a few words come to every rule and as often pass.
+LOOSE = CleanConfig(min_instruction_words=2, min_response_words=2, max_response_words=7, max_rouge_l=0.8)
+TEXTS = st.lists(st.sampled_from([*NAMES[:9], "I cannot", ".", "WORD1"]), max_size=9).map(" ".join)
+MADE = st.tuples(TEXTS, st.sampled_from([LAKES, HILLS]), st.sampled_from(["stop", "stop", "length"]))
 
 
 @settings(max_examples=40)
-@given(st.lists(st.tuples(TEXTS, st.sampled_from([LAKES, HILLS]), st.sampled_from(["stop", "length"])), max_size=12))
+@given(st.lists(MADE, max_size=12))
 def test_every_row_is_kept_or_rejected_once(made: list[tuple[str, Seed, str]]) -> None:
     rows = [written(of, text, instruction=text, finish=end, draw=n) for n, (text, of, end) in enumerate(made)]
     for rule in (clean.instructions, clean.responses):
-        kept, rejects = rule(rows, [LAKES, HILLS], CONFIG)
+        kept, rejects = rule(rows, [LAKES, HILLS], LOOSE)
         assert sorted([row.id for row in kept] + [reject.row for reject in rejects]) == sorted(row.id for row in rows)
-        assert rule(kept, [LAKES, HILLS], CONFIG) == (kept, [])  # what is clean stays clean
+        assert rule(kept, [LAKES, HILLS], LOOSE) == (kept, [])  # what is clean stays clean

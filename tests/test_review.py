@@ -68,6 +68,10 @@ def test_too_little_mass_is_unparsed_and_never_a_number(label: int) -> None:
     assert found.label_mass == pytest.approx(0.499)
 
 
+def test_as_much_mass_as_asked_for_is_enough() -> None:
+    assert read(*only(9), config=ReviewConfig(min_label_mass=1)).outcome == "scored"
+
+
 def test_no_mass_at_all_is_unparsed_even_where_none_is_asked_for() -> None:
     found = read(*only(0, mass=0), config=ReviewConfig(min_label_mass=0))
     assert (found.outcome, found.score, found.label_mass) == ("unparsed", None, 0)

@@ -46,14 +46,14 @@ def test_there_are_as_many_calls_as_asked_for_each_with_its_own_seed(
     assert {call.kind for call in calls} == {"write"}
 
 
-@pytest.mark.parametrize(("kind", "rows", "_each"), KINDS)
+@pytest.mark.parametrize(("kind", "rows", "each"), KINDS)
 def test_the_same_draw_comes_again_and_another_iteration_or_evolution_gives_others(
-    kind: type[Writer], rows: Sequence[Any], _each: int
+    kind: type[Writer], rows: Sequence[Any], each: int
 ) -> None:
     calls = writer(kind).calls(rows)
     assert calls == writer(kind).calls(rows)
     # A seed hangs on its row, not on the row's place: a set that grows keeps its draws.
-    assert {call.seed for call in writer(kind).calls(rows[1:])} <= {call.seed for call in calls}
+    assert [call.seed for call in writer(kind).calls(rows[1:])] == [call.seed for call in calls[each:]]
     for other in (writer(kind, iteration=2), writer(kind, evolution_seed=2)):
         assert not {call.seed for call in calls} & {call.seed for call in other.calls(rows)}
 
@@ -127,6 +127,7 @@ def test_the_kinds_of_flaws_take_turns_within_a_seed_and_from_seed_to_seed() -> 
         ('Say "lake"', 'Say "lake"'),
         ('"', '"'),
         ("", ""),
+        ("Task", "Task"),
         ("Task: Say it in **bold**", "Say it in **bold**"),  # emphasis of its own
         ('"Lake" or "river": which is longer than a "pond"', '"Lake" or "river": which is longer than a "pond"'),
     ],

