@@ -104,10 +104,8 @@ def main() -> NoReturn:
     from tasks.backends.child import ChildFailed
 
     try:
-        app(standalone_mode=False)
+        app()
         sys.exit(0)
-    except typer.Exit as stop:
-        sys.exit(stop.exit_code)
     except KeyboardInterrupt:
         _fail("interrupted; the same command goes on from here", INTERRUPTED)
     except ValueError as error:

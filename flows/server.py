@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from tasks.backends.child import Child
 from tasks.home import Home
 
-START_DEADLINE_S = 120.0
+START_DEADLINE_S = 300.0  # the first start makes the database: 15 s alone, minutes on a busy machine
 # To be set before prefect is imported, which reads its settings then.
 CLIENT = {
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",  # the terminal is the progress display's
@@ -51,7 +51,16 @@ def prefect_api(home: Home) -> Iterator[None]:
             _wait(child)
             yield
         finally:
+            _send_what_is_logged()
             del os.environ["PREFECT_API_URL"]
+
+
+def _send_what_is_logged() -> None:
+    """Before the server ends: Prefect sends log lines from a thread, which would find nobody there at exit."""
+    if "prefect" in sys.modules:
+        from prefect.logging.handlers import APILogHandler
+
+        APILogHandler.flush()
 
 
 def _wait(child: Child) -> None:

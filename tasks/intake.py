@@ -65,5 +65,5 @@ def _dataset(runner: Runner, given: str) -> Path:
     )
     if runner.store.find(spec) is None:
         with runner.progress.bar(f"dataset {given}"):
-            launch.run(DATASET_MODULE, job, lambda _: None, env={"HF_HUB_OFFLINE": "0"})
+            launch.run(DATASET_MODULE, job, lambda _: None, env=launch.online())
     return runner.store.path(spec) / "rows.parquet"

@@ -121,6 +121,7 @@ def test_models_measured_on_different_items_are_not_compared(before: list[Measur
 
 def test_items_are_paired_by_name_and_not_by_place() -> None:
     assert decide(CHAMPION, model(up)[::-1], CONFIG) == decide(CHAMPION, model(up), CONFIG)
+    assert decide(CHAMPION[::-1], model(up), CONFIG) == decide(CHAMPION, model(up), CONFIG)
 
 
 def test_a_paired_interval_is_narrower_than_an_unpaired_one() -> None:

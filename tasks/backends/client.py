@@ -26,11 +26,11 @@ class Journal:
         self.path = path
         self.answers: dict[str, Answer] = {}
         with contextlib.suppress(FileNotFoundError):
-            lines = path.read_text(encoding="utf-8").split("\n")
-            for line in lines[:-1]:
+            whole, newline, _ = path.read_bytes().rpartition(b"\n")
+            for line in whole.splitlines():
                 answer = Answer.model_validate_json(line)
                 self.answers[answer.call] = answer
-            path.write_text("".join(f"{line}\n" for line in lines[:-1]), encoding="utf-8")
+            path.write_bytes(whole + newline)
 
     def add(self, answer: Answer) -> None:
         self.answers[answer.call] = answer

@@ -1,6 +1,7 @@
 """Run a job in the model environment: job file in, supervised child, progress out, artifact there when it returns."""
 
 import json
+import os
 import shutil
 import time
 from collections.abc import Callable
@@ -47,6 +48,12 @@ def run(
             time.sleep(POLL_S if running else 0)
         child.check()
     shutil.rmtree(job.work)
+
+
+def online() -> dict[str, str]:
+    """What a child that fetches from a hub needs beside what all inherit: the hub's token and the way out."""
+    names = ("HF_TOKEN", "HF_ENDPOINT", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
+    return {"HF_HUB_OFFLINE": "0"} | {name: os.environ[name] for name in names if name in os.environ}
 
 
 def launcher(trains_on: Platform | None) -> list[str]:

@@ -46,7 +46,7 @@ def starting_model(name: str, store: Store, work: Path, say: Callable[[str], Non
     found = store.find(spec)
     if found is None:
         job = Job(store=store.root, spec=spec, work=work / spec.fingerprint, given=given)
-        launch.run(module, job, lambda said: say(said["what"]), env={"HF_HUB_OFFLINE": "0"})
+        launch.run(module, job, lambda said: say(said["what"]), env=launch.online())
         found = store.find(spec)
         assert found
         check_folder(store.path(found))

@@ -1,0 +1,167 @@
+"""Stages as Prefect tasks: cached by fingerprint, verified before a hit counts, retried only where that helps."""
+
+import json
+import shutil
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import httpx
+import pytest
+from prefect import flow
+from prefect.task_runners import ThreadPoolTaskRunner
+from prefect.testing.utilities import prefect_test_harness
+
+from tasks import config
+from tasks.artifacts import Draft, Ref, Spec, Store
+from tasks.backends.child import ChildFailed
+from tasks.backends.client import Journal
+from tasks.backends.engines import Engines
+from tasks.backends.platform import detect
+from tasks.calls import Answer, Call, chat
+from tasks.jobs import BAD_INPUT
+from tasks.progress import Progress
+from tasks.records import Seed
+from tasks.runner import Runner, infer
+from tests.rows import seed
+
+pytestmark = pytest.mark.prefect
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _server() -> Iterator[None]:
+    with prefect_test_harness(server_startup_timeout=120):
+        yield
+
+
+@dataclass
+class FlakyEngines:
+    """An engine at the edge: answers, or fails first with what a real one fails with."""
+
+    failures: list[Exception] = field(default_factory=list)
+    asked: list[Call] = field(default_factory=list)
+
+    def client(self, model: Ref) -> "FlakyEngines":
+        return self
+
+    def ask(self, calls: list[Call], journal: Journal, on_answer: Callable[[Answer], None]) -> list[Answer]:
+        if self.failures:
+            raise self.failures.pop(0)
+        self.asked += calls
+        for call in calls:
+            journal.add(Answer(call=call.key, text=call.row, finish="stop", prompt_tokens=1, new_tokens=1))
+        return [journal.answers[call.key] for call in calls]
+
+
+def runner(folder: Path, engines: FlakyEngines | None = None) -> Runner:
+    recipe = config.Recipe(name="test", engine=config.EngineConfig(shard_requests=2))
+    return Runner(
+        recipe=recipe,
+        store=Store(folder / "store"),
+        work=folder / "work",
+        platform=detect(),
+        engines=cast(Engines, engines or FlakyEngines()),
+        progress=Progress(quiet=True),
+    )
+
+
+def in_a_flow(work: Callable[[], Any]) -> Any:
+    return flow(work, name="test", task_runner=ThreadPoolTaskRunner(max_workers=2), validate_parameters=False)()
+
+
+def chain(run: Runner) -> tuple[Ref, Ref]:
+    """One stage that writes something else each time, and one that follows from it."""
+
+    def first(draft: Draft) -> None:
+        draft.table("rows", [seed(response=f"Another text: {uuid.uuid4()}.")])
+
+    def second(draft: Draft) -> None:
+        draft.table("rows", run.store.rows(one, Seed))
+
+    one = run.compute(Spec(stage="first", version=1), "first", first)
+    return one, run.compute(Spec(stage="second", version=1, inputs={"first": one.digest}), "second", second)
+
+
+def test_what_stands_is_read_again(tmp_path: Path) -> None:
+    run = runner(tmp_path)
+    made = in_a_flow(lambda: chain(run))
+    assert in_a_flow(lambda: chain(run)) == made
+
+
+@pytest.mark.parametrize("harm", ["delete", "alter"])
+def test_a_lost_artifact_is_made_again_and_what_followed_from_its_rows_too(tmp_path: Path, harm: str) -> None:
+    run = runner(tmp_path)
+    one, two = in_a_flow(lambda: chain(run))
+    if harm == "delete":
+        shutil.rmtree(run.store.path(one))
+    else:
+        rows = run.store.path(one) / "rows.parquet"
+        content = bytearray(rows.read_bytes())
+        content[len(content) // 2] ^= 1
+        rows.write_bytes(content)
+    again_one, again_two = in_a_flow(lambda: chain(run))
+    assert (again_one.fingerprint, again_one.digest == one.digest) == (one.fingerprint, False)
+    assert again_two.fingerprint != two.fingerprint
+    assert run.store.rows(again_two, Seed) == run.store.rows(again_one, Seed)
+    assert in_a_flow(lambda: chain(run)) == (again_one, again_two)
+
+
+def asked_in_shards(run: Runner, engines: FlakyEngines, rows: int) -> list[str]:
+    """Texts of the answers of one inference stage with `rows` requests."""
+    model = Ref(stage="base-model", fingerprint="f", digest="d")
+    found: list[str] = []
+
+    def write(draft: Draft, calls: list[Call], answers: list[Answer]) -> None:
+        found.extend(answer.text for answer in answers)
+        draft.record["counts"] = {"in": len(calls), "out": len(answers)}
+
+    def calls() -> list[Call]:
+        return [Call(kind="write", row=f"row {i}", messages=chat(f"Say {i}.")) for i in range(rows)]
+
+    in_a_flow(lambda: run.infer(Spec(stage="write", version=1), "write", model, calls, write))
+    return found
+
+
+def test_shards_keep_the_order_and_each_request_is_asked_once(tmp_path: Path) -> None:
+    engines = FlakyEngines()
+    run = runner(tmp_path, engines)
+    assert asked_in_shards(run, engines, 5) == [f"row {i}" for i in range(5)]
+    assert sorted(call.row for call in engines.asked) == [f"row {i}" for i in range(5)]
+    asked_in_shards(run, engines, 5)
+    assert len(engines.asked) == 5
+
+
+def test_a_lost_stage_whose_shards_stand_asks_nothing(tmp_path: Path) -> None:
+    engines = FlakyEngines()
+    run = runner(tmp_path, engines)
+    asked_in_shards(run, engines, 5)
+    shutil.rmtree(tmp_path / "store" / "write")
+    assert asked_in_shards(run, engines, 5) == [f"row {i}" for i in range(5)]
+    assert len(engines.asked) == 5
+
+
+def test_a_dead_engine_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(infer, "retry_delay_seconds", [0.1, 0.1, 0.1])
+    engines = FlakyEngines([httpx.ConnectError("refused"), httpx.ReadError("reset")])
+    run = runner(tmp_path, engines)
+    assert asked_in_shards(run, engines, 3) == ["row 0", "row 1", "row 2"]
+
+
+@pytest.mark.parametrize("failure", [ValueError("label '7' is not one token"), ChildFailed("vLLM", BAD_INPUT, Path("x"))])
+def test_a_bad_configuration_is_not_tried_again(tmp_path: Path, failure: Exception) -> None:
+    engines = FlakyEngines([failure, failure])
+    run = runner(tmp_path, engines)
+    with pytest.raises(type(failure)):
+        asked_in_shards(run, engines, 1)
+    assert len(engines.failures) == 1, "it was tried again"
+
+
+def test_a_record_counts_requests_and_tokens(tmp_path: Path) -> None:
+    engines = FlakyEngines()
+    run = runner(tmp_path, engines)
+    asked_in_shards(run, engines, 3)
+    (record,) = (tmp_path / "store" / "write").glob("*/record.json")
+    found = json.loads(record.read_text())
+    assert (found["requests"], found["tokens"]) == (3, {"prompt": 3, "new": 3})
