@@ -60,7 +60,7 @@ def _send_what_is_logged() -> None:
     if "prefect" in sys.modules:
         from prefect.logging.handlers import APILogHandler
 
-        APILogHandler.flush()
+        APILogHandler().flush()
 
 
 def _wait(child: Child) -> None:

@@ -1,14 +1,14 @@
 """One evolution in a home of its own, driven through the command line as a person does, and looked at from outside."""
 
+import contextlib
 import json
 import os
 import re
-import signal
 import sqlite3
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,14 +48,21 @@ class Evolution:
 
     def run_and_kill(self, when: Callable[[], object], what: str) -> float:
         """Run until the condition holds, then kill -9; the seconds until no process of it was left."""
-        run = subprocess.Popen(self.command(), env=self.environment, cwd=ROOT, stderr=subprocess.DEVNULL)
-        try:
+        with self.started() as run:
             wait_until(lambda: when() or run.poll() is not None, 240, what)
             assert run.poll() is None, f"the run ended before it was killed: {what}"
-        finally:
-            run.send_signal(signal.SIGKILL)
-            run.wait()
         return wait_until(lambda: not self.processes(), 15, "all processes of a killed run are gone")
+
+    @contextlib.contextmanager
+    def started(self, *more: str) -> Iterator[subprocess.Popen[bytes]]:
+        """A run under way; it is killed -9 at the end of the block if it still goes."""
+        log = (self.home.parent / "run.log").open("ab")
+        run = subprocess.Popen(self.command(*more), env=self.environment, cwd=ROOT, stdout=log, stderr=log)
+        try:
+            yield run
+        finally:
+            run.kill()
+            run.wait()
 
     def processes(self) -> list[Any]:
         return marked("LANCE_HOME", str(self.home))
@@ -67,6 +74,12 @@ class Evolution:
 
     def artifacts(self, stage: str) -> list[Path]:
         return [path.parent for path in self.home.glob(f"store/{stage}/*/record.json") if path.parent.name[0] != "."]
+
+    def kept_answers(self, stages: Sequence[str]) -> int:
+        """Answers that stand in shards of these stages or, under way, in journals."""
+        shards = [path for stage in stages for path in self.artifacts(f"{stage}-shard")]
+        kept: int = sum(pq.read_metadata(path / "rows.parquet").num_rows for path in shards)
+        return kept + sum(path.read_bytes().count(b"\n") for path in self.working("*-shard-*.jsonl"))
 
     def working(self, pattern: str) -> list[Path]:
         return list(self.home.glob(f"work/{pattern}"))
@@ -82,11 +95,14 @@ class Evolution:
 
     def answered(self) -> int:
         """Requests that the engines of all runs have answered, by vLLM's own access log."""
-        log = (self.home / "logs" / "engine.log").read_text(errors="replace")
-        return len(re.findall(r'"POST /v1/(?:chat/)?completions HTTP/1.1" 200', log))
+        return len(re.findall(r'"POST /v1/(?:chat/)?completions HTTP/1.1" 200', self._engine_log()))
 
     def engine_starts(self) -> int:
-        return (self.home / "logs" / "engine.log").read_text(errors="replace").count("Started server process")
+        return self._engine_log().count("Started server process")
+
+    def _engine_log(self) -> str:
+        log = self.home / "logs" / "engine.log"
+        return log.read_text(errors="replace") if log.exists() else ""
 
     def task_states(self) -> dict[str, str]:
         """States of the last run's tasks by name, from Prefect's own database."""

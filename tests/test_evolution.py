@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.evolution import ROOT, Evolution
+from tests.processes import wait_until
 
 pytestmark = [pytest.mark.model, pytest.mark.prefect]
 SHARD = 4  # engine.shard_requests and engine.in_flight in tests/recipes/tiny.yaml
@@ -36,15 +38,11 @@ def killed(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Killed
     gone: dict[str, float] = {}
     again: dict[str, int] = {}
 
-    def shards() -> int:
-        return sum(len(it.artifacts(f"{stage}-shard")) for stage in STAGES)
-
-    def kill(what: str, when: Any) -> None:
-        before = it.answered() if (it.home / "logs" / "engine.log").exists() else 0, shards()
+    def kill(what: str, when: Callable[[], object]) -> None:
+        answered, kept = it.answered(), it.kept_answers(STAGES)
         gone[what] = it.run_and_kill(when, what)
-        # What was answered in this run and is in no shard has to be asked again, unless its journal has it.
-        journalled = sum(len(path.read_text().splitlines()) for path in it.working("*.jsonl"))
-        again[what] = it.answered() - before[0] - SHARD * (shards() - before[1]) - journalled
+        # What this run was answered and kept neither in a shard nor in a journal has to be asked again.
+        again[what] = (it.answered() - answered) - (it.kept_answers(STAGES) - kept)
 
     kill("generation", lambda: len(it.artifacts("write-answers-shard")) >= 1)
     seed_reviews = len(it.artifacts("review-shard"))
@@ -71,11 +69,7 @@ def test_at_most_one_shard_is_asked_again_at_each_kill(killed: Killed) -> None:
     print(killed.asked_again)
     assert len(killed.evolution.artifacts("write-answers-shard")) >= 4
     assert all(requests <= SHARD for requests in killed.asked_again.values())
-    unique = sum(
-        pq.read_metadata(path / "rows.parquet").num_rows
-        for stage in STAGES
-        for path in killed.evolution.artifacts(f"{stage}-shard")
-    )
+    unique = killed.evolution.kept_answers(STAGES)
     assert unique <= killed.evolution.answered() <= unique + 4 * SHARD
 
 
@@ -142,10 +136,16 @@ def test_another_threshold_of_annotate_asks_for_no_new_text(killed: Killed) -> N
     assert ledger["iterations"][0]["verdict"] == summary["verdict"]
 
 
-def test_an_iteration_after_this_one_has_other_samples(killed: Killed) -> None:
+def test_the_next_iteration_has_other_samples_and_outlives_its_engine(killed: Killed) -> None:
     it = killed.evolution
-    summary = it.run("--continue", "--set", "annotate.sft_keep.quantile=0.6")
-    assert summary["iteration"] == 2
+    before, starts = len(it.artifacts("write-answers-shard")), it.engine_starts()
+    with it.started("--continue", "--set", "annotate.sft_keep.quantile=0.6") as run:
+        wait_until(lambda: len(it.artifacts("write-answers-shard")) > before, 240, "the second iteration writes")
+        next(p for p in it.processes() if "vllm.entrypoints" in " ".join(p.cmdline())).kill()
+        assert run.wait(400) == 0
+    assert it.engine_starts() == starts + 3  # the dead one, the one after it, and the candidate's
+    ledger = json.loads((it.home / "evolutions" / "tiny" / "ledger.json").read_text())
+    assert [one["number"] for one in ledger["iterations"]] == [1, 2]
     first, second = (
         {row["instruction"] for row in pq.read_table(path / "rows.parquet").to_pylist()}
         for path in sorted(it.artifacts("write-instructions"), key=lambda path: path.stat().st_mtime)

@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 STAGES = {"review", "split", "write", "clean", "annotate", "evaluate", "gate"}
-MAY_IMPORT_PREFECT = {"tasks.runner", "flows.evolve", "flows.iterate", "flows.pictures", "flows.doctor"}
+MAY_IMPORT_PREFECT = {"tasks.runner", "flows.evolve", "flows.iterate", "flows.pictures", "flows.doctor", "flows.server"}
 # Run in the model environment, each as a child process of its own.
 MODEL_SIDE = {f"tasks.backends.{name}" for name in ("trl", "default_model", "hub_model", "dataset")}
 HEAVY = {"torch", "transformers", "trl", "peft", "vllm", "datasets", "accelerate", "safetensors"}
@@ -103,7 +103,7 @@ def test_the_tree_in_the_readme_is_the_tree() -> None:
     shown = {}
     tree = (ROOT / "README.md").read_text().partition("<!-- tree -->")[2].partition("<!-- /tree -->")[0]
     for line in tree.splitlines():
-        name = line.split("  ")[0].strip()
+        name = line.strip().split("  ")[0]
         if name and not name.startswith("`"):
             shown[name] = line
     tracked = subprocess.run(["git", "ls-files"], capture_output=True, text=True, check=True, cwd=ROOT).stdout.split()

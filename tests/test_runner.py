@@ -68,7 +68,8 @@ def runner(folder: Path, engines: FlakyEngines | None = None) -> Runner:
 
 
 def in_a_flow(work: Callable[[], Any]) -> Any:
-    return flow(work, name="test", task_runner=ThreadPoolTaskRunner(max_workers=2), validate_parameters=False)()
+    pool: Any = ThreadPoolTaskRunner(max_workers=2)
+    return flow(name="test", task_runner=pool)(work)()
 
 
 def chain(run: Runner) -> tuple[Ref, Ref]:
@@ -149,7 +150,9 @@ def test_a_dead_engine_is_tried_again(tmp_path: Path, monkeypatch: pytest.Monkey
     assert asked_in_shards(run, engines, 3) == ["row 0", "row 1", "row 2"]
 
 
-@pytest.mark.parametrize("failure", [ValueError("label '7' is not one token"), ChildFailed("vLLM", BAD_INPUT, Path("x"))])
+@pytest.mark.parametrize(
+    "failure", [ValueError("label '7' is not one token"), ChildFailed("vLLM", BAD_INPUT, Path("x"))]
+)
 def test_a_bad_configuration_is_not_tried_again(tmp_path: Path, failure: Exception) -> None:
     engines = FlakyEngines([failure, failure])
     run = runner(tmp_path, engines)

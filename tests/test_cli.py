@@ -1,0 +1,139 @@
+"""The command line: messages, exit codes, and what `show` prints of an evolution."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from flows.cli import main
+from tasks import gate
+from tasks.artifacts import Ref, Spec, Store
+from tasks.home import Home
+from tasks.ledger import Iteration, Ledger
+from tests.rows import seed
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    monkeypatch.setenv("LANCE_HOME", str(tmp_path))
+    return Home.here()
+
+
+def lance(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    """Run the command line in this process; its exit code."""
+    monkeypatch.setattr(sys, "argv", ["lance", *arguments])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    code = stop.value.code
+    assert isinstance(code, int)
+    return code
+
+
+def evolved(home: Home) -> None:
+    """An evolution with one held iteration, as the flow leaves it."""
+    store = Store(home.store)
+
+    def artifact(stage: str, rows: int) -> Ref:
+        spec = Spec(stage=stage, version=1)
+        with store.draft(spec) as draft:
+            draft.table("rows", [seed(f"Name river {i} of [Europe].") for i in range(rows)])
+            draft.record |= {"counts": {"in": 5, "out": rows}, "rejected": {"too short": 5 - rows}, "seconds": 1.5}
+        found = store.find(spec)
+        assert found
+        return found
+
+    base = artifact("base-model", 1)
+    iteration = Iteration(
+        number=1,
+        seeds_source="x.jsonl",
+        seeds=artifact("seeds", 4),
+        champion_before=base,
+        champion_after=base,
+        candidate=None,
+        verdict=gate.held(["no low seed: all 4 scores lie above split.threshold (2.00)"]),
+        stages={"review [seeds]": artifact("review", 3)},
+        recipe={},
+        seconds=12.0,
+        run="r",
+    )
+    Ledger(name="mine", model="m", base=base).put(iteration).save(home.ledger("mine"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["evolve", "no-such-recipe"], "give a path to a YAML file or one of: demo"),
+        (["evolve", "demo", "--set", "split.treshold=3"], "split.treshold"),
+        (["evolve", "demo", "--set", "iterations=0"], "iterations"),
+        (["evolve", "demo", "--set", "nonsense"], "expected key=value"),
+        (["evolve", "demo", "--iterations", "0"], "--iterations"),
+        (["show", "nobody"], "no evolution 'nobody'"),
+        (["frobnicate"], "No such command"),
+    ],
+)
+def test_bad_input_exits_with_2_and_says_what(
+    home: Home,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    says: str,
+) -> None:
+    assert lance(monkeypatch, *arguments) == 2
+    said = capsys.readouterr()
+    assert says in " ".join(said.err.split())
+    assert "Traceback" not in said.err
+    assert said.out == ""
+
+
+@pytest.mark.parametrize("command", [[], ["evolve"], ["show"], ["doctor"]])
+def test_help_is_there(
+    home: Home, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: list[str]
+) -> None:
+    assert lance(monkeypatch, *command, "--help") == 0
+    assert "--help" in capsys.readouterr().out
+
+
+def test_show_prints_funnel_verdict_and_places(
+    home: Home, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    evolved(home)
+    assert lance(monkeypatch, "show", "mine") == 0
+    said = capsys.readouterr().out
+    assert "review [seeds]" in said  # and not eaten as markup
+    assert "too short 2" in said
+    assert "no low seed: all 4 scores lie above split.threshold (2.00)" in said
+    assert str(home.ledger("mine")) in said
+
+
+def test_show_as_json_is_json(home: Home, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    evolved(home)
+    assert lance(monkeypatch, "show", "mine/1", "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["verdict"]["decision"], found["candidate"]) == ("hold", None)
+    assert [row["rows_out"] for row in found["funnel"]] == [4, 3]
+
+
+def test_show_prints_rows_readably(
+    home: Home, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    evolved(home)
+    assert lance(monkeypatch, "show", "mine", "--rows", "review [seeds]", "--limit", "2") == 0
+    said = capsys.readouterr().out
+    assert "Name river 1 of [Europe]." in said
+    assert "Name river 2" not in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"), [(["mine", "--rows", "dpo"], "no stage 'dpo'; it has: seeds"), (["mine/7"], "it has: 1")]
+)
+def test_what_is_not_there_is_said_with_what_is(
+    home: Home,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    says: str,
+) -> None:
+    evolved(home)
+    assert lance(monkeypatch, "show", *arguments) == 2
+    assert says in " ".join(capsys.readouterr().err.split())
