@@ -1,6 +1,6 @@
 # A fresh clone needs Python (3.11 or newer) and make. `make demo` is the whole loop, small but real.
 PYTHON ?= python3
-DEVICE ?= cpu
+DEVICE ?=
 ARGS ?=
 
 .PHONY: demo test test-fast lint ui install lock clean
@@ -13,7 +13,7 @@ test: install lint  ## everything: real vLLM, real TRL, a real Prefect server, o
 	.venv/bin/pytest $(ARGS)
 
 test-fast: install  ## seconds: neither Prefect nor torch is imported
-	.venv/bin/pytest -m "not model and not prefect" $(ARGS)
+	.venv/bin/pytest --ignore tests/real $(ARGS)
 
 lint: install
 	.venv/bin/ruff check .
@@ -28,7 +28,7 @@ ui: install  ## the Prefect UI over the runs of this project
 	.venv/bin/prefect server start --host 127.0.0.1
 
 install:
-	@$(PYTHON) infra/install.py --device $(DEVICE)
+	@$(PYTHON) infra/install.py $(if $(DEVICE),--device $(DEVICE))
 
 lock: install  ## resolve pyproject.toml into infra/locks/ again (needs uv)
 	.venv/bin/python infra/lock.py

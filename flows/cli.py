@@ -52,10 +52,13 @@ def evolve(
 
     home = Home.here()
     Console(stderr=True, highlight=False).print(f"evolution [bold]{escape(chosen.name)}[/bold], kept in {home.root}")
-    with prefect_api(home):
-        from flows.evolve import evolve as evolve_flow
+    try:
+        with prefect_api(home):
+            from flows.evolve import evolve as evolve_flow
 
-        evolve_flow(name=chosen.name, recipe=chosen, go_on=go_on)
+            evolve_flow(name=chosen.name, recipe=chosen, go_on=go_on)
+    except KeyboardInterrupt:
+        _fail("interrupted; the same command goes on from here", INTERRUPTED)
     _show(chosen.name, None, as_json)
 
 
@@ -101,16 +104,16 @@ def _show(run: str, rows: str | None, as_json: bool, limit: int = 10) -> None:
 
 def main() -> NoReturn:
     """Run the command; every error that a person can do something about is one message, without a traceback."""
-    from tasks.backends.child import ChildFailed
-
     try:
         app()
         sys.exit(0)
-    except KeyboardInterrupt:
-        _fail("interrupted; the same command goes on from here", INTERRUPTED)
     except ValueError as error:
         _fail(str(error), BAD_INPUT)
-    except (ChildFailed, TimeoutError, ConnectionError) as error:
+    except Exception as error:
+        # Children, disks and servers fail, and their messages say how; anything else is our own bug and shows where.
+        origin = type(error).__module__.partition(".")[0]
+        if not isinstance(error, OSError) and origin not in ("tasks", "openai", "httpx", "httpcore", "prefect"):
+            raise
         _fail(f"{error}\nWhat was finished is kept: the same command goes on from here.", FAILED)
 
 

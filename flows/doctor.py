@@ -45,8 +45,8 @@ def _model_environment() -> Finding:
 
 def _device() -> Finding:
     device = platform.detect()
-    kind = f"{device.gpus} GPU(s)" if device.gpus else f"no GPU; {device.cores} CPU cores"
-    return Finding(what="device", works=True, found=f"{kind}; one child at a time, by the lock {device.lock}")
+    kind = f"{device.gpus} GPU(s)" if device.gpus else f"no GPU; {len(device.cores)} CPU cores"
+    return Finding(what="device", works=True, found=f"{kind}; one child at a time, by the lock {device.locks[0]}")
 
 
 def _kernels() -> Finding:

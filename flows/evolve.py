@@ -31,13 +31,14 @@ def evolve(name: str, recipe: Recipe, go_on: bool = False) -> Ledger:
     with ledgers.only_one_run(home.evolution(name)), _runner(recipe, home) as runner:
         path = home.ledger(name)
         ledger = ledgers.read(path) or Ledger(name=name, model=recipe.model)
-        base = models.starting_model(recipe.model, runner.store, home.work, runner.progress.say)
+        with runner.progress.bar(f"model {recipe.model}") as bar:
+            base = models.starting_model(recipe.model, runner.store, home.work, lambda what: bar.to(0, note=what))
         seeds = take_in_seeds(runner)
         first, last = 1, recipe.iterations
-        if go_on:
-            last = len(ledger.iterations) + recipe.iterations
-            first = len(ledger.iterations) + 1 if _stands(runner.store, ledger) else 1
-        ledger = ledger.model_copy(update={"base": base})
+        if go_on and ledger.iterations:
+            _check_what_it_goes_on_from(ledger, recipe, runner.store)
+            first, last = len(ledger.iterations) + 1, len(ledger.iterations) + recipe.iterations
+        ledger = ledger.model_copy(update={"base": base, "model": recipe.model})
         for number in range(first, last + 1):
             done = ledger.iterations[: number - 1]
             champion = done[-1].champion_after if done else base
@@ -54,14 +55,14 @@ def evolve(name: str, recipe: Recipe, go_on: bool = False) -> Ledger:
 def _runner(recipe: Recipe, home: Home) -> Iterator[Runner]:
     """What the run works with. The engine belongs to it and ends with it, whatever ends it."""
     progress, device, store = Progress(), platform.detect(), Store(home.store)
-    with progress.showing(), progress.waiting("starting the engine") as on_wait:
-        engines = Engines(store, recipe.engine, device, home.logs, on_wait)
+    with progress.showing():
+        engines = Engines(store, recipe.engine, device, home.logs, progress)
         try:
             yield Runner(
                 recipe=recipe, store=store, work=home.work, platform=device, engines=engines, progress=progress
             )
         finally:
-            engines.stop()
+            engines.close()
 
 
 def _rows_in_the_pool(done: list[ledgers.Iteration], recipe: Recipe) -> list[Ref]:
@@ -86,7 +87,17 @@ def _seeds_of(ledger: Ledger, number: int, recipe: Recipe, store: Store, now: Re
     return now
 
 
-def _stands(store: Store, ledger: Ledger) -> bool:
-    """Whether all that the next iteration builds on is still in the store as it was written."""
-    needed = [ledger.champion] + [one.stages["annotate"] for one in ledger.iterations if "annotate" in one.stages]
-    return all(ref is not None and store.find(ref) is not None for ref in needed)
+def _check_what_it_goes_on_from(ledger: Ledger, recipe: Recipe, store: Store) -> None:
+    """Raise ValueError unless the next iteration can build on the last one as it was written."""
+    if ledger.model != recipe.model:
+        raise ValueError(
+            f"evolution {ledger.name!r} began with {ledger.model}, not {recipe.model}: give another --name for that"
+        )
+    needed = {"the champion": ledger.champion}
+    needed |= {f"iteration {one.number}'s rows": one.stages.get("annotate") for one in ledger.iterations}
+    lost = [what for what, ref in needed.items() if ref is not None and store.find(ref) is None]
+    if lost:
+        raise ValueError(
+            f"evolution {ledger.name!r} cannot go on: missing or altered in the store: {', '.join(lost)}; "
+            f"run it without --continue and with --iterations {len(ledger.iterations)} to make them again"
+        )

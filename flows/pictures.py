@@ -39,9 +39,6 @@ def publish_verdict(verdict: Verdict, number: int) -> None:
     lines = [f"# Iteration {number}: {verdict.decision}", "", *(f"- {reason}" for reason in verdict.reasons), ""]
     if verdict.axes:
         lines += ["| axis | champion | candidate | change | 95% interval |", "|---|---|---|---|---|"]
-        lines += [
-            f"| {a.name} | {a.champion:.3f} | {a.candidate:.3f} | {a.change:+.3f} | {a.low:.3f} to {a.high:.3f} |"
-            for a in verdict.axes
-        ]
+        lines += [f"| {' | '.join((axis.name, *axis.shown))} |" for axis in verdict.axes]
         lines += ["", f"Measured on {verdict.items} held-out items; intervals are paired bootstraps over them."]
     create_markdown_artifact("\n".join(lines), key="verdict", description=f"Iteration {number}")

@@ -36,6 +36,9 @@ def prefect_api(home: Home) -> Iterator[None]:
     os.environ.setdefault("PREFECT_HOME", str(home.prefect))
     for key, value in CLIENT.items():
         os.environ.setdefault(key, value)
+    # Server and engine are on this machine: no proxy stands between.
+    for key in ("NO_PROXY", "no_proxy"):
+        os.environ[key] = ",".join(filter(None, [os.environ.get(key), "127.0.0.1,localhost"]))
     if "PREFECT_API_URL" in os.environ:
         yield
         return

@@ -55,7 +55,7 @@ class Shown:
             table.add_row(escape(row.label), *counts, escape(rejected), f"{row.seconds:.1f}", escape(row.note))
         console.print(table)
         _print_verdict(one, console)
-        console.print(f"\nthis iteration took {one.seconds:.0f} s")
+        console.print(f"\nthe run that finished it took {one.seconds:.0f} s for it")
         for what in ("candidate", "champion"):
             console.print(f"{what:<10} {found[what] or 'none'}", soft_wrap=True)
         if rows := found["data"].get("annotate"):
@@ -98,10 +98,8 @@ def _print_verdict(one: Iteration, console: Console) -> None:
         console.print(f"  {escape(reason)}", soft_wrap=True)
     if one.verdict.axes:
         table = Table("axis", "champion", "candidate", "change", "95% interval", box=None)
-        for a in one.verdict.axes:
-            change = f"x {a.change:.3f}" if a.name == "length" else f"{a.change:+.3f}"
-            interval = f"{a.low:.3f} to {a.high:.3f}"
-            table.add_row(a.name, f"{a.champion:.3f}", f"{a.candidate:.3f}", change, interval)
+        for axis in one.verdict.axes:
+            table.add_row(axis.name, *axis.shown)
         console.print(table)
 
 

@@ -19,6 +19,7 @@ MIN_PYTHON = (3, 11)
 TORCH = "torch==2.13.0"
 # On PyPI this torch is a CUDA build; the CPU build is on PyTorch's own index, or where pip was told to look.
 TORCH_CPU_WHEELS = "https://download.pytorch.org/whl/cpu"
+STAMP = "lance-lock.txt"  # in each environment: the lock that it was made from
 NEEDED_GIB = {"cpu": 7, "cuda": 20}
 
 
@@ -61,25 +62,31 @@ def torch_for_cpu(environment: Path) -> None:
 def install(environment: Path, lock: str, device: str) -> None:
     """Make `environment` from `lock`, unless it was made from it as it is."""
     lock_file = ROOT / "infra" / "locks" / (lock + ".txt")
-    wanted = hashlib.sha256(lock_file.read_bytes() + (ROOT / "pyproject.toml").read_bytes()).hexdigest()
-    stamp = environment / "lance-lock.txt"
-    if stamp.exists() and stamp.read_text() == f"{lock} {wanted}":
+    wanted = f"{lock} {hashlib.sha256(lock_file.read_bytes()).hexdigest()}"
+    stamp = environment / STAMP
+    if stamp.exists() and stamp.read_text() == wanted:
         return
     check_disk(device)
     print(f"installing {environment.name} from infra/locks/{lock}.txt (a few minutes)", flush=True)
-    if not (environment / "bin" / "python").exists():
-        subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True)
+    # From nothing: what an older lock or the other device left would stay beside the new.
+    subprocess.run([sys.executable, "-m", "venv", "--clear", str(environment)], check=True)
     if lock == "model-cpu":
         torch_for_cpu(environment)
     pip(environment, "--require-hashes", "-r", str(lock_file))
     pip(environment, "--no-build-isolation", "--editable", ".")
-    stamp.write_text(f"{lock} {wanted}")
+    stamp.write_text(wanted)
+
+
+def installed_device() -> str:
+    """What .venv-model was made for, so that a later `make` need not say it again; cpu if there is none."""
+    stamp = ROOT / ".venv-model" / STAMP
+    return stamp.read_text().split()[0][len("model-") :] if stamp.exists() else "cpu"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Install the two environments.")
-    parser.add_argument("--device", choices=sorted(NEEDED_GIB), default="cpu")
-    device = parser.parse_args().device
+    parser.add_argument("--device", choices=sorted(NEEDED_GIB), help="default: what is installed, else cpu")
+    device = parser.parse_args().device or installed_device()
     check(device)
     try:
         install(ROOT / ".venv", "orchestrate", device)

@@ -109,7 +109,9 @@ class Store:
             record |= {"digest": digest(files), "seconds": round(time.time() - started, 3)}
             record |= draft.record | provenance()
             _write_durably(draft.path / RECORD, json.dumps(record, indent=1, ensure_ascii=False))
-            if final.exists():  # altered, or made by another process meanwhile
+            if self.find(spec):  # another run made it meanwhile: what followed from that stays true
+                return
+            if final.exists():
                 final.rename(final.with_name(f".{final.name}.{os.getpid()}.old.tmp"))
             draft.path.rename(final)
         finally:

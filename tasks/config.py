@@ -48,7 +48,7 @@ class SeedsConfig(Config):
 
     held_out_share: Share = 0.2
     max_rows: Positive | None = None
-    max_words: Positive = 2000
+    max_words: Positive = 1000
 
 
 class ReviewConfig(Config):
@@ -125,6 +125,7 @@ class EvaluateConfig(Config):
 class GateConfig(Config):
     """Promoted: log-likelihood or preference accuracy surely up, and no axis surely beyond its tolerance."""
 
+    min_items: Positive = 10  # an interval over a handful of items says nothing, and over one it has no width
     bootstrap_draws: Positive = 10_000
     confidence: Share = 0.95
     max_log_likelihood_loss: float = 0.02  # nats per token
@@ -156,7 +157,7 @@ class TrainerConfig(Config):
 class Recipe(Config):
     """One evolution: from which model and seeds, and how each stage does its work."""
 
-    name: str
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
     model: str = "smollm2-135m-instruct"
     seeds: str = "deployments/seeds/everyday.jsonl"
     iterations: Positive = 1
@@ -184,7 +185,7 @@ def load(recipe: str, settings: Sequence[str] = ()) -> Recipe:
         raise ValueError(f"recipe {recipe!r}: no file {path}; give a path to a YAML file or one of: {known}")
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: not valid YAML: {error}") from error
     if not isinstance(values, dict):
         raise ValueError(f"{path}: expected a mapping of keys to values, found {type(values).__name__}")
@@ -206,6 +207,9 @@ def _apply(values: dict[str, Any], setting: str) -> None:
         values = values.setdefault(parent, {})
         if not isinstance(values, dict):
             raise ValueError(f"--set {setting}: {parent!r} is a single value and has no keys below it")
-    if last in ("score", "quantile"):
+    if parents and last in ("score", "quantile"):
         values.clear()  # a threshold is one or the other
-    values[last] = yaml.safe_load(text)
+    try:
+        values[last] = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ValueError(f"--set {setting}: the value is not valid YAML: {error}") from error

@@ -20,7 +20,7 @@ def corrupted(response: str, others: Sequence[str], key: str) -> dict[str, str]:
         found["mismatched"] = chance.choice(different)
     words = response.split()
     if len(set(words)) >= MIN_WORDS:
-        found["truncated"] = " ".join(words[: max(1, round(len(words) * chance.uniform(0.4, 0.9)))])
+        found["truncated"] = " ".join(words[: min(len(words) - 1, round(len(words) * chance.uniform(0.4, 0.9)))])
         shuffled = words.copy()
         while shuffled == words:
             chance.shuffle(shuffled)

@@ -22,7 +22,12 @@ class FunnelRow(BaseModel):
 def funnel(store: Store, made: Mapping[str, Ref]) -> list[FunnelRow]:
     rows = []
     for label, ref in made.items():
-        record = store.record(ref)
+        try:
+            record = store.record(ref)
+        except OSError:
+            raise ValueError(
+                f"{label}: its artifact is gone from {store.path(ref)}; the same `lance evolve` makes it again"
+            ) from None
         counts = record.get("counts", {})
         notes = [f"{name} {value}" for name, value in counts.items() if name not in ("in", "out", "rows")]
         notes += [f"{name} {value:.2f}" for name, value in record.get("thresholds", {}).items()]

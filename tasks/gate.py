@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from tasks.config import GateConfig
 from tasks.records import Measured
-from tasks.text import distinct, words
+from tasks.text import distinct_share, grams, words
 
 VERSION = 1
 Numbers = NDArray[np.float64]
@@ -29,6 +29,12 @@ class Axis(BaseModel):
     change: float
     low: float
     high: float
+
+    @property
+    def shown(self) -> tuple[str, str, str, str]:
+        """Champion, candidate, change and interval as a person reads them."""
+        change = f"x {self.change:.3f}" if self.name == "length" else f"{self.change:+.3f}"
+        return f"{self.champion:.3f}", f"{self.candidate:.3f}", change, f"{self.low:.3f} to {self.high:.3f}"
 
 
 class Verdict(BaseModel):
@@ -58,6 +64,9 @@ def decide(champion: Sequence[Measured], candidate: Sequence[Measured], config: 
         for axis in axes[:2]
         if axis.low > 0
     ]
+    if len(pairs) < config.min_items:
+        few = f"{len(pairs)} held-out items, expected at least {config.min_items} to promote on (gate.min_items)"
+        return Verdict(decision="hold", reasons=(few, *worse), axes=axes, items=len(pairs))
     if worse:
         return Verdict(decision="hold", reasons=tuple(worse), axes=axes, items=len(pairs))
     if not better:
@@ -83,9 +92,9 @@ def _axes(champion: Sequence[Measured], candidate: Sequence[Measured], config: G
 
     def variety() -> Axis:
         # Not a mean over items: each draw's responses are taken together. Fewer draws, for they are slow.
-        texts = [[row.response for row in rows] for rows in (champion, candidate)]
-        b, a = (distinct(text) for text in texts)
-        drawn = [[distinct([text[i] for i in draw]) for text in texts] for draw in draws[:500]]
+        texts = [[grams(words(row.response), 2) for row in rows] for rows in (champion, candidate)]
+        b, a = (distinct_share(text) for text in texts)
+        drawn = [[distinct_share([text[i] for i in draw]) for text in texts] for draw in draws[:500]]
         changes = np.array([after - before for before, after in drawn])
         return _axis("distinct_2", b, a, a - b, changes)
 

@@ -30,6 +30,11 @@ def take_in_seeds(runner: Runner) -> Ref:
         with runner.progress.bar(f"reading {source.name}") as bar:
             found = seeds.read(source, config, lambda count: bar.to(count))
         pool, held_out = seeds.split_held_out(found.seeds, config.held_out_share)
+        if not held_out:
+            raise ValueError(
+                f"{source}: none of {len(found.seeds)} seeds is held out, so nothing could be measured; "
+                "expected at least two different instructions and reading.held_out_share above 0"
+            )
         rules = [reject.rule for reject in found.rejects]
         draft.table("rows", pool)
         draft.table("held_out", held_out)

@@ -7,6 +7,7 @@ so that a run which died meanwhile finds it. Progress goes back as JSON lines in
 import contextlib
 import json
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,11 @@ class Job(BaseModel):
     def progress_file(self) -> Path:
         return self.work / "progress.jsonl"
 
+    @property
+    def refusal_file(self) -> Path:
+        """What is wrong with the input, for the person; there if the job refused it."""
+        return self.work / "refused.txt"
+
     @contextlib.contextmanager
     def draft(self) -> Iterator[Draft]:
         with Store(self.store).draft(self.spec) as draft:
@@ -48,14 +54,11 @@ class Job(BaseModel):
 
 
 def run_job(work: Callable[[Job], None]) -> None:
-    """The `main` of a job's module: a ValueError (the user's to mend) exits with BAD_INPUT and its message last."""
+    """The `main` of a job's module: a ValueError (the user's to mend) is left in a file, and exits with BAD_INPUT."""
     job = Job.model_validate_json(Path(sys.argv[1]).read_text())
     try:
         work(job)
     except ValueError as error:
-        sys.exit(_bad_input(str(error)))
-
-
-def _bad_input(message: str) -> int:
-    print(message, file=sys.stderr, flush=True)
-    return BAD_INPUT
+        traceback.print_exc()  # into the log, for ours among them
+        job.refusal_file.write_text(str(error), encoding="utf-8")
+        sys.exit(BAD_INPUT)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from tasks.artifacts import Ref, write_atomically
 from tasks.gate import Verdict
@@ -89,7 +89,8 @@ def read(path: Path) -> Ledger | None:
         return Ledger.model_validate_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    except ValidationError as error:
+    except ValueError as error:  # not UTF-8, not JSON, not these fields
+        reason = str(error).splitlines()[0]
         raise ValueError(
-            f"{path}: not a ledger that this version reads: {error.errors()[0]}; restore it from a backup"
+            f"{path}: not a ledger that this version reads ({reason}); restore it from a backup"
         ) from error

@@ -96,7 +96,7 @@ class Written(Row):
     iteration: int
     draw: int  # which of the samples for the same prompt
     author: str  # digest of the writing model
-    prompt: str  # digest of the prompt template
+    prompt: str  # digest of the messages that the model was given
     finish: str  # "stop", or "length" for a text that the token limit cut off
     new_tokens: int
 

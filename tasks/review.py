@@ -37,7 +37,7 @@ def calls(items: Sequence[Seed | Written]) -> list[Call]:
 def read(item: Seed | Written, answer: Answer, reviewer: str, config: ReviewConfig) -> Review:
     probabilities = tuple(math.exp(log_prob) for log_prob in answer.log_probs)
     mass = sum(probabilities)
-    scored = mass >= config.min_label_mass
+    scored = mass > 0 and mass >= config.min_label_mass
     expected = sum(int(label) * p for label, p in zip(LABELS, probabilities, strict=True)) / mass if scored else None
     return Review(
         item=item.id,

@@ -33,11 +33,11 @@ from tasks.records import digest
 Say = Callable[[str], None]
 Make = Callable[[Say], None]
 LOG_EVERY_S = 10.0
-RETRYABLE = (ChildFailed, TimeoutError, openai.APIConnectionError, openai.InternalServerError, httpx.TransportError)
+RETRYABLE = (ChildFailed, ConnectionError, openai.APIConnectionError, openai.InternalServerError, httpx.TransportError)
 
 
 def worth_retrying(_task: Task[Any, Any], _run: TaskRun, state: State[Any]) -> bool:
-    """A dead engine or a killed trainer is; bad input, a bad configuration or a passed deadline is not."""
+    """A dead engine or a killed trainer is; bad input, an engine that never came up or a passed deadline is not."""
     error = state.result(raise_on_failure=False)
     return isinstance(error, RETRYABLE) and getattr(error, "retryable", True)
 
@@ -94,6 +94,11 @@ class Runner:
     engines: Engines
     progress: Progress
 
+    @property
+    def dtype(self) -> str:
+        """What models are served and measured in."""
+        return self.platform.dtype(self.recipe.engine.dtype)
+
     def compute(self, spec: Spec, label: str, write: Callable[[Draft], None]) -> Ref:
         def make(_: Say) -> None:
             with self.store.draft(spec) as draft:
@@ -131,25 +136,43 @@ class Runner:
             futures = [
                 self._submit(spec, f"{label} {i}/{len(shards)}", model, shard, bar) for i, shard in enumerate(shards, 1)
             ]
-            refs = [future.result() for future in futures]
+            try:
+                refs = [future.result() for future in futures]
+            except BaseException:
+                # Ctrl-C and SIGTERM too: the threads that ask have to end before the flow can.
+                self.engines.close()
+                raise
         return [answer for ref in refs for answer in self.store.rows(ref, Answer)]
 
     def _submit(self, spec: Spec, label: str, model: Ref, shard: list[Call], bar: Bar) -> PrefectFuture[Ref]:
         shard_spec = Spec(
             stage=f"{spec.stage}-shard",
             version=spec.version,
-            config={"dtype": self.recipe.engine.dtype},
+            config={"dtype": self.dtype},
             inputs={"model": model.digest, "calls": digest([call.key for call in shard])},
         )
 
+        counted = 0
+
+        def on_answer(_: Answer) -> None:
+            nonlocal counted
+            counted += 1
+            bar.advance()
+
         def make(say: Say) -> None:
-            started = time.monotonic()
+            nonlocal counted
+            bar.advance(-counted)  # of an attempt before
+            counted = 0
+            client, started = self.engines.client(model), time.monotonic()
+            if self.store.find(shard_spec):  # made by another run while this one waited for the device
+                bar.advance(len(shard))
+                return
             journal = Journal(self.work / f"{shard_spec.stage}-{shard_spec.fingerprint}.jsonl")
-            answers = self.engines.client(model).ask(shard, journal, lambda _: bar.advance())
+            answers = client.ask(shard, journal, on_answer)
             with self.store.draft(shard_spec) as draft:
                 draft.table("rows", answers)
                 draft.record["seconds"] = round(time.monotonic() - started, 3)
-            journal.path.unlink()
+            journal.path.unlink(missing_ok=True)
             new = sum(answer.new_tokens for answer in answers)
             say(f"{len(shard)} answers, {new} new tokens, {time.monotonic() - started:.0f} s")
 

@@ -25,7 +25,7 @@ def shortage(low: Sequence[Seed], high: Sequence[Seed], v: float) -> list[str]:
     """Why there is nothing to go on with, and what to change; empty if both sides have seeds."""
     scored = len(low) + len(high)
     if not scored:
-        return ["no seed has a score: every review was unparsed; see `lance show --rows review`"]
+        return ["no seed has a score: every review was unparsed; see `lance show NAME --rows 'review [seeds]'`"]
     problems = []
     if not low:
         problems.append(

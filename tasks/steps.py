@@ -177,7 +177,8 @@ class Steps:
         # The table's digest, not the artifact's: other pairs do not make it another SFT.
         of_table = self.store.record(rows)["files"][table]
         spec = self._spec(method, TRAIN_VERSION, config, {"model": model})
-        spec = spec.model_copy(update={"inputs": spec.inputs | {"rows": of_table}})
+        sampling = {"seed": self.recipe.sampling_seed}  # of LoRA's beginnings and the rows' order
+        spec = spec.model_copy(update={"inputs": spec.inputs | {"rows": of_table}, "sampling": sampling})
         return self._keep(method, self.runner.train(spec, method, TRAINER, given))
 
     def _spec(
@@ -197,7 +198,7 @@ class Steps:
 
     def _infer(self, label: str, spec: Spec, model: Ref, calls: Callable[[], list[Call]], save: SaveAnswers) -> Ref:
         # A model is measured and asked in the dtype that is served: another dtype gives other answers.
-        served = spec.model_copy(update={"config": spec.config | {"dtype": self.recipe.engine.dtype}})
+        served = spec.model_copy(update={"config": spec.config | {"dtype": self.runner.dtype}})
         return self._keep(label, self.runner.infer(served, label, model, calls, save))
 
     def _keep(self, label: str, ref: Ref) -> Ref:

@@ -6,11 +6,17 @@ from collections.abc import Iterable, Sequence
 from rapidfuzz.distance import LCSseq
 
 REFUSAL = re.compile(
-    r"^\W*(i'?m sorry|i am sorry|sorry,|i apologi[sz]e|unfortunately,? i (can|am|do)"
-    r"|i (can'?t|cannot|can not|won'?t|will not|am unable to|'?m unable to|am not able to|'?m not able to)\b"
-    r"|as an? (ai|artificial|language model))",
+    r"\W*((i'?m|i am) (very |so |really )?sorry\b(?! (for your|to hear|that you))|sorry\b[,.!]? |i apologi[sz]e"
+    r"|i must decline"
+    r"|unfortunately,? i (can|am|do)"
+    r"|i (can'?t|cannot|can not|won'?t|will not) (?!wait|help but|believe|imagine)"
+    r"|i('?m| am) (unable|not able) to\b"
+    r"|as an? (ai|artificial intelligence|(large )?language model)\b)",
     re.IGNORECASE,
 )
+
+
+Gram = tuple[str, ...]
 
 
 def words(text: str) -> list[str]:
@@ -26,20 +32,25 @@ def rouge_l(a: Sequence[str], b: Sequence[str]) -> float:
 
 def repeated_share(text: str, n: int = 4) -> float:
     """Share of the text's word n-grams that stood before in it, 0-1; 0 for a text of fewer than n + 1 words."""
-    grams = _grams(words(text), n)
-    return 1 - len(set(grams)) / len(grams) if len(grams) > 1 else 0.0
+    found = grams(words(text), n)
+    return 1 - len(set(found)) / len(found) if len(found) > 1 else 0.0
 
 
 def distinct(texts: Iterable[str], n: int = 2) -> float:
     """Distinct word n-grams over all n-grams of `texts` (Li et al. 2016), 0-1; 0 if there are none."""
-    grams = [gram for text in texts for gram in _grams(words(text), n)]
-    return len(set(grams)) / len(grams) if grams else 0.0
+    return distinct_share([grams(words(text), n) for text in texts])
+
+
+def distinct_share(texts: Sequence[Sequence[Gram]]) -> float:
+    """`distinct` of texts that are n-grams already."""
+    total = sum(map(len, texts))
+    return len(set().union(*texts)) / total if total else 0.0
 
 
 def is_refusal(text: str) -> bool:
     """Whether the text begins by declining. English phrases only."""
-    return bool(REFUSAL.match(text))
+    return bool(REFUSAL.match(text.replace("’", "'")))
 
 
-def _grams(tokens: list[str], n: int) -> list[tuple[str, ...]]:
+def grams(tokens: list[str], n: int) -> list[Gram]:
     return list(zip(*(tokens[i:] for i in range(n)), strict=False))

@@ -134,8 +134,9 @@ def tidy(text: str) -> str:
     """An instruction without the quotes and the heading that models put around it."""
     head, colon, rest = text.partition(":")
     if colon and head.strip("*# ").lower() in ("new instruction", "instruction", "better instruction", "task"):
-        text = rest.strip("* \n")
-    if len(text) > 1 and text[0] == text[-1] == '"':
+        bold = head.startswith("**") and not rest.startswith("**")  # the whole of it, and not the heading alone
+        text = rest.strip().removesuffix("**" if bold else "").removeprefix("**").strip()
+    if len(text) > 1 and text[0] == text[-1] == '"' and text.count('"') == 2:
         text = text[1:-1].strip()
     return text
 

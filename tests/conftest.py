@@ -7,12 +7,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tasks.artifacts import Store
 from tasks.backends.models import DEFAULT, starting_model
 from tasks.backends.platform import model_python
 
 ROOT = Path(__file__).resolve().parents[1]
+settings.register_profile("lance", max_examples=40, deadline=None)  # no deadline: these machines are shared
+settings.load_profile("lance")
+REAL = ROOT / "tests" / "real"
 
 
 @pytest.fixture(scope="session")
@@ -30,11 +34,10 @@ def tiny_model(default_model: Path, tmp_path_factory: pytest.TempPathFactory) ->
     return out
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="session", autouse=True)
 def _fast_tests_stay_fast(request: pytest.FixtureRequest) -> Iterator[None]:
-    """A test that is not marked for it must not bring Prefect or torch into the process."""
+    """Where only fast tests run, none of them brings Prefect or torch into the process."""
     yield
-    if not any(request.node.get_closest_marker(mark) for mark in ("model", "prefect")):
+    if not any(REAL in item.path.parents for item in request.session.items):
         slow = {"prefect", "torch"} & set(sys.modules)
-        allowed = request.session.config.getoption("markexpr") == ""  # the whole suite shares one process
-        assert allowed or not slow, f"{slow} imported by a fast test"
+        assert not slow, f"{slow} imported by a fast test: it belongs into tests/real"

@@ -1,6 +1,7 @@
 """The store: whole or not there, found by content, never trusted unread."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,7 @@ def test_the_same_content_has_the_same_digest_and_other_content_another(tmp_path
     one, ref = stored(tmp_path / "a")
     _, same = stored(tmp_path / "b")
     assert ref == same
+    shutil.rmtree(one.path(ref))
     with one.draft(SPEC) as draft:
         draft.table("rows", [seed("Say yes.")])
     other = one.find(SPEC)
@@ -83,6 +85,13 @@ def test_an_altered_artifact_is_replaced_whole(tmp_path: Path) -> None:
     stored(tmp_path)
     assert store.find(SPEC) == ref
     assert [path.name for path in store.path(ref).parent.iterdir()] == [ref.fingerprint]
+
+
+def test_what_another_run_made_meanwhile_stays(tmp_path: Path) -> None:
+    store, ref = stored(tmp_path)
+    with store.draft(SPEC) as draft:
+        draft.table("rows", [seed("Say something else.")])
+    assert store.find(SPEC) == ref
 
 
 def test_a_draft_that_fails_leaves_nothing(tmp_path: Path) -> None:

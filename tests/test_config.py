@@ -44,9 +44,9 @@ def test_a_threshold_is_absolute_or_relative_to_what_was_found() -> None:
 
 def test_settings_reach_nested_keys_and_keep_what_stands_beside_them(recipe: str) -> None:
     settings = ["write.temperature=0", "sft.lora.rank=4", "name=other", "gate.length_ratio=[0.25, 4]"]
-    found = load(recipe, [*settings, "reading.max_rows=null", "name=last=wins"])
+    found = load(recipe, [*settings, "reading.max_rows=null", "seeds=last=wins"])
     assert (found.write.temperature, found.write.top_p, found.sft.lora.rank) == (0, 0.8, 4)
-    assert (found.gate.length_ratio, found.reading.max_rows, found.name) == ((0.25, 4), None, "last=wins")
+    assert (found.gate.length_ratio, found.reading.max_rows, found.seeds) == ((0.25, 4), None, "last=wins")
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,10 @@ def test_nothing_out_of_something_is_a_zero(tmp_path: Path) -> None:
         ({"counts": {"in": 5, "out": 5, "low": 3, "high": 2}, "thresholds": {"V": 4.567}}, "low 3, high 2, V 4.57"),
         ({"thresholds": {"sft_keep": 8.0, "margin": 2.0}}, "sft_keep 8.00, margin 2.00"),
         ({"tokens": {"prompt": 900, "new": 70}, "requests": 7}, "70 tokens written"),
-        ({"tokens": {"prompt": 900, "new": 7}, "requests": 7}, ""),  # scores are a token each, and nobody's writing
+        (
+            {"tokens": {"prompt": 9, "new": 7}, "requests": 7, "thresholds": {"V": 5}},
+            "V 5.00",
+        ),  # scores are a token each, and nobody's writing
         (
             {"counts": {"rows": 30}, "loss": {"before": 2.5, "after": 2.1251}, "moved": 0.00123},
             "loss 2.500 → 2.125, moved 1.2e-03",

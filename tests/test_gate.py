@@ -144,8 +144,15 @@ def test_more_confidence_is_a_wider_interval() -> None:
     assert wide.low < narrow.low < narrow.change < narrow.high < wide.high
 
 
+def test_a_handful_of_items_is_too_few_to_promote_on() -> None:
+    better = model(lambda n: 1.0)
+    assert decide(CHAMPION, better, CONFIG).decision == "promote"
+    verdict = decide(CHAMPION[:9], better[:9], CONFIG)
+    assert (verdict.decision, verdict.reasons[0][:16]) == ("hold", "9 held-out items")
+
+
 @settings(max_examples=20, deadline=None)
-@given(st.lists(st.floats(-3, -0.1), min_size=2, max_size=8), st.floats(-1, 1))
+@given(st.lists(st.floats(-3, -0.1), min_size=10, max_size=16), st.floats(-1, 1))
 def test_a_change_that_all_items_share_decides_by_its_size(levels: list[float], change: float) -> None:
     champion, candidate = (
         [measured(f"seed-{n}", level + by, corrupted=(level + by - 1,)) for n, level in enumerate(levels)]

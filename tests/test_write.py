@@ -8,6 +8,7 @@ import pytest
 
 from tasks.calls import Call
 from tasks.config import WriteConfig
+from tasks.prompts import examples
 from tasks.records import Written
 from tasks.write import FLAWS, WRITERS, AnswerWriter, FlawedWriter, InstructionWriter, Writer, tidy
 from tests.rows import MODEL, answer, seed, written
@@ -74,6 +75,15 @@ def test_rows_lead_back_to_their_seed_and_parent(kind: type[Writer], rows: Seque
         assert call.row == f"{parent}/{row.draw}"
         assert row.seed == getattr(sources[parent], "seed", parent)
         assert (row.iteration, row.author, row.finish, row.new_tokens) == (1, MODEL, "length", 5)
+
+
+def test_all_new_instructions_are_asked_for_behind_the_same_examples() -> None:
+    calls, _ = asked_and_written(InstructionWriter, SEEDS)
+    (opening,) = {tuple(turn["content"] for turn in call.messages[:-1]) for call in calls}
+    assert [turn["role"] for turn in calls[0].messages] == ["system", *["user", "assistant"] * len(examples()), "user"]
+    for n, (weak, better) in enumerate(examples()):
+        assert weak in opening[1 + 2 * n]
+        assert opening[2 + 2 * n] == better
 
 
 def test_a_new_instruction_is_written_from_its_seeds() -> None:

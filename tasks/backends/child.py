@@ -4,6 +4,8 @@ import os
 import re
 import subprocess
 import sys
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -16,7 +18,10 @@ INHERITED = re.compile(
     r"|CUDA_\w+|NVIDIA_\w+|NCCL_\w+|OMP_\w+|OPENBLAS_\w+|PIP_(?!.*(TOKEN|PASSWORD))\w+|PREFECT_HOME|LANCE_\w+)"
 )
 QUIET = {"DO_NOT_TRACK": "1", "VLLM_NO_USAGE_STATS": "1", "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+# A folder called `tasks` where the user stands is not ours: nothing is imported from the working directory.
+SAFE_PATH = {"PYTHONSAFEPATH": "1"}
 TAIL_LINES = 15
+START = "=== "  # begins the line that each start writes into its log
 
 
 class ChildFailed(RuntimeError):
@@ -47,32 +52,33 @@ class Child:
         log: Path,
         *,
         env: dict[str, str] | None = None,
-        lock: Path | None = None,
+        locks: Sequence[Path] = (),
         deadline_s: float | None = None,
     ):
         log.parent.mkdir(parents=True, exist_ok=True)
         self.name, self.log = name, log
+        with log.open("a", encoding="utf-8") as file:
+            file.write(f"{START}{time.strftime('%Y-%m-%d %H:%M:%S')} {name}\n")
         inherited = {key: value for key, value in os.environ.items() if INHERITED.fullmatch(key)}
         arguments = ["--log", str(log)]
-        arguments += ["--lock", str(lock)] if lock else []
+        arguments += [argument for lock in sorted(locks) for argument in ("--lock", str(lock))]
         arguments += ["--deadline", str(deadline_s)] if deadline_s else []
         self._supervisor = subprocess.Popen(
-            [sys.executable, supervisor.__file__, *arguments, "--", *command],
+            [sys.executable, "-P", supervisor.__file__, *arguments, "--", *command],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env=inherited | QUIET | (env or {}),
+            env=inherited | QUIET | SAFE_PATH | (env or {}),
             start_new_session=True,  # Ctrl-C at the terminal is the run's to handle
         )
 
-    def wait_until_started(self) -> bool:
-        """Block until the child runs; True if it had to wait for the device first. Raises ChildFailed."""
+    def wait_until_started(self, on_waiting: Callable[[], None] = lambda: None) -> None:
+        """Block until the child runs; `on_waiting` is called if another run holds the device. Raises ChildFailed."""
         assert self._supervisor.stdout
-        waited = False
         for line in self._supervisor.stdout:
             if line.startswith("started"):
-                return waited
-            waited = True
+                return
+            on_waiting()
         raise ChildFailed(self.name, self._supervisor.wait(), self.log)
 
     def poll(self) -> int | None:
@@ -84,10 +90,9 @@ class Child:
             raise ChildFailed(self.name, code, self.log)
 
     def stop(self) -> None:
-        """End the child and its family; returns when nobody is left."""
-        assert self._supervisor.stdin and self._supervisor.stdout
+        """End the child and its family; returns when nobody is left. Any thread may call it, and more than once."""
+        assert self._supervisor.stdin
         self._supervisor.stdin.close()
-        self._supervisor.stdout.close()
         self._supervisor.wait()
 
     def __enter__(self) -> Self:
@@ -101,5 +106,7 @@ def tail(log: Path) -> list[str]:
     if not log.exists():
         return []
     # Progress bars rewrite their line with carriage returns: only what stood last counts.
-    lines = [line.rpartition("\r")[2] for line in log.read_text(errors="replace").split("\n") if line.strip()]
+    # Of the last start only.
+    text = f"\n{log.read_text(errors='replace')}".rpartition(f"\n{START}")[2].partition("\n")[2]
+    lines = [line.rpartition("\r")[2] for line in text.split("\n") if line.strip()]
     return lines[-TAIL_LINES:]

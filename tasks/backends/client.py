@@ -4,6 +4,7 @@ Answers go into a journal as they come, so that a killed run asks again only wha
 """
 
 import asyncio
+import concurrent.futures
 import contextlib
 import threading
 from collections.abc import Callable, Sequence
@@ -47,6 +48,7 @@ class EngineClient:
         self._url = url
         self._key = key
         self._in_flight = in_flight
+        self._closing = threading.Lock()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="engine-client", daemon=True)
         self._thread.start()
@@ -61,21 +63,32 @@ class EngineClient:
         self._gate = asyncio.Semaphore(self._in_flight)
 
     def close(self) -> None:
+        """Whoever waits for an answer gets a ConnectionError. Any thread may call it, and more than once."""
+
         async def close() -> None:
-            for task in asyncio.all_tasks() - {asyncio.current_task()}:
-                task.cancel()  # whoever waits for an answer is told, and does not wait for ever
+            asking = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in asking:
+                task.cancel()
+            await asyncio.gather(*asking, return_exceptions=True)
             await self._http.aclose()
             await self._openai.close()
 
-        asyncio.run_coroutine_threadsafe(close(), self._loop).result()
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
+        with self._closing:
+            if self._thread.is_alive():
+                asyncio.run_coroutine_threadsafe(close(), self._loop).result()
+                self._loop.call_soon_threadsafe(self._loop.stop)
+                self._thread.join()
 
     def ask(self, calls: Sequence[Call], journal: Journal, on_answer: Callable[[Answer], None]) -> list[Answer]:
-        """The answers in the order of `calls`; raises openai.APIError for a request that failed."""
-        future = asyncio.run_coroutine_threadsafe(self._ask(calls, journal, on_answer), self._loop)
-        return future.result()
+        """The answers in the order of `calls`; raises ConnectionError, openai.APIError, or ValueError for a bad one."""
+        with self._closing:
+            if not self._thread.is_alive():
+                raise ConnectionError("the engine was ended")
+            future = asyncio.run_coroutine_threadsafe(self._ask(calls, journal, on_answer), self._loop)
+        try:
+            return future.result()
+        except concurrent.futures.CancelledError:
+            raise ConnectionError("the engine was ended while it was asked") from None
 
     async def _ask(self, calls: Sequence[Call], journal: Journal, on_answer: Callable[[Answer], None]) -> list[Answer]:
         async def one(call: Call) -> None:
@@ -93,13 +106,14 @@ class EngineClient:
         return [journal.answers[call.key] for call in calls]
 
     async def _answer(self, call: Call) -> Answer:
-        match call.kind:
-            case "write":
-                return await self._write(call)
-            case "score":
-                return await self._score(call)
-            case "likelihood":
-                return await self._likelihood(call)
+        ask = {"write": self._write, "score": self._score, "likelihood": self._likelihood}[call.kind]
+        try:
+            return await ask(call)
+        except openai.BadRequestError as error:
+            raise ValueError(
+                f"{call.row}: the engine refused the request: {error.message} "
+                "If it is too long, raise engine.context_tokens or lower reading.max_words"
+            ) from error
 
     async def _write(self, call: Call) -> Answer:
         reply = await self._openai.chat.completions.create(
@@ -143,7 +157,8 @@ class EngineClient:
 
     async def _likelihood(self, call: Call) -> Answer:
         prompt = await self._tokens(call.messages)
-        whole = await self._tokens((*call.messages, {"role": "assistant", "content": call.response}))
+        # Closed: whether a text ends where it may is part of how likely it is.
+        whole = await self._tokens((*call.messages, {"role": "assistant", "content": call.response}), closed=True)
         if whole[: len(prompt)] != prompt:
             raise ValueError(
                 "the chat template writes another prompt once there is a response: likelihood is undefined"
@@ -156,10 +171,11 @@ class EngineClient:
         log_probs = tuple(float(entry[str(token)]["logprob"]) for token, entry in of_response)
         return Answer(call=call.key, log_probs=log_probs, prompt_tokens=len(whole), new_tokens=1)
 
-    async def _tokens(self, messages: Messages) -> list[int]:
-        """Token ids of a chat: with the generation prompt, or with its last, unclosed answer."""
-        unclosed = messages[-1]["role"] == "assistant"
-        body = {"messages": messages, "continue_final_message": unclosed, "add_generation_prompt": not unclosed}
+    async def _tokens(self, messages: Messages, closed: bool = False) -> list[int]:
+        """Token ids of a chat: with the generation prompt, or with its last answer, closed or not."""
+        answered = messages[-1]["role"] == "assistant"
+        unclosed = {"continue_final_message": not closed} if answered else {}
+        body = {"messages": messages, "add_generation_prompt": not answered, **unclosed}
         reply = await self._http.post("/tokenize", json={"model": self.model, **body})
         reply.raise_for_status()
         tokens: list[int] = reply.json()["tokens"]

@@ -1,7 +1,6 @@
 """At most one engine at a time: started when a model is first asked, checked before each use, ended on demand."""
 
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 from tasks.artifacts import Ref, Store
@@ -9,39 +8,61 @@ from tasks.backends.client import EngineClient
 from tasks.backends.platform import Platform, model_python
 from tasks.backends.vllm import Engine
 from tasks.config import EngineConfig
+from tasks.progress import Progress
+
+
+class RunOver(RuntimeError):
+    """The run has ended; whoever still wanted an engine gets none."""
+
+    retryable = False
 
 
 class Engines:
     """Belongs to the top-level flow, not to a task: a child of a task's thread would end with that thread."""
 
-    def __init__(
-        self, store: Store, config: EngineConfig, platform: Platform, logs: Path, on_wait: Callable[[float], None]
-    ):
-        self._store, self._config, self._platform, self._logs = store, config, platform, logs
-        self._on_wait = on_wait
-        self._lock = threading.Lock()
+    def __init__(self, store: Store, config: EngineConfig, platform: Platform, logs: Path, progress: Progress):
+        self._store, self._config, self._platform = store, config, platform
+        self._log, self._progress = logs / "engine.log", progress
+        self._lock = threading.Lock()  # held while an engine starts: the other shards wait for it
         self._engine: Engine | None = None
         self._model: Ref | None = None
+        self._over = False
 
     def client(self, model: Ref) -> EngineClient:
-        """A client of a living engine that serves `model`; starts one if need be. Raises ChildFailed, TimeoutError."""
+        """A client of a living engine that serves `model`; starts one if need be. Raises EngineNotStarted, RunOver."""
         with self._lock:
             if self._engine and (self._model != model or not self._engine.alive()):
-                self._stop()
+                self._forget()
+            if self._over:
+                raise RunOver("the run has ended")
             if self._engine is None:
-                engine = Engine(
-                    self._store.path(model), self._config, self._platform, model_python(), self._logs / "engine.log"
-                )
-                self._engine = engine.wait_until_ready(self._on_wait)
+                path = self._store.path(model)
+                self._engine = Engine(path, self._config, self._platform, model_python(), self._log)
                 self._model = model
+                try:
+                    with self._progress.waiting("starting the engine") as on_wait:
+                        self._engine.wait_until_ready(on_wait, self._say_that_it_waits)
+                except BaseException:
+                    self._forget()
+                    raise
             return self._engine.client
 
     def stop(self) -> None:
         """End the engine and everything below it, so that the device is free."""
         with self._lock:
-            self._stop()
+            self._forget()
 
-    def _stop(self) -> None:
+    def close(self) -> None:
+        """End the run's use of engines for good, also one that is starting right now in another thread."""
+        self._over = True
+        if engine := self._engine:
+            engine.stop()  # before the lock: whoever starts it holds that until it is up, or until this
+        self.stop()
+
+    def _forget(self) -> None:
         if self._engine:
             self._engine.stop()
         self._engine = self._model = None
+
+    def _say_that_it_waits(self) -> None:
+        self._progress.say(f"another run holds the device ({self._platform.locks[0]}); waiting for it")

@@ -3,7 +3,9 @@
 `given`: repository ("owner/model"), revision (branch, tag or commit). HF_TOKEN and a cache are the hub client's own.
 """
 
-from huggingface_hub import snapshot_download
+import shutil
+
+from huggingface_hub import HfApi, snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
 
 from tasks.backends.models import KEPT, check_folder
@@ -15,16 +17,18 @@ def fetch(job: Job) -> None:
     job.say(f"fetching {repository}")
     with job.draft() as draft:
         try:
-            snapshot_download(
-                repository, revision=revision, local_dir=draft.path, allow_patterns=[f"*{ending}" for ending in KEPT]
-            )
+            # By commit: a branch moves, and the record says what was taken.
+            commit = HfApi().model_info(repository, revision=revision).sha
+            patterns = [f"*{ending}" for ending in KEPT]
+            snapshot_download(repository, revision=commit, local_dir=draft.path, allow_patterns=patterns)
         except (RepositoryNotFoundError, LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
             raise ValueError(
                 f"model {repository}@{revision}: could not be fetched from the hub ({type(error).__name__}). "
                 "Check the name and the network, or give a local folder"
             ) from error
+        shutil.rmtree(draft.path / ".cache", ignore_errors=True)  # the client's notes, with times in them
         check_folder(draft.path)
-        draft.record["source"] = {"hub": repository, "revision": revision}
+        draft.record["source"] = {"hub": repository, "revision": revision, "commit": commit}
 
 
 if __name__ == "__main__":

@@ -1,19 +1,22 @@
 """Run a job in the model environment: job file in, supervised child, progress out, artifact there when it returns."""
 
+import contextlib
+import fcntl
 import json
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from tasks.artifacts import write_atomically
+from tasks.artifacts import Store, write_atomically
 from tasks.backends.child import Child
 from tasks.backends.platform import Platform, model_python
 from tasks.jobs import Job
 
 POLL_S = 0.3
+WAITING = "waiting for the device, which another run holds"
 Said = Callable[[dict[str, Any]], None]
 
 
@@ -26,28 +29,56 @@ def run(
     deadline_s: float | None = None,
     env: dict[str, str] | None = None,
 ) -> None:
-    """Run `python -m module` on the job; raises ChildFailed. The work folder goes once the artifact stands."""
+    """Run `python -m module` on the job; raises ChildFailed, or ValueError with what is wrong with the job's input.
+
+    The work folder goes once the artifact stands. A second run that wants the same artifact waits for the first.
+    """
+    with _only_one(job.work):
+        if Store(job.store).find(job.spec) is None:
+            _run(module, job, on_progress, trains_on, deadline_s, env or {})
+        shutil.rmtree(job.work)
+
+
+def _run(
+    module: str, job: Job, on_progress: Said, trains_on: Platform | None, deadline_s: float | None, env: dict[str, str]
+) -> None:
     write_atomically(job.file, job.model_dump_json(indent=1))
     job.progress_file.unlink(missing_ok=True)
+    job.refusal_file.unlink(missing_ok=True)
     command = [str(model_python()), *launcher(trains_on), "-m", module, str(job.file)]
-    threads = {"OMP_NUM_THREADS": str(trains_on.cores)} if trains_on and trains_on.name == "cpu" else {}
+    threads = {"OMP_NUM_THREADS": str(len(trains_on.cores))} if trains_on and trains_on.name == "cpu" else {}
     with Child(
         module.rpartition(".")[2],
         command,
         job.work / "log.txt",
-        env=threads | (env or {}),
-        lock=trains_on.lock if trains_on else None,
+        env=threads | env,
+        locks=trains_on.locks if trains_on else (),
         deadline_s=deadline_s,
     ) as child:
-        child.wait_until_started()
+        child.wait_until_started(lambda: on_progress({"what": WAITING, "done": 0, "total": 0, "figures": {}}))
         seen = 0
         running = True
         while running:
             running = child.poll() is None
             seen = _forward(job.progress_file, seen, on_progress)
             time.sleep(POLL_S if running else 0)
+        # A launcher may swallow the exit code, so the job leaves its refusal in a file.
+        if job.refusal_file.exists():
+            raise ValueError(job.refusal_file.read_text(encoding="utf-8"))
         child.check()
-    shutil.rmtree(job.work)
+
+
+@contextlib.contextmanager
+def _only_one(folder: Path) -> Iterator[None]:
+    """Hold a work folder for one run; the kernel lets go when a run dies."""
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        folder.mkdir(exist_ok=True)  # the one before may have finished and removed it
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def online() -> dict[str, str]:
@@ -57,23 +88,14 @@ def online() -> dict[str, str]:
 
 
 def launcher(trains_on: Platform | None) -> list[str]:
-    """accelerate's arguments: every value is given, so that a user's own accelerate configuration changes nothing."""
-    if trains_on is None:
+    """accelerate's arguments where several processes train; one needs no launcher, which takes 10 s on two cores.
+
+    Every value is given, so that a user's own accelerate configuration changes nothing.
+    """
+    if trains_on is None or trains_on.gpus < 2:
         return []
-    shared = [
-        "-m",
-        "accelerate.commands.launch",
-        "--num_machines",
-        "1",
-        "--mixed_precision",
-        "no",
-        "--dynamo_backend",
-        "no",
-    ]
-    if trains_on.name == "cpu":
-        return [*shared, "--cpu", "--num_processes", "1", "--num_cpu_threads_per_process", str(trains_on.cores)]
-    several = ["--multi_gpu"] if trains_on.gpus > 1 else []
-    return [*shared, *several, "--num_processes", str(trains_on.gpus)]
+    several = ["--multi_gpu", "--num_processes", str(trains_on.gpus), "--num_machines", "1", "--main_process_port", "0"]
+    return ["-m", "accelerate.commands.launch", *several, "--mixed_precision", "no", "--dynamo_backend", "no"]
 
 
 def _forward(file: Path, seen: int, on_progress: Said) -> int:

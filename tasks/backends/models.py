@@ -32,9 +32,9 @@ def starting_model(name: str, store: Store, work: Path, say: Callable[[str], Non
             "tasks.backends.default_model",
         )
         given: dict[str, Any] = {}
-    elif Path(name).is_dir():
-        check_folder(Path(name))
-        return _adopt(Path(name), store)
+    elif (folder := Path(name).expanduser()).is_dir():
+        check_folder(folder)
+        return _adopt(folder, store)
     elif Path(name).exists() or name.startswith((".", "/", "~")) or name.count("/") != 1:
         raise ValueError(
             f"model {name!r}: expected {DEFAULT}, a folder with safetensors, or a hub name like owner/model"

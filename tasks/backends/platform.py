@@ -12,12 +12,16 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True, kw_only=True)
 class Platform:
-    """`lock` is held by whatever child computes on the device, for all runs of this machine."""
+    """`locks`, one a GPU or one for the CPU, are held by the child that computes there, for all runs of a machine."""
 
     name: Literal["cpu", "cuda"]
     gpus: int
-    cores: int
-    lock: Path
+    cores: tuple[int, ...]
+    locks: tuple[Path, ...]
+
+    def dtype(self, wanted: str) -> str:
+        """The engine's dtype; `auto` is one of a device's own, so that champion and candidate are served alike."""
+        return wanted if wanted != "auto" else {"cpu": "float32", "cuda": "bfloat16"}[self.name]
 
 
 def detect() -> Platform:
@@ -31,13 +35,14 @@ def detect() -> Platform:
             ).stdout.splitlines()
         except (OSError, subprocess.CalledProcessError):
             listed = []
-    gpus = len(visible.split(",")) if visible and listed else len(listed)
-    device = f"cuda-{visible or 'all'}" if gpus else "cpu"
+    # Names as CUDA_VISIBLE_DEVICES has them; without it, the driver's numbers.
+    gpus = visible.split(",") if visible and listed else [str(i) for i in range(len(listed))]
+    devices = [f"cuda-{gpu.strip().replace('/', '-')}" for gpu in gpus] or ["cpu"]
     return Platform(
         name="cuda" if gpus else "cpu",
-        gpus=gpus,
-        cores=len(os.sched_getaffinity(0)),
-        lock=Path(tempfile.gettempdir()) / f"lance-device-{device.replace(',', '-').replace('/', '-')}.lock",
+        gpus=len(gpus),
+        cores=tuple(sorted(os.sched_getaffinity(0))),
+        locks=tuple(Path(tempfile.gettempdir()) / f"lance-device-{device}.lock" for device in devices),
     )
 
 

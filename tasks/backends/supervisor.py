@@ -1,6 +1,6 @@
 """A small process between the run and a child: the child's whole family ends when the run does, whatever ended the run.
 
-    python -m tasks.backends.supervisor --log FILE [--lock FILE] [--deadline SECONDS] -- COMMAND...
+    python -m tasks.backends.supervisor --log FILE [--lock FILE]... [--deadline SECONDS] -- COMMAND...
 
 Standard input is one end of a pipe whose other end the run holds: end of file means that the run is gone, kill -9
 included. Why not PR_SET_PDEATHSIG alone: it reaches the direct child only (vLLM's engine core outlives its killed API
@@ -40,7 +40,7 @@ def run_gone(wait_s: float) -> bool:
 
 def take_lock(path: str) -> int:
     """The lock's file descriptor, once nobody else holds it; exits if the run goes meanwhile."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    descriptor = os.open(path, os.O_RDONLY | os.O_CREAT, 0o666)  # flock needs no right to write
     said = False
     while True:
         try:
@@ -95,7 +95,7 @@ def reap() -> dict[int, int]:
 def main() -> NoReturn:
     parser = argparse.ArgumentParser()
     parser.add_argument("--log", required=True)
-    parser.add_argument("--lock")
+    parser.add_argument("--lock", action="append", default=[])
     parser.add_argument("--deadline", type=float, default=float("inf"))
     parser.add_argument("command", nargs="+")
     asked = parser.parse_args()
@@ -104,7 +104,7 @@ def main() -> NoReturn:
     asked_to_stop: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda received, _: asked_to_stop.append(received))
-    held = [take_lock(asked.lock)] if asked.lock else []
+    held = [take_lock(lock) for lock in asked.lock]  # in sorted order, so that two runs cannot wait for each other
     until = time.monotonic() + asked.deadline
     with open(asked.log, "ab") as log:
         child = subprocess.Popen(

@@ -1,6 +1,6 @@
 """Train one model with TRL: SFT or DPO, LoRA on a float32 master, merged in float32.
 
-    accelerate launch -m tasks.backends.trl JOB.json          (in the model environment)
+    [accelerate launch] -m tasks.backends.trl JOB.json          (in the model environment)
 
 `given`: method ("sft" or "dpo"), model (folder), rows (a Parquet file of SftRow or PreferencePair), config (SftConfig
 or DpoConfig), device_rows, save_steps, cpu, seed. Out comes a model folder; its record holds the losses over all rows
@@ -22,6 +22,7 @@ from safetensors.torch import load_file
 from transformers import AutoTokenizer, TrainerCallback
 from trl import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer
 
+from tasks.artifacts import write_atomically
 from tasks.calls import chat
 from tasks.jobs import Job, run_job
 
@@ -39,10 +40,18 @@ def dataset(method: str, path: Path) -> Dataset:
     )
 
 
+def spread(batch_rows: int, device_rows: int, processes: int) -> tuple[int, int]:
+    """Rows at a time on each device, at most `device_rows`, and how often they add up to exactly `batch_rows`."""
+    each, rest = divmod(batch_rows, processes)
+    if rest or not each:
+        raise ValueError(f"batch_rows is {batch_rows}, which {processes} devices cannot share: make it a multiple")
+    at_once = next(rows for rows in range(min(device_rows, each), 0, -1) if each % rows == 0)
+    return at_once, each // at_once
+
+
 def trainer(job: Job, rows: Dataset, processes: int) -> SFTTrainer | DPOTrainer:
     given, config = job.given, job.given["config"]
-    device_rows = min(given["device_rows"], config["batch_rows"])
-    accumulation = max(1, config["batch_rows"] // (device_rows * processes))
+    device_rows, accumulation = spread(config["batch_rows"], given["device_rows"], processes)
     lora = config["lora"]
     shared: dict[str, Any] = {
         "output_dir": str(job.work / "checkpoints"),
@@ -119,12 +128,12 @@ def whole_checkpoint(folder: Path) -> str | None:
 def loss_before(job: Job, found: SFTTrainer | DPOTrainer) -> float:
     """The loss of the untouched model over all rows, measured once per job however often it is killed."""
     path = job.work / "loss_before.json"
-    if not path.exists():
-        loss = found.evaluate()["eval_loss"]
-        temporary = path.with_suffix(".tmp")
-        temporary.write_text(json.dumps(loss))
-        temporary.replace(path)
-    return float(json.loads(path.read_text()))
+    if path.exists():
+        return float(json.loads(path.read_text()))
+    loss = float(found.evaluate()["eval_loss"])  # all processes take part, so that none writes before all have looked
+    if found.accelerator.is_main_process:
+        write_atomically(path, json.dumps(loss))
+    return loss
 
 
 def moved(base: Path, merged: Any) -> float:
@@ -132,7 +141,8 @@ def moved(base: Path, merged: Any) -> float:
     before = {name: tensor for file in base.glob("*.safetensors") for name, tensor in load_file(file).items()}
     after = merged.state_dict()
     squares = torch.zeros(2, dtype=torch.float64)
-    for name, tensor in before.items():
+    for name in before.keys() & after.keys():  # a folder may hold buffers that the loaded model makes anew
+        tensor = before[name]
         base_tensor = tensor.double()
         squares += torch.stack([(after[name].cpu().double() - base_tensor).square().sum(), base_tensor.square().sum()])
     return float((squares[0] / squares[1]).sqrt())

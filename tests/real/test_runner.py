@@ -27,8 +27,6 @@ from tasks.records import Seed
 from tasks.runner import Runner, infer
 from tests.rows import seed
 
-pytestmark = pytest.mark.prefect
-
 
 @pytest.fixture(scope="module", autouse=True)
 def _server() -> Iterator[None]:

@@ -10,7 +10,6 @@ import pytest
 from tasks.backends.models import check_folder
 from tasks.backends.platform import model_python
 
-pytestmark = pytest.mark.model
 LIST = "1. Wash 12 apples\n2. Cut them\n\n10. Serve at 19:40"
 TABLE = "| item | price |\n|---|---|\n| tea  | 3.50 |\n| milk | 12 |"
 CODE = "def f(x):\n    return x + 10\n"

@@ -12,7 +12,6 @@ from tasks.jobs import BAD_INPUT, Job
 from tasks.provenance import ROOT
 from tasks.seeds import read
 
-pytestmark = pytest.mark.model
 SPEC = Spec(stage="dataset", version=1)
 
 

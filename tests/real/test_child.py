@@ -14,7 +14,7 @@ from tasks.backends.supervisor import DEADLINE
 from tasks.jobs import BAD_INPUT
 from tests.processes import marked, wait_until
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 # A child whose own child sits in another session and ignores SIGTERM: the worst that an engine does.
 STUBBORN = """
 import os, signal, subprocess, sys, time
@@ -26,7 +26,7 @@ RUN = """
 import sys, time
 from pathlib import Path
 from tasks.backends.child import Child
-child = Child("stubborn", [sys.executable, "-c", sys.argv[1]], Path(sys.argv[2]), lock=Path(sys.argv[3]))
+child = Child("stubborn", [sys.executable, "-c", sys.argv[1]], Path(sys.argv[2]), locks=[Path(sys.argv[3])])
 child.wait_until_started()
 time.sleep(600)
 """
@@ -45,8 +45,9 @@ def test_the_family_ends_with_the_run_and_the_lock_is_free_then(tmp_path: Path, 
     assert len(marked("LANCE_TEST_MARK", mark)) == 4  # run, supervisor, child, grandchild
     run.send_signal(how)
     run.wait()
-    with Child("next", python("print('mine')"), tmp_path / "next.log", lock=lock) as following:
-        waited = following.wait_until_started()
+    with Child("next", python("print('mine')"), tmp_path / "next.log", locks=[lock]) as following:
+        waited: list[bool] = []
+        following.wait_until_started(lambda: waited.append(True))
         left = [p for p in marked("LANCE_TEST_MARK", mark) if "time.sleep(600)" in " ".join(p.cmdline())]
         assert waited, "the lock was free while the family lived"
         assert left == [], "the lock was free before the family was gone"
@@ -63,7 +64,7 @@ def test_stop_ends_the_family(tmp_path: Path) -> None:
 
 def test_a_run_that_goes_while_waiting_for_the_device_leaves_nobody(tmp_path: Path) -> None:
     lock, mark = tmp_path / "lock", f"{tmp_path} waiting"
-    with Child("first", python("import time; time.sleep(600)"), tmp_path / "log", lock=lock) as first:
+    with Child("first", python("import time; time.sleep(600)"), tmp_path / "log", locks=[lock]) as first:
         first.wait_until_started()
         command = [sys.executable, "-c", RUN, "print('never')", str(tmp_path / "second.log"), str(lock)]
         run = subprocess.Popen(command, cwd=ROOT, env=os.environ | {"LANCE_TEST_MARK": mark})

@@ -13,7 +13,6 @@ import pytest
 from tests.evolution import ROOT, Evolution
 from tests.processes import wait_until
 
-pytestmark = [pytest.mark.model, pytest.mark.prefect]
 SHARD = 4  # engine.shard_requests and engine.in_flight in tests/recipes/tiny.yaml
 STAGES = ("review", "write-instructions", "write-answers", "write-flawed", "evaluate")
 
