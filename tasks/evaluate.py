@@ -10,7 +10,7 @@ from tasks.config import EvaluateConfig
 from tasks.corrupt import corrupted
 from tasks.records import Measured, Seed
 
-VERSION = 1
+VERSION = 2  # 2: the likelihood of a response includes its end
 GOOD, RESPONSE = "good", "response"
 
 

@@ -76,15 +76,15 @@ def trainer(job: Job, rows: Dataset, processes: int) -> SFTTrainer | DPOTrainer:
         "use_cpu": given["cpu"],
         "bf16": not given["cpu"],  # autocast of the computation; the master stays float32
     }
-    is_dpo = given["method"] == "dpo"
-    kind, arguments = (
-        (DPOTrainer, DPOConfig(beta=config["beta"], **shared)) if is_dpo else (SFTTrainer, SFTConfig(**shared))
-    )
+    if given["method"] == "dpo":
+        # The reference's log-probabilities once, for the training and both evaluations: 6 passes over a pair, not 8.
+        kind, arguments = DPOTrainer, DPOConfig(beta=config["beta"], precompute_ref_log_probs=True, **shared)
+    else:
+        kind, arguments = SFTTrainer, SFTConfig(**shared)
     found: SFTTrainer | DPOTrainer = kind(
         model=given["model"],
         args=arguments,
         train_dataset=rows,
-        eval_dataset=rows,
         processing_class=AutoTokenizer.from_pretrained(given["model"]),
         peft_config=LoraConfig(
             r=lora["rank"],
@@ -100,6 +100,7 @@ def trainer(job: Job, rows: Dataset, processes: int) -> SFTTrainer | DPOTrainer:
             f"{given['method']}: {len(rows) - len(found.train_dataset)} of {len(rows)} rows were truncated to nothing; "
             f"raise {given['method']}.max_tokens ({config['max_tokens']})"
         )
+    found.eval_dataset = found.train_dataset  # the loss before and after is over all rows
     return found
 
 
