@@ -56,7 +56,7 @@ def _candidate_and_verdict(
     answers = steps.clean("answers", steps.write_answers(champion, instructions), pool)
     flawed = steps.clean("flawed", steps.write_flawed(champion, routes), pool)
     reviews = steps.review_written(champion, answers, flawed)
-    rows = steps.annotate(routes, seed_reviews, answers, flawed, reviews)
+    rows = steps.annotate(seeds, routes, seed_reviews, answers, flawed, reviews)
     if missing := steps.shortage(rows):
         return None, gate.held(missing)
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from tasks.config import AnnotateConfig
 from tasks.records import PreferencePair, Rejected, Review, Seed, SftRow, Written
+from tasks.text import words
 
 VERSION = 1
 
@@ -71,6 +72,22 @@ def pairs(
                 _rejected(worst, "margin", f"{margin:.2f} below the original, expected above {threshold:.2f}")
             )
     return kept, rejects, threshold
+
+
+def unmeasured(written: Sequence[Written], held_out: Sequence[Seed]) -> tuple[list[Written], list[Rejected]]:
+    """The rows that may train, and those whose instruction is one that models are measured on."""
+    measured = {" ".join(words(seed.instruction)): seed.source for seed in held_out}
+    kept: list[Written] = []
+    rejects: list[Rejected] = []
+    for row in written:
+        source = measured.get(" ".join(words(row.instruction)))
+        if source is None:
+            kept.append(row)
+        else:
+            rejects.append(
+                _rejected(row, "held out", f"its instruction is that of {source}, which is only measured on")
+            )
+    return kept, rejects
 
 
 def shortage(

@@ -80,19 +80,22 @@ class Steps:
         spec = self._spec("clean", clean.VERSION, self.recipe.clean, {"written": written, "pool": pool})
         return self._compute(f"clean [{what}]", spec, save)
 
-    def annotate(self, routes: Ref, seed_reviews: Ref, answers: Ref, flawed: Ref, reviews: Ref) -> Ref:
+    def annotate(self, seeds: Ref, routes: Ref, seed_reviews: Ref, answers: Ref, flawed: Ref, reviews: Ref) -> Ref:
         config = self.recipe.annotate
 
         def save(draft: Draft) -> None:
             written = self.store.rows(answers, Written) + self.store.rows(flawed, Written)
             scored = annotate.Scored(self.store.rows(seed_reviews, Review) + self.store.rows(reviews, Review))
-            sft, low_scores, sft_keep = annotate.sft_rows(written, scored, config)
-            pairs, low_margins, margin = annotate.pairs(self.store.rows(routes, Seed, "high"), written, scored, config)
-            _save(draft, len(written), [*sft, *pairs], [*low_scores, *low_margins], tables={"sft": sft, "pairs": pairs})
+            rows, measured = annotate.unmeasured(written, self.store.rows(seeds, Seed, "held_out"))
+            sft, low_scores, sft_keep = annotate.sft_rows(rows, scored, config)
+            pairs, low_margins, margin = annotate.pairs(self.store.rows(routes, Seed, "high"), rows, scored, config)
+            rejects = [*measured, *low_scores, *low_margins]
+            _save(draft, len(written), [*sft, *pairs], rejects, tables={"sft": sft, "pairs": pairs})
             draft.record["thresholds"] = {"sft_keep": sft_keep, "margin": margin}
             draft.record["shortage"] = annotate.shortage(sft, pairs, sft_keep, margin)
 
         inputs = {
+            "seeds": seeds,
             "routes": routes,
             "seed_reviews": seed_reviews,
             "answers": answers,

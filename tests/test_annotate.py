@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.annotate import Scored, pairs, sft_rows, shortage
+from tasks.annotate import Scored, pairs, sft_rows, shortage, unmeasured
 from tasks.config import AnnotateConfig, Threshold
 from tasks.records import Seed, Written
 from tests.rows import review, seed, written
@@ -158,3 +158,12 @@ def test_where_nothing_was_scored_a_shortage_names_the_step_before() -> None:
     assert "clean [answers]" in no_rows
     assert "clean [flawed]" in no_pairs
     assert "nan" not in no_rows + no_pairs
+
+
+def test_a_row_on_what_is_only_measured_never_trains() -> None:
+    measured_on = seed("What is the capital of Italy?", "Rome.")
+    leaked = written(seed(), "It is Rome, on the Tiber.", instruction="what is the capital of Italy")
+    fine = written(seed(), "It is Paris, on the Seine.", instruction="What is the capital of France?")
+    kept, rejects = unmeasured([leaked, fine], [measured_on])
+    assert kept == [fine]
+    assert [(reject.row, reject.rule) for reject in rejects] == [(leaked.id, "held out")]
