@@ -107,6 +107,7 @@ def tail(log: Path) -> list[str]:
         return []
     # Progress bars rewrite their line with carriage returns: only what stood last counts.
     # Of the last start only.
-    text = f"\n{log.read_text(errors='replace')}".rpartition(f"\n{START}")[2].partition("\n")[2]
+    content = log.read_bytes().decode(errors="replace")  # as text, Python would make line ends of carriage returns
+    text = f"\n{content}".rpartition(f"\n{START}")[2].partition("\n")[2]
     lines = [line.rpartition("\r")[2] for line in text.split("\n") if line.strip()]
     return lines[-TAIL_LINES:]
