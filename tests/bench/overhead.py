@@ -33,8 +33,7 @@ from tasks.records import Seed, Written
 from tests.evolution import ROOT
 
 # The demo, made long enough (at least 600 s bare) for a few per cent to be seen.
-SETTINGS = ["write.instructions_per_low_seed=2", "write.flawed_per_high_seed=3", "engine.shard_requests=32"]
-SETTINGS += ["sft.epochs=3", "dpo.epochs=2"]
+SETTINGS = ["write.answers_per_instruction=3", "dpo.epochs=2"]
 
 
 def orchestrated(home: Home) -> float:
@@ -157,7 +156,8 @@ async def _ask(url: str, calls: list[Call], in_flight: int) -> None:
                 )
             else:
                 await tokens(messages)
-                whole = await tokens([*messages, {"role": "assistant", "content": call.response}], **unclosed)
+                answered = [*messages, {"role": "assistant", "content": call.response}]
+                whole = await tokens(answered, add_generation_prompt=False)
                 body = {"prompt_logprobs": 0}
                 await client.completions.create(prompt=whole, temperature=0, extra_body=body, **shared)
 
