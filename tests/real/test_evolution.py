@@ -108,14 +108,14 @@ def test_an_altered_byte_and_a_deleted_artifact_are_found_and_made_again(killed:
     content[len(content) // 2] ^= 1
     (answers / "rows.parquet").write_bytes(content)
     shutil.rmtree(it.home / "store" / "write-answers-shard")
-    (dpo,) = it.artifacts("dpo")
-    shutil.rmtree(dpo)
+    cleaned = Path(killed.summary["data"]["clean [answers]"])
+    shutil.rmtree(cleaned)
     answered = it.answered()
     summary = it.run()
     states = it.task_states()
     assert it.answered() > answered, "the lost answers were not asked again"
     assert states["write [answers]"] == "Completed"
-    assert states["dpo"] == "Completed"
+    assert states["clean [answers]"] == "Completed"
     assert states["write [instructions]"] == "Cached"
     assert states["review [seeds]"] == "Cached"
     assert [ref for ref in summary["data"].values() if not (Path(ref) / "record.json").exists()] == []
