@@ -40,9 +40,13 @@ class FlakyEngines:
 
     failures: list[Exception] = field(default_factory=list)
     asked: list[Call] = field(default_factory=list)
+    closed: bool = False
 
     def client(self, model: Ref) -> "FlakyEngines":
         return self
+
+    def close(self) -> None:
+        self.closed = True
 
     def ask(self, calls: list[Call], journal: Journal, on_answer: Callable[[Answer], None]) -> list[Answer]:
         if self.failures:
@@ -157,6 +161,7 @@ def test_a_bad_configuration_is_not_tried_again(tmp_path: Path, failure: Excepti
     with pytest.raises(type(failure)):
         asked_in_shards(run, engines, 1)
     assert len(engines.failures) == 1, "it was tried again"
+    assert engines.closed, "the engine goes on although the run has failed"
 
 
 def test_a_record_counts_requests_and_tokens(tmp_path: Path) -> None:
