@@ -116,7 +116,11 @@ class Runner:
     ) -> Ref:
         """Ask `model` all `calls` in shards, then `write` the stage's rows. Nothing is asked if the artifact stands."""
 
+        stands = self.store.find(spec) is not None
+
         def write_rows(draft: Draft) -> None:
+            if stands:
+                raise OSError(f"{label}: its artifact {self.store.path(spec)} went while the run read it")
             write(draft, asked, answers)
             tokens = {"prompt": sum(a.prompt_tokens for a in answers), "new": sum(a.new_tokens for a in answers)}
             draft.record |= {"tokens": tokens, "requests": len(asked), "seconds": round(time.monotonic() - started, 3)}
@@ -124,7 +128,7 @@ class Runner:
         started = time.monotonic()
         asked: list[Call] = []
         answers: list[Answer] = []
-        if self.store.find(spec) is None:
+        if not stands:
             asked = calls()
             answers = self._ask(spec, label, model, asked)
         return self.compute(spec, label, write_rows)
