@@ -84,7 +84,7 @@ def doctor(as_json: AsJson = False) -> None:
     if as_json:
         print(json.dumps([finding.model_dump() for finding in findings], indent=1))
     else:
-        Console(highlight=False).print(table(findings))
+        _output().print(table(findings))
     if not all(finding.works for finding in findings):
         raise typer.Exit(FAILED)
 
@@ -97,9 +97,15 @@ def _show(run: str, rows: str | None, as_json: bool, limit: int = 10) -> None:
     if as_json:
         print(json.dumps(found.rows(rows, limit) if rows else found.summary(), indent=1, ensure_ascii=False))
     elif rows:
-        found.print_rows(rows, limit, Console(highlight=False))
+        found.print_rows(rows, limit, _output())
     else:
-        found.print_summary(Console(highlight=False))
+        found.print_summary(_output())
+
+
+def _output() -> Console:
+    """Standard output; wide enough for the tables where it is a file or a pipe."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=140)
 
 
 def main() -> NoReturn:
