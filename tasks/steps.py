@@ -10,7 +10,7 @@ from tasks.records import Measured, Rejected, Review, Row, Seed, SftRow, Written
 from tasks.runner import Runner
 
 TRAINER = "tasks.backends.trl"
-TRAIN_VERSION = 1
+TRAIN_VERSION = 2  # 2: the warm-up rounds down
 POOL_VERSION = 1
 
 SaveAnswers = Callable[[Draft, list[Call], list[Answer]], None]

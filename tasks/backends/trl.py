@@ -9,6 +9,7 @@ the last whole checkpoint in its own work folder.
 """
 
 import json
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,7 @@ def spread(batch_rows: int, device_rows: int, processes: int) -> tuple[int, int]
 def trainer(job: Job, rows: Dataset, processes: int) -> SFTTrainer | DPOTrainer:
     given, config = job.given, job.given["config"]
     device_rows, accumulation = spread(config["batch_rows"], given["device_rows"], processes)
+    steps = math.ceil(len(rows) / config["batch_rows"]) * config["epochs"]
     lora = config["lora"]
     shared: dict[str, Any] = {
         "output_dir": str(job.work / "checkpoints"),
@@ -61,7 +63,8 @@ def trainer(job: Job, rows: Dataset, processes: int) -> SFTTrainer | DPOTrainer:
         "learning_rate": config["learning_rate"],
         "num_train_epochs": config["epochs"],
         "lr_scheduler_type": "cosine",
-        "warmup_steps": config["warmup_share"],  # below 1 it is a share of all steps
+        # Rounded down: the first step of a warm-up has a learning rate of 0, and may be one of two.
+        "warmup_steps": int(config["warmup_share"] * steps),
         "max_length": config["max_tokens"],
         "logging_steps": 1,
         "save_steps": given["save_steps"],
@@ -164,6 +167,11 @@ def work(job: Job) -> None:
     job.say("merging")
     # In float32: merged into bfloat16, an update of relative size 1e-3 loses most of itself.
     merged = found.accelerator.unwrap_model(found.model).merge_and_unload(safe_merge=True)
+    distance = moved(Path(job.given["model"]), merged)
+    if distance == 0:
+        raise ValueError(
+            f"{job.given['method']}: {found.state.max_steps} steps moved no weight; raise its learning_rate"
+        )
     with job.draft() as draft:
         merged.save_pretrained(draft.path)
         found.processing_class.save_pretrained(draft.path)
@@ -171,7 +179,7 @@ def work(job: Job) -> None:
             "counts": {"rows": len(rows)},
             "seconds": round(time.monotonic() - started, 3),  # of the last attempt, if there were several
             "loss": {"before": before, "after": after},
-            "moved": moved(Path(job.given["model"]), merged),
+            "moved": distance,
             "curve": [entry for entry in found.state.log_history if "loss" in entry],
         }
 
