@@ -15,7 +15,7 @@ from tasks.config import GateConfig
 from tasks.records import Measured
 from tasks.text import distinct_share, grams, words
 
-VERSION = 1
+VERSION = 2  # 2: a mean length below one word counts as one
 Numbers = NDArray[np.float64]
 
 
@@ -81,9 +81,10 @@ def _axes(champion: Sequence[Measured], candidate: Sequence[Measured], config: G
     def paired(name: str, of: Callable[[Measured], float], ratio: bool = False) -> Axis:
         before, after = (np.array([of(row) for row in rows]) for rows in (champion, candidate))
         means = before[draws].mean(axis=1), after[draws].mean(axis=1)
-        changes = means[1] / np.maximum(means[0], 1e-9) if ratio else means[1] - means[0]
+        # A mean below one word counts as one: a model that said nothing has no ratio.
+        changes = np.maximum(means[1], 1) / np.maximum(means[0], 1) if ratio else means[1] - means[0]
         b, a = float(before.mean()), float(after.mean())
-        return _axis(name, b, a, a / max(b, 1e-9) if ratio else a - b, changes)
+        return _axis(name, b, a, max(a, 1) / max(b, 1) if ratio else a - b, changes)
 
     def _axis(name: str, before: float, after: float, change: float, changes: Numbers) -> Axis:
         tail = (1 - config.confidence) / 2

@@ -35,12 +35,12 @@ def take_in_seeds(runner: Runner) -> Ref:
                 f"{source}: none of {len(found.seeds)} seeds is held out, so nothing could be measured; "
                 "expected at least two different instructions and reading.held_out_share above 0"
             )
-        rules = [reject.rule for reject in found.rejects]
         draft.table("rows", pool)
         draft.table("held_out", held_out)
         draft.table("rejects", found.rejects)
         counts = {"in": found.rows_read, "out": len(found.seeds), "held out": len(held_out)}
-        draft.record |= {"counts": counts, "rejected": {rule: rules.count(rule) for rule in sorted(set(rules))}}
+        counts |= {"repairs": found.repaired} if found.repaired else {}
+        draft.record |= {"counts": counts, "rejected": found.rejected}
         draft.record |= {"source": str(source), "ignored_columns": found.ignored_columns}
 
     return runner.compute(spec, "seeds", save)

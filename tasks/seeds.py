@@ -30,7 +30,18 @@ class SeedSet:
     rows_read: int
     seeds: list[Seed]
     rejects: list[Rejected]
+    left_out: int
     ignored_columns: list[str]
+
+    @property
+    def rejected(self) -> dict[str, int]:
+        """Rows that a rule took out, by rule: with the seeds they make up the rows read."""
+        rules = Counter(reject.rule for reject in self.rejects if reject.rule in DROPS)
+        return dict(sorted(rules.items())) | ({CUT: self.left_out} if self.left_out else {})
+
+    @property
+    def repaired(self) -> int:
+        return sum(reject.rule in REPAIRS for reject in self.rejects)
 
 
 def read(source: Path, config: SeedsConfig, on_row: Callable[[int], None]) -> SeedSet:
@@ -48,7 +59,7 @@ def read(source: Path, config: SeedsConfig, on_row: Callable[[int], None]) -> Se
         last = reading.rejects[-1]
         found = f"none in {count} rows ({rules}; the last: {last.row}, {last.detail})"
         raise refusal(source, "at least one usable row", found, "mend the rows or raise the limits in `reading`")
-    return SeedSet(count, reading.seeds, reading.finished_rejects(), sorted(reading.ignored))
+    return SeedSet(count, reading.seeds, reading.finished_rejects(), len(reading.left_out), sorted(reading.ignored))
 
 
 class _Reading:

@@ -56,6 +56,13 @@ def test_the_same_model_again_is_held_on_no_gain() -> None:
     assert axis(CHAMPION, model(), "length").change == 1
 
 
+def test_a_champion_that_said_nothing_has_a_length_all_the_same() -> None:
+    silent = model(say=lambda n: "")
+    assert axis(silent, CHAMPION, "length").change == pytest.approx(9.0)
+    assert axis(CHAMPION, silent, "length").change == pytest.approx(1 / 9)
+    assert "x 9.000" in axis(silent, CHAMPION, "length").shown
+
+
 def test_a_clear_gain_promotes_with_its_interval() -> None:
     candidate = model(up)
     verdict = decide(CHAMPION, candidate, CONFIG)

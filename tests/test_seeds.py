@@ -166,6 +166,7 @@ def test_max_rows_takes_the_first_seeds_and_counts_the_rest_once(tmp_path: Path)
     assert [seed.instruction for seed in found.seeds] == ["Q0", "Q1"]
     assert rules(found) == [("a.jsonl:2", "duplicate"), ("a.jsonl:4", "over_max_rows")]
     assert found.rejects[-1].detail.startswith("3 rows ")
+    assert found.rejected == {"duplicate": 1, "over_max_rows": 3}
     assert rules(read_lines(tmp_path, rows, SeedsConfig(max_rows=5))) == [("a.jsonl:2", "duplicate")]
 
 
@@ -239,8 +240,7 @@ def test_every_row_becomes_a_seed_or_a_reject(
     rows = [USABLE_TALK if rows and "messages" in rows[0] else USABLE_PAIR, *rows]
     found = read_lines(tmp_path, rows, SeedsConfig(max_rows=max_rows, max_words=max_words))
     dropped = [reject.row for reject in found.rejects if reject.rule in DROPS]
-    cut = [int(reject.detail.split()[0]) for reject in found.rejects if reject.rule == CUT]
-    assert len(rows) == len(found.seeds) + len(dropped) + sum(cut)
+    assert len(rows) == len(found.seeds) + sum(found.rejected.values())
     assert len({*dropped, *(seed.source for seed in found.seeds)}) == len(dropped) + len(found.seeds)
-    assert len(cut) <= 1
+    assert found.repaired + len(dropped) + bool(found.left_out) == len(found.rejects)
     assert {reject.rule for reject in found.rejects} <= {*DROPS, *REPAIRS, CUT}

@@ -33,7 +33,7 @@ from tasks.records import Seed, Written
 from tests.evolution import ROOT
 
 # The demo, made long enough (at least 600 s bare) for a few per cent to be seen.
-SETTINGS = ["write.answers_per_instruction=3", "dpo.epochs=2"]
+SETTINGS = ["write.answers_per_instruction=5", "write.flawed_per_high_seed=3", "sft.epochs=2", "dpo.epochs=5"]
 
 
 def orchestrated(home: Home) -> float:
