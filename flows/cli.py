@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from tasks import config
+from tasks import recipes
 
 app = typer.Typer(
     help="A language model that is its own data engineer: it reviews its seeds, writes and cleans data, trains on it, "
@@ -44,7 +44,7 @@ def evolve(
     that was killed goes on when the same command is given.
     """
     changed = {"name": name, "seeds": seeds, "iterations": iterations, "model": model}
-    chosen = config.load(
+    chosen = recipes.load(
         recipe, [f"{key}={json.dumps(v)}" for key, v in changed.items() if v is not None] + (settings or [])
     )
     from flows.server import prefect_api
@@ -73,6 +73,31 @@ def show(
 ) -> None:
     """Show an evolution: funnel, times, verdict, and where things are."""
     _show(run, rows, as_json, limit)
+
+
+@app.command()
+def whatif(
+    run: Annotated[str, typer.Argument(help="An evolution's name, or NAME/ITERATION.")],
+    settings: Annotated[list[str], typer.Option("--set", help="key=value of review, calibration, split or annotate.")],
+    limit: Annotated[int, typer.Option(min=0, help="Show at most so many texts of each change.")] = 3,
+    as_json: AsJson = False,
+) -> None:
+    """Say what other weights or thresholds would change, from stored signals: no model is asked, nothing is redone."""
+    from dataclasses import asdict
+
+    from flows import show as shows
+    from flows.whatif import print_changes
+    from tasks.backends import platform
+    from tasks.home import Home
+    from tasks.whatif import what_if
+
+    shown = shows.find(Home.here(), run)
+    recipe = recipes.changed(shown.iteration.recipe, settings)
+    found = what_if(shown.store, shown.iteration, recipe, platform.detect())
+    if as_json:
+        print(json.dumps(asdict(found), indent=1, ensure_ascii=False))
+    else:
+        print_changes(found, limit, _output())
 
 
 @app.command()

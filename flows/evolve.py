@@ -12,12 +12,14 @@ from tasks import ledger as ledgers
 from tasks.artifacts import Ref, Store
 from tasks.backends import models, platform
 from tasks.backends.engines import Engines
-from tasks.config import Recipe
 from tasks.home import Home
 from tasks.intake import take_in_seeds
 from tasks.ledger import Ledger
 from tasks.progress import Progress
+from tasks.recipes import Recipe
 from tasks.runner import Runner
+from tasks.steps.base import Stages
+from tasks.steps.training import teach
 
 
 @flow(name="evolve", flow_run_name="evolve {name}", persist_result=False)
@@ -38,6 +40,7 @@ def evolve(name: str, recipe: Recipe, go_on: bool = False) -> Ledger:
         if go_on and ledger.iterations:
             _check_what_it_goes_on_from(ledger, recipe, runner.store)
             first, last = len(ledger.iterations) + 1, len(ledger.iterations) + recipe.iterations
+        base = teach(Stages(runner, 0), base, seeds)
         ledger = ledger.model_copy(update={"base": base, "model": recipe.model})
         for number in range(first, last + 1):
             done = ledger.iterations[: number - 1]

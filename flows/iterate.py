@@ -11,7 +11,8 @@ from tasks import gate
 from tasks.artifacts import Ref
 from tasks.ledger import Iteration
 from tasks.runner import Runner
-from tasks.steps import Steps
+from tasks.steps import annotating, measuring, reviewing, training, writing
+from tasks.steps.base import Stages
 
 
 @flow(name="iterate", flow_run_name="iteration {number}", validate_parameters=False, persist_result=False)
@@ -19,10 +20,10 @@ def iterate(
     runner: Runner, number: int, champion: Ref, seeds: Ref, seeds_source: str, grown_from: Sequence[Ref]
 ) -> Iteration:
     """From a champion and its seeds to a candidate and a verdict on it. A stage that leaves nothing ends it: hold."""
-    started, steps = time.monotonic(), Steps(runner, number)
-    candidate, verdict = _candidate_and_verdict(steps, champion, seeds, grown_from)
-    publish_funnel(steps)
-    publish_training(steps)
+    started, stages = time.monotonic(), Stages(runner, number)
+    candidate, verdict = _candidate_and_verdict(stages, champion, seeds, grown_from)
+    publish_funnel(stages)
+    publish_training(stages)
     publish_verdict(verdict, number)
     get_run_logger().info("%s: %s", verdict.decision, "; ".join(verdict.reasons))
     return Iteration(
@@ -33,7 +34,7 @@ def iterate(
         champion_after=candidate if candidate and verdict.decision == "promote" else champion,
         candidate=candidate,
         verdict=verdict,
-        stages=steps.made,
+        stages=stages.made,
         recipe=runner.recipe.model_dump(mode="json"),
         seconds=round(time.monotonic() - started, 1),
         run=str(flow_run.get_id()),
@@ -41,26 +42,32 @@ def iterate(
 
 
 def _candidate_and_verdict(
-    steps: Steps, champion: Ref, seeds: Ref, grown_from: Sequence[Ref]
+    stages: Stages, champion: Ref, seeds: Ref, grown_from: Sequence[Ref]
 ) -> tuple[Ref | None, gate.Verdict]:
-    before = steps.measure("champion", champion, seeds)  # first, while its engine is up
+    before = measuring.measure(stages, "champion", champion, seeds)  # first, while its engine is up
+    calibration = reviewing.calibration(stages, champion, seeds)
 
-    pool = steps.pool(seeds, grown_from)
-    seed_reviews = steps.review_seeds(champion, pool)
-    routes = steps.split(pool, seed_reviews)
-    if missing := steps.shortage(routes):
+    pool = annotating.pool(stages, seeds, grown_from)
+    seed_reviews = reviewing.review_seeds(stages, champion, calibration, pool)
+    routes = annotating.split(stages, pool, seed_reviews)
+    if missing := stages.shortage(routes):
         return None, gate.held(missing)
 
-    written = steps.write_instructions(champion, routes)
-    instructions = steps.clean("instructions", written, pool)
-    answers = steps.clean("answers", steps.write_answers(champion, instructions), pool)
-    flawed = steps.clean("flawed", steps.write_flawed(champion, routes), pool)
-    reviews = steps.review_written(champion, answers, flawed)
-    rows = steps.annotate(seeds, routes, seed_reviews, answers, flawed, reviews)
-    if missing := steps.shortage(rows):
+    instructions = writing.clean(stages, "instructions", writing.instructions(stages, champion, routes), pool)
+    written = {"answers": writing.answers(stages, champion, instructions)}
+    written["flawed"] = writing.flawed(stages, champion, routes)
+    if stages.recipe.write.ordinary_per_high_seed:
+        written["ordinary"] = writing.ordinary(stages, champion, routes)
+    texts = {what: writing.clean(stages, what, ref, pool) for what, ref in written.items()}
+    reviews = reviewing.review_written(stages, champion, calibration, texts)
+    rows = annotating.annotate(
+        stages, seeds=seeds, routes=routes, seed_reviews=seed_reviews, texts=texts, reviews=reviews
+    )
+    if missing := stages.shortage(rows):
         return None, gate.held(missing)
 
-    tuned = steps.sft(champion, rows)
-    candidate = steps.dpo(tuned, rows)
-    after = steps.measure("candidate", candidate, seeds)
-    return candidate, steps.decide(before, after)
+    mixed = training.mix(stages, rows, grown_from, seeds)
+    tuned = training.sft(stages, champion, mixed)
+    candidate = training.dpo(stages, tuned, mixed)
+    after = measuring.measure(stages, "candidate", candidate, seeds)
+    return candidate, measuring.decide(stages, before, after)

@@ -4,10 +4,10 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from tasks.funnel import funnel
 from tasks.gate import Verdict
-from tasks.steps import Steps
+from tasks.steps.base import Stages
 
 
-def publish_funnel(steps: Steps) -> None:
+def publish_funnel(stages: Stages) -> None:
     rows = [
         {
             "stage": row.label,
@@ -16,22 +16,22 @@ def publish_funnel(steps: Steps) -> None:
             "rejects by reason": ", ".join(f"{rule} {n}" for rule, n in row.rejected.items()),
             "seconds": row.seconds,
         }
-        for row in funnel(steps.store, steps.made)
+        for row in funnel(stages.store, stages.made)
     ]
-    create_table_artifact(rows, key="funnel", description=f"Iteration {steps.number}: rows in and out of each stage")
+    create_table_artifact(rows, key="funnel", description=f"Iteration {stages.number}: rows in and out of each stage")
 
 
-def publish_training(steps: Steps) -> None:
+def publish_training(stages: Stages) -> None:
     for method in ("sft", "dpo"):
-        if method not in steps.made:
+        if method not in stages.made:
             continue
-        record = steps.store.record(steps.made[method])
+        record = stages.store.record(stages.made[method])
         loss = record["loss"]
         shown = ("step", "epoch", "loss", "rewards/accuracies", "rewards/margins", "learning_rate")
         curve = [{name: entry[name] for name in shown if name in entry} for entry in record["curve"]]
         summary = f"all rows, evaluation mode: loss {loss['before']:.4f} before, {loss['after']:.4f} after"
         create_table_artifact(
-            curve, key=f"training-{method}", description=f"Iteration {steps.number}, {method}; {summary}"
+            curve, key=f"training-{method}", description=f"Iteration {stages.number}, {method}; {summary}"
         )
 
 

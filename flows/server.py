@@ -51,6 +51,8 @@ def prefect_api(home: Home) -> Iterator[None]:
     settings = {key: value for key, value in os.environ.items() if key.startswith("PREFECT_")}
     with Child("the Prefect server", command, home.logs / "prefect-server.log", env=settings | SERVER) as child:
         try:
+            import prefect.flows  # noqa: F401  # two seconds of imports, while the server has its own
+
             _wait(child)
             yield
         finally:

@@ -11,7 +11,7 @@ Imports go one way too, and a test keeps it so:
 
     flows ─► steps ─► runner ─► stages, backends ─► prompts, text, artifacts ─► config, calls, records
 
-Stages (review, split, write, clean, annotate, evaluate, gate) import neither each other nor Prefect, torch, vLLM or
-TRL. Nothing that the orchestrating environment imports needs torch; what runs in the model environment is a module of
-`tasks.backends` started as a child process with a job file in and an artifact out.
+Stages (anchors, calibrate, review, split, write, clean, annotate, pairs, evaluate, gate) import neither each other nor
+Prefect, torch, vLLM or TRL. Nothing that the orchestrating environment imports needs torch; what runs in the model
+environment is a module of `tasks.backends` started as a child process with a job file in and an artifact out.
 """

@@ -1,35 +1,17 @@
-"""Annotate: which written rows become SFT examples, and which responses become preference pairs.
+"""Annotate: which written rows become SFT examples, and what is missing to train on.
 
-SFT keeps low-branch rows above a score. A high seed's pool is its original response and the flawed ones: rejected is
-the lowest-scored, chosen the original if it is more than the margin above it. In the published scripts every response
-above the margin is chosen, a flawed one too; here a flawed text can only ever be rejected (tasks.records enforces it).
+SFT keeps low-branch rows above a score; a row on what is only measured, or only calibrates, never trains.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from tasks.config import AnnotateConfig
-from tasks.records import PreferencePair, Rejected, Review, Seed, SftRow, Written
+from tasks.examples import PreferencePair, SftRow
+from tasks.graded import Scored
+from tasks.records import Rejected, Seed, Written
 from tasks.text import words
 
 VERSION = 1
-
-
-class Scored:
-    """Reviews by item, for the items that have a score."""
-
-    def __init__(self, reviews: Sequence[Review]):
-        self._reviews: Mapping[str, Review] = {r.item: r for r in reviews if r.score is not None}
-
-    def __contains__(self, row: Seed | Written) -> bool:
-        return row.id in self._reviews
-
-    def review(self, row: Seed | Written) -> Review:
-        return self._reviews[row.id]
-
-    def score(self, row: Seed | Written) -> float:
-        score = self._reviews[row.id].score
-        assert score is not None
-        return score
 
 
 def sft_rows(
@@ -42,35 +24,10 @@ def sft_rows(
     threshold = config.sft_keep.value([scored.score(row) for row in low])
     kept = [SftRow.of(row, scored.review(row)) for row in low if scored.score(row) > threshold]
     rejects = [
-        _rejected(row, "score", f"{scored.score(row):.2f}, expected above {threshold:.2f}")
+        Rejected.of(row, "score", f"{scored.score(row):.2f}, expected above {threshold:.2f}")
         for row in low
         if scored.score(row) <= threshold
     ]
-    return kept, rejects, threshold
-
-
-def pairs(
-    high: Sequence[Seed], written: Sequence[Written], scored: Scored, config: AnnotateConfig
-) -> tuple[list[PreferencePair], list[Rejected], float]:
-    """The pairs, the lowest responses whose margin is too small, and the margin that the threshold came to."""
-    lowest: dict[str, Written] = {}
-    for row in written:
-        if row.branch == "high" and row in scored:
-            lowest[row.seed] = min(row, lowest.get(row.seed, row), key=scored.score)
-    candidates = [(seed, lowest[seed.id]) for seed in high if seed.id in lowest]
-    if not candidates:
-        return [], [], float("nan")
-    margins = [scored.score(seed) - scored.score(worst) for seed, worst in candidates]
-    # Never below zero, whatever a quantile says: the original would lose its own pair.
-    threshold = max(config.margin.value(margins), 0.0)
-    kept, rejects = [], []
-    for (seed, worst), margin in zip(candidates, margins, strict=True):
-        if margin > threshold:
-            kept.append(PreferencePair.of(seed, scored.review(seed), worst, scored.review(worst)))
-        else:
-            rejects.append(
-                _rejected(worst, "margin", f"{margin:.2f} below the original, expected above {threshold:.2f}")
-            )
     return kept, rejects, threshold
 
 
@@ -85,9 +42,24 @@ def unmeasured(written: Sequence[Written], held_out: Sequence[Seed]) -> tuple[li
             kept.append(row)
         else:
             rejects.append(
-                _rejected(row, "held out", f"its instruction is that of {source}, which is only measured on")
+                Rejected.of(row, "held out", f"its instruction is that of {source}, which is only measured on")
             )
     return kept, rejects
+
+
+def on_their_branch(
+    written: Sequence[Written], low: Sequence[Seed], high: Sequence[Seed]
+) -> tuple[list[Written], list[Rejected]]:
+    """The rows whose seed still is where it was when they were written, and those whose seed other scores moved."""
+    sides = {"low": {seed.id for seed in low}, "high": {seed.id for seed in high}}
+    kept: list[Written] = []
+    moved: list[Rejected] = []
+    for row in written:
+        if row.seed in sides[row.branch]:
+            kept.append(row)
+        else:
+            moved.append(Rejected.of(row, "branch", f"its seed is no longer {row.branch}"))
+    return kept, moved
 
 
 def shortage(
@@ -109,7 +81,3 @@ def shortage(
             "lower it or use a quantile"
         )
     return problems
-
-
-def _rejected(row: Written, rule: str, detail: str) -> Rejected:
-    return Rejected(row=row.id, rule=rule, detail=detail, text=row.response, parents=(row.id,))

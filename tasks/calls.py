@@ -4,12 +4,10 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from tasks.records import Row, digest
+from tasks.records import SYSTEM, Row, digest
 
 Messages = tuple[dict[str, str], ...]
 
-# One system message for everything: a chat template that finds none puts in its own (SmolLM2 introduces itself).
-SYSTEM = "You are a helpful assistant."
 LABELS = tuple("0123456789")  # one token each in every tokenizer that splits digits; the client checks it
 
 

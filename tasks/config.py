@@ -1,22 +1,18 @@
-"""The recipe: every value that shapes an evolution, as frozen pydantic models, validated when made.
+"""The values that shape each stage, as frozen pydantic models, validated when made; `tasks.recipes` puts them together.
 
-`load("demo", ["annotate.margin.score=1.5"])` reads deployments/recipes/demo.yaml. Each stage's model is part of that
-stage's fingerprint; EngineConfig and TrainerConfig say only how things are run, and are not.
+Each stage's model is part of that stage's fingerprint; EngineConfig and TrainerConfig say only how things are run, and
+are not.
 """
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 import numpy as np
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from tasks.provenance import ROOT
-
-RECIPES = ROOT / "deployments" / "recipes"
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(ge=1)]
+NotNegative = Annotated[float, Field(ge=0)]
 
 
 class Config(BaseModel):
@@ -44,16 +40,57 @@ class Threshold(Config):
 
 
 class SeedsConfig(Config):
-    """`held_out` is frozen: never trained on, only measured. `max_words` bounds instruction plus response."""
+    """`held_out` is only measured on, `anchors` only calibrate the reviewer; neither is ever trained on.
+
+    `max_words` bounds instruction plus response.
+    """
 
     held_out_share: Share = 0.2
+    anchor_share: Share = 0.2
     max_rows: Positive | None = None
     max_words: Positive = 1000
 
 
-class ReviewConfig(Config):
-    """A review whose labels have less than `min_label_mass` of the probability is unparsed, never a number."""
+class SampledConfig(Config):
+    """Rationales with a score; published: 3, the mean of those that parse."""
 
+    samples: Positive = 3
+    stop_when_two_agree: bool = False
+    retries: int = Field(default=2, ge=0)  # more samples in place of those without a score
+    max_new_tokens: Positive = 512
+    temperature: Annotated[float, Field(ge=0, le=2)] = 0.7
+    top_p: Share = 0.9
+
+
+class SignalsConfig(Config):
+    """What the reviewer is asked. All of it is stored; `review` makes scores of it without asking again."""
+
+    use: tuple[Literal["likelihood", "contrast", "read", "sampled"], ...] = ("likelihood", "contrast")
+    contrasts: Positive = 2  # contradictions of each response
+    read: Literal["whole", "principles"] = "whole"
+    sampled: SampledConfig = SampledConfig()
+
+
+class AnchorsConfig(Config):
+    """What the reviewer is calibrated with: corrupted anchor seeds, and texts that it wrote itself."""
+
+    draws: Positive = 1  # of each corruption of each anchor seed
+    own_texts: bool = True
+    max_new_tokens: Positive = 64  # of an own text
+
+
+class CalibrationConfig(Config):
+    """How scores are fitted to signals. `length` lets the number of words be a feature: a score in disguise."""
+
+    length: bool = False
+    regularisation: Annotated[float, Field(gt=0)] = 3.0  # 1/C of the logistic regressions
+
+
+class ReviewConfig(Config):
+    """Which signal becomes the score, and when there is none: too little label mass, no score in any rationale."""
+
+    score: Literal["calibrated", "read", "sampled"] = "calibrated"
+    weights: dict[str, NotNegative] = {}  # of principles, in place of the constitution's
     min_label_mass: Share = 0.5
     max_unparsed_share: Share = 0.2
 
@@ -70,6 +107,7 @@ class WriteConfig(Config):
     instructions_per_low_seed: Positive = 4
     answers_per_instruction: Positive = 4
     flawed_per_high_seed: Positive = 4
+    ordinary_per_high_seed: int = Field(default=0, ge=0)  # natural rejects: samples that may turn out badly
     max_new_tokens: Positive = 512
     temperature: Annotated[float, Field(ge=0, le=2)] = 0.7
     top_p: Share = 0.9
@@ -87,10 +125,32 @@ class CleanConfig(Config):
 
 
 class AnnotateConfig(Config):
-    """SFT keeps low-branch rows strictly above `sft_keep`; pairs need a margin strictly above `margin`."""
+    """SFT keeps low-branch rows strictly above `sft_keep`; pairs need a margin strictly above `margin`.
+
+    `max_margin` and `length_ratio` (words of the rejected over those of the chosen) leave out what is too easy to tell
+    apart; an ordinary response is chosen in place of the original if it scores more than `beats_by` above it.
+    """
 
     sft_keep: Threshold = Threshold(score=8.0)
     margin: Threshold = Threshold(score=2.0)
+    max_margin: NotNegative | None = None
+    length_ratio: tuple[float, float] | None = None
+    pairs_per_prompt: Positive = 1
+    beats_by: NotNegative = 1.0
+
+
+class MixConfig(Config):
+    """What SFT is given beside the kept examples; `accumulate` adds those of earlier iterations, as published."""
+
+    accumulate: bool = True  # pairs too
+    human_share: Share = 0.0  # of given seeds in the whole
+    skill_share: Share = 0.0  # of graded reviews in the whole
+
+    @model_validator(mode="after")
+    def _leaves_room(self) -> Self:
+        if self.human_share + self.skill_share >= 1:
+            raise ValueError("human_share and skill_share together must stay below 1")
+        return self
 
 
 class LoraConfig(Config):
@@ -108,6 +168,14 @@ class SftConfig(Config):
     epochs: Positive = 3
     warmup_share: Share = 0.1
     max_tokens: Positive = 1024
+
+
+class TeachConfig(Config):
+    """How M_0 is made: SFT on so many graded reviews (none: the starting model as it is) and the seeds themselves."""
+
+    skill_rows: int = Field(default=0, ge=0)
+    with_seeds: bool = True
+    sft: SftConfig = SftConfig()
 
 
 class DpoConfig(SftConfig):
@@ -152,64 +220,3 @@ class TrainerConfig(Config):
     device_rows: Positive = 8
     save_steps: Positive = 50
     deadline_s: Positive = 48 * 3600
-
-
-class Recipe(Config):
-    """One evolution: from which model and seeds, and how each stage does its work."""
-
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
-    model: str = "smollm2-135m-instruct"
-    seeds: str = "deployments/seeds/everyday.jsonl"
-    iterations: Positive = 1
-    sampling_seed: int = 1
-    keep_rows_of_held_iterations: bool = False
-    reading: SeedsConfig = SeedsConfig()
-    review: ReviewConfig = ReviewConfig()
-    split: SplitConfig = SplitConfig()
-    write: WriteConfig = WriteConfig()
-    clean: CleanConfig = CleanConfig()
-    annotate: AnnotateConfig = AnnotateConfig()
-    sft: SftConfig = SftConfig()
-    dpo: DpoConfig = DpoConfig()
-    evaluate: EvaluateConfig = EvaluateConfig()
-    gate: GateConfig = GateConfig()
-    engine: EngineConfig = EngineConfig()
-    trainer: TrainerConfig = TrainerConfig()
-
-
-def load(recipe: str, settings: Sequence[str] = ()) -> Recipe:
-    """Read a recipe by name or path and apply `key=value` settings; raises ValueError naming file, key and value."""
-    path = Path(recipe) if recipe.endswith((".yaml", ".yml")) else RECIPES / f"{recipe}.yaml"
-    if not path.is_file():
-        known = ", ".join(sorted(file.stem for file in RECIPES.glob("*.yaml")))
-        raise ValueError(f"recipe {recipe!r}: no file {path}; give a path to a YAML file or one of: {known}")
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: not valid YAML: {error}") from error
-    if not isinstance(values, dict):
-        raise ValueError(f"{path}: expected a mapping of keys to values, found {type(values).__name__}")
-    for setting in settings:
-        _apply(values, setting)
-    try:
-        return Recipe.model_validate(values)
-    except ValidationError as error:
-        lines = [f"  {'.'.join(map(str, e['loc']))}: {e['msg']} (found {e['input']!r})" for e in error.errors()]
-        raise ValueError("\n".join([f"{path}: {len(lines)} value(s) are not as expected", *lines])) from error
-
-
-def _apply(values: dict[str, Any], setting: str) -> None:
-    key, equals, text = setting.partition("=")
-    if not equals or not key:
-        raise ValueError(f"--set {setting}: expected key=value, for example --set annotate.margin.score=1.5")
-    *parents, last = key.split(".")
-    for parent in parents:
-        values = values.setdefault(parent, {})
-        if not isinstance(values, dict):
-            raise ValueError(f"--set {setting}: {parent!r} is a single value and has no keys below it")
-    if parents and last in ("score", "quantile"):
-        values.clear()  # a threshold is one or the other
-    try:
-        values[last] = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ValueError(f"--set {setting}: the value is not valid YAML: {error}") from error

@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 
 from tasks.calls import Answer, Call, chat
 from tasks.config import EvaluateConfig
+from tasks.corrupt import RESPONSE as CORRUPTIONS
 from tasks.corrupt import corrupted
 from tasks.records import Measured, Seed
 
-VERSION = 2  # 2: the likelihood of a response includes its end
+VERSION = 3  # 3: other draws of the corruptions
+KINDS = {kind: CORRUPTIONS[kind] for kind in ("mismatched", "truncated", "shuffled")}
 GOOD, RESPONSE = "good", "response"
 
 
@@ -23,7 +25,7 @@ def calls(held_out: Sequence[Seed], config: EvaluateConfig) -> list[Call]:
     responses = [seed.response for seed in held_out]
     found = []
     for seed in held_out:
-        texts = {GOOD: seed.response, **corrupted(seed.response, responses, seed.id)}
+        texts = {GOOD: seed.response, **corrupted(seed.response, responses, seed.id, KINDS)}
         for kind, text in texts.items():
             found.append(
                 Call(kind="likelihood", row=f"{seed.id}/{kind}", messages=chat(seed.instruction), response=text)

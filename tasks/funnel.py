@@ -35,6 +35,9 @@ def funnel(store: Store, made: Mapping[str, Ref]) -> list[FunnelRow]:
             notes.append(
                 f"loss {record['loss']['before']:.3f} → {record['loss']['after']:.3f}, moved {record['moved']:.1e}"
             )
+        if "judge" in record:
+            aucs = [a for a in record["judge"]["aucs"] if a["source"] == "human"]
+            notes.append("AUC " + ", ".join(f"{a['corruption']} {a['auc']:.2f}" for a in aucs))
         if tokens := record.get("tokens"):
             notes.append(f"{tokens['new']} tokens written" if tokens["new"] > record["requests"] else "")
         rows.append(

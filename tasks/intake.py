@@ -9,7 +9,7 @@ from tasks.jobs import Job
 from tasks.provenance import ROOT
 from tasks.runner import Runner
 
-VERSION = 1
+VERSION = 2  # 2: anchors
 DATASET_MODULE = "tasks.backends.dataset"
 
 
@@ -29,16 +29,18 @@ def take_in_seeds(runner: Runner) -> Ref:
     def save(draft: Draft) -> None:
         with runner.progress.bar(f"reading {source.name}") as bar:
             found = seeds.read(source, config, lambda count: bar.to(count))
-        pool, held_out = seeds.split_held_out(found.seeds, config.held_out_share)
-        if not held_out:
+        parts = seeds.divide(found.seeds, config.held_out_share, config.anchor_share)
+        if not parts.held_out:
             raise ValueError(
                 f"{source}: none of {len(found.seeds)} seeds is held out, so nothing could be measured; "
                 "expected at least two different instructions and reading.held_out_share above 0"
             )
-        draft.table("rows", pool)
-        draft.table("held_out", held_out)
+        draft.table("rows", parts.pool)
+        draft.table("held_out", parts.held_out)
+        draft.table("anchors", parts.anchors)
         draft.table("rejects", found.rejects)
-        counts = {"in": found.rows_read, "out": len(found.seeds), "held out": len(held_out)}
+        counts = {"in": found.rows_read, "out": len(found.seeds), "held out": len(parts.held_out)}
+        counts |= {"anchors": len(parts.anchors)} if parts.anchors else {}
         counts |= {"repairs": found.repaired} if found.repaired else {}
         draft.record |= {"counts": counts, "rejected": found.rejected}
         draft.record |= {"source": str(source), "ignored_columns": found.ignored_columns}

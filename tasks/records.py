@@ -1,7 +1,8 @@
 """The rows on disk: frozen, validated when made, each with an id made from its content and its parents' ids.
 
 A parent is the row that this one was made from, so that any row leads back to its seed. `tasks.artifacts` stores tables
-of these rows; field names are the Parquet columns.
+of these rows; field names are the Parquet columns. Rows about a pair's quality are in `tasks.graded`, rows to train on
+in `tasks.examples`.
 """
 
 import hashlib
@@ -9,6 +10,9 @@ import json
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
+
+# One system message for everything: a chat template that finds none puts in its own (SmolLM2 introduces itself).
+SYSTEM = "You are a helpful assistant."
 
 
 def digest(value: Any) -> str:
@@ -51,37 +55,6 @@ class Seed(Row):
     iteration: int = 0
     source: str = ""  # FILE:ROW of a given seed, the row's id of a written one
 
-    @classmethod
-    def of(cls, row: "SftRow") -> Self:
-        """A kept example as a seed of the next iteration. There is no other way from written text to a seed."""
-        return cls(
-            instruction=row.instruction,
-            response=row.response,
-            origin="written",
-            iteration=row.iteration,
-            source=row.id,
-            parents=(row.id,),
-        )
-
-
-class Review(Row):
-    """What a model thinks of one pair. `score` (0-10) is None where the model's answer was no score."""
-
-    kind = "review"
-
-    item: str
-    outcome: Literal["scored", "unparsed"]
-    score: float | None
-    label_mass: float  # probability that the next token is a label at all, 0-1
-    probabilities: tuple[float, ...]  # of the labels 0-9, summing to label_mass
-    reviewer: str  # digest of the reviewing model
-
-    @model_validator(mode="after")
-    def _scored_has_score(self) -> Self:
-        if (self.outcome == "scored") != (self.score is not None):
-            raise ValueError(f"review of {self.item}: outcome {self.outcome!r} with score {self.score}")
-        return self
-
 
 class Written(Row):
     """A text that a model wrote for a seed; its parents are the rows that its prompt was made from."""
@@ -111,66 +84,9 @@ class Rejected(Row):
     detail: str
     text: str
 
-
-class SftRow(Row):
-    """One supervised example. Only `of` makes one from written text, and it refuses a flawed text."""
-
-    kind = "sft"
-
-    instruction: str
-    response: str
-    score: float
-    seed: str
-    iteration: int
-
     @classmethod
-    def of(cls, written: Written, review: Review) -> Self:
-        if written.flaw is not None:
-            raise ValueError(f"{written.id} was written with the flaw {written.flaw!r} and can never be an SFT row")
-        assert review.item == written.id and review.score is not None
-        return cls(
-            instruction=written.instruction,
-            response=written.response,
-            score=review.score,
-            seed=written.seed,
-            iteration=written.iteration,
-            parents=(written.id, review.id),
-        )
-
-
-class PreferencePair(Row):
-    """One preference: `chosen` is better than `rejected` for the same instruction. A flawed text is never chosen."""
-
-    kind = "pair"
-
-    instruction: str
-    chosen: str
-    rejected: str
-    chosen_score: float
-    rejected_score: float
-    seed: str
-
-    @model_validator(mode="after")
-    def _differs(self) -> Self:
-        if self.chosen.strip() == self.rejected.strip():
-            raise ValueError("a preference pair needs two different texts")
-        return self
-
-    @classmethod
-    def of(cls, chosen: Seed | Written, chosen_review: Review, rejected: Written, rejected_review: Review) -> Self:
-        if isinstance(chosen, Written) and chosen.flaw is not None:
-            raise ValueError(f"{chosen.id} was written with the flaw {chosen.flaw!r} and can never be chosen")
-        assert chosen_review.item == chosen.id and chosen_review.score is not None
-        assert rejected_review.item == rejected.id and rejected_review.score is not None
-        return cls(
-            instruction=chosen.instruction,
-            chosen=chosen.response,
-            rejected=rejected.response,
-            chosen_score=chosen_review.score,
-            rejected_score=rejected_review.score,
-            seed=rejected.seed,
-            parents=(chosen.id, chosen_review.id, rejected.id, rejected_review.id),
-        )
+    def of(cls, row: Written, rule: str, detail: str) -> Self:
+        return cls(row=row.id, rule=rule, detail=detail, text=row.response or row.instruction, parents=(row.id,))
 
 
 class Measured(Row):

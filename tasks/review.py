@@ -1,73 +1,77 @@
-"""Review: a score from 0 to 10 for a pair, read from the probabilities of the score tokens.
+"""Review: a score from 0 to 10 for a pair, made from stored signals. No model is asked here.
 
-The reviewer is asked for one digit; the score is the expected digit, times 10/9. One token per review, where a sampled
-rationale with a number behind it takes a hundred and says less (arXiv 2503.03064). The labels' mass is kept: a model
-that would rather say something else has not scored, and that is the outcome `unparsed`, never a number.
+`calibrated`: the probability that each principle holds, added up by the constitution's weights. `read`: the expected
+digit, or the principles' digits by weight. `sampled`: the mean of the rationales' scores, as published. Signals without
+a number are the outcome `unparsed`, never a number.
 """
 
-import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from tasks import prompts
-from tasks.calls import LABELS, Answer, Call, chat
+from tasks.calibration import Calibration
 from tasks.config import ReviewConfig
-from tasks.records import Rejected, Review, Seed, Written
+from tasks.constitution import Constitution
+from tasks.graded import Pair, Review, Signals
+from tasks.records import Rejected
 
-VERSION = 1
-PROMPTS = ("constitution", "review")
-PREFIX = "Score: "  # without it SmolLM2 begins a sentence: label mass 0.13 against 0.96
+VERSION = 2  # 2: from stored signals
 
 
-def calls(items: Sequence[Seed | Written]) -> list[Call]:
-    # The constitution first and the item last: vLLM's prefix cache holds what all requests share.
-    system = prompts.render("constitution")
-    return [
-        Call(
-            kind="score",
-            row=item.id,
-            prefix=PREFIX,
-            messages=chat(
-                prompts.render("review", instruction=item.instruction, response=item.response), system=system
-            ),
+class Reviewer:
+    """Turns signals into reviews; `calibration` is needed for calibrated scores alone."""
+
+    def __init__(self, config: ReviewConfig, constitution: Constitution, calibration: Calibration | None):
+        self.config = config
+        self.constitution = constitution.weighted(config.weights)
+        self.calibration = calibration
+
+    def review(self, signals: Signals) -> Review:
+        found = signals.found()
+        holds, score, reason = self._calibrated(found) if self.config.score == "calibrated" else self._asked(found)
+        return Review(
+            item=signals.item,
+            outcome="unparsed" if score is None else "scored",
+            score=score,
+            reason=reason,
+            principles=tuple(holds),
+            holds=tuple(holds.values()),
+            reviewer=signals.reviewer,
+            parents=(signals.item, signals.id),
         )
-        for item in items
-    ]
+
+    def _calibrated(self, found: Mapping[str, float]) -> tuple[dict[str, float], float | None, str]:
+        assert self.calibration
+        if missing := [name for name in self.calibration.features if name not in found]:
+            return {}, None, f"no {missing[0]}"
+        holds = self.calibration.holds(found)
+        return holds, self.constitution.score(holds), ""
+
+    def _asked(self, found: Mapping[str, float]) -> tuple[dict[str, float], float | None, str]:
+        if self.config.score == "sampled":
+            none = f"no score in {found['sampled_asked']:.0f} answers"
+            return {}, found.get("sampled"), "" if "sampled" in found else none
+        masses = {name: found[f"{name}_mass"] for name in self._reads(found)}
+        worst = min(masses, key=masses.__getitem__)
+        if masses[worst] < self.config.min_label_mass or worst not in found:
+            return {}, None, f"label mass {masses[worst]:.3f}, expected at least {self.config.min_label_mass:g}"
+        holds = {name.removeprefix("read_"): found[name] / 10 for name in masses if name != "read"}
+        return holds, self.constitution.score(holds) if holds else found["read"], ""
+
+    def _reads(self, found: Mapping[str, float]) -> list[str]:
+        return [name.removesuffix("_mass") for name in found if name.startswith("read") and name.endswith("_mass")]
 
 
-def read(item: Seed | Written, answer: Answer, reviewer: str, config: ReviewConfig) -> Review:
-    probabilities = tuple(math.exp(log_prob) for log_prob in answer.log_probs)
-    mass = sum(probabilities)
-    scored = mass > 0 and mass >= config.min_label_mass
-    expected = sum(int(label) * p for label, p in zip(LABELS, probabilities, strict=True)) / mass if scored else None
-    return Review(
-        item=item.id,
-        outcome="scored" if scored else "unparsed",
-        score=None if expected is None else expected * 10 / 9,
-        label_mass=mass,
-        probabilities=probabilities,
-        reviewer=reviewer,
-        parents=(item.id,),
-    )
-
-
-def quarantine(items: Sequence[Seed | Written], reviews: Sequence[Review], config: ReviewConfig) -> list[Rejected]:
+def quarantine(items: Sequence[Pair], reviews: Sequence[Review], config: ReviewConfig) -> list[Rejected]:
     """The unparsed reviews with their texts; raises ValueError if they are too many to go on."""
     texts = {item.id: f"{item.instruction}\n\n{item.response}" for item in items}
     unparsed = [
-        Rejected(
-            row=review.item,
-            rule="unparsed",
-            detail=f"label mass {review.label_mass:.3f}, expected at least {config.min_label_mass:g}",
-            text=texts[review.item],
-            parents=(review.item,),
-        )
-        for review in reviews
-        if review.outcome == "unparsed"
+        Rejected(row=one.item, rule="unparsed", detail=one.reason, text=texts[one.item], parents=(one.item,))
+        for one in reviews
+        if one.outcome == "unparsed"
     ]
     if reviews and len(unparsed) > config.max_unparsed_share * len(reviews):
         raise ValueError(
-            f"review: {len(unparsed)} of {len(reviews)} answers were no score, expected at most "
-            f"{config.max_unparsed_share:.0%} (review.max_unparsed_share). This model does not answer with a digit: "
-            "use an instruct model, or lower review.min_label_mass knowing what that means"
+            f"review: {len(unparsed)} of {len(reviews)} pairs have no score, expected at most "
+            f"{config.max_unparsed_share:.0%} (review.max_unparsed_share); the first: {unparsed[0].detail}. Asked, "
+            "this model does not answer with a score: use an instruct model, or the signal `likelihood` instead"
         )
     return unparsed

@@ -5,7 +5,7 @@ jittered delays, each shard an artifact of its own), `train` (a child process: o
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,13 +25,15 @@ from tasks.backends.client import Journal
 from tasks.backends.engines import Engines
 from tasks.backends.platform import Platform
 from tasks.calls import Answer, Call
-from tasks.config import Recipe
 from tasks.jobs import Job
 from tasks.progress import Bar, Progress
+from tasks.recipes import Recipe
 from tasks.records import digest
 
 Say = Callable[[str], None]
 Make = Callable[[Say], None]
+NextCalls = Callable[[Mapping[str, Answer]], list[Call]]
+SaveAnswers = Callable[[Draft, list[Call], list[Answer]], None]
 LOG_EVERY_S = 10.0
 RETRYABLE = (ChildFailed, ConnectionError, openai.APIConnectionError, openai.InternalServerError, httpx.TransportError)
 
@@ -106,31 +108,32 @@ class Runner:
 
         return self._run(compute, spec, label, make)
 
-    def infer(
-        self,
-        spec: Spec,
-        label: str,
-        model: Ref,
-        calls: Callable[[], list[Call]],
-        write: Callable[[Draft, list[Call], list[Answer]], None],
-    ) -> Ref:
-        """Ask `model` all `calls` in shards, then `write` the stage's rows. Nothing is asked if the artifact stands."""
+    def infer(self, spec: Spec, label: str, model: Ref, calls: NextCalls, write: SaveAnswers) -> Ref:
+        """Ask `model` in shards, then `write` the stage's rows. Nothing is asked if the artifact stands.
 
+        `calls` gets the answers so far, by call key, and says what there is to ask; it is called again until all of
+        that is answered.
+        """
         stands = self.store.find(spec) is not None
 
         def write_rows(draft: Draft) -> None:
             if stands:
                 raise OSError(f"{label}: its artifact {self.store.path(spec)} went while the run read it")
-            write(draft, asked, answers)
-            tokens = {"prompt": sum(a.prompt_tokens for a in answers), "new": sum(a.new_tokens for a in answers)}
+            write(draft, asked, list(answers.values()))
+            tokens = {
+                "prompt": sum(a.prompt_tokens for a in answers.values()),
+                "new": sum(a.new_tokens for a in answers.values()),
+            }
             draft.record |= {"tokens": tokens, "requests": len(asked), "seconds": round(time.monotonic() - started, 3)}
 
         started = time.monotonic()
         asked: list[Call] = []
-        answers: list[Answer] = []
-        if not stands:
-            asked = calls()
-            answers = self._ask(spec, label, model, asked)
+        answers: dict[str, Answer] = {}
+        while not stands and (now := [call for call in calls(answers) if call.key not in answers]):
+            if len({call.key for call in now}) < len(now):
+                raise AssertionError(f"{label}: the same request stands twice among its calls")
+            asked += now
+            answers |= {answer.call: answer for answer in self._ask(spec, label, model, now)}
         return self.compute(spec, label, write_rows)
 
     def _ask(self, spec: Spec, label: str, model: Ref, calls: list[Call]) -> list[Answer]:

@@ -1,13 +1,14 @@
 """Seed sets: raw rows become seeds; every row that does not, and every repair, leaves a `Rejected` row with its rule.
 
     found = read(Path("deployments/seeds/everyday.jsonl"), SeedsConfig(), on_row=lambda count: None)
-    pool, held_out = split_held_out(found.seeds, 0.2)
+    parts = divide(found.seeds, held_out_share=0.2, anchor_share=0.2)
 
 A seed is one instruction with one response, read from one of the FORMS of `tasks.seed_forms`. Their text is kept as it
 is, but for outer white space, line ends (\\r\\n becomes \\n) and NUL characters.
 """
 
 import hashlib
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -135,22 +136,41 @@ def _normalised(text: str) -> str:
     return " ".join(text.split()).casefold()
 
 
-def split_held_out(seeds: Sequence[Seed], share: float) -> tuple[list[Seed], list[Seed]]:
-    """The pool and the held-out seeds, each in the given order.
+@dataclass(frozen=True)
+class Parts:
+    """Seeds to work on, to measure on, and to calibrate the reviewer with, each in the given order."""
 
-    An instruction is held out if the SHA-256 of its normalised text, as a number in [0, 1), is below `share`. So the
-    choice depends on neither order nor run, seeds with the same instruction stay together, and a set that grows keeps
-    what it held out. With a share above 0 and two different instructions, neither part is empty: the smallest number is
-    held out where none is below, and the largest stays in the pool where all are. Only such a seed can change sides.
+    pool: list[Seed]
+    held_out: list[Seed]
+    anchors: list[Seed]
+
+
+def divide(seeds: Sequence[Seed], held_out_share: float, anchor_share: float) -> Parts:
+    """By the SHA-256 of an instruction's normalised text as a number in [0, 1): held out below the first share, anchors
+    in the next, the rest is the pool.
+
+    So the choice depends on neither order nor run, seeds with the same instruction stay together, and a set that grows
+    keeps what it held out. Where a part with a share would be empty, it gets the instruction next to its place, if
+    there are as many different ones as parts; the pool is served first, then what is held out. Only such a seed changes
+    sides.
     """
     numbers = [_number(seed.instruction) for seed in seeds]
     distinct = sorted(set(numbers))
-    if share == 0 or len(distinct) < 2:
-        return list(seeds), []
-    held = {number for number in distinct if number < share} or {distinct[0]}
-    held.discard(distinct[-1])  # it is among them only where all are
-    pool = [seed for seed, number in zip(seeds, numbers, strict=True) if number not in held]
-    return pool, [seed for seed, number in zip(seeds, numbers, strict=True) if number in held]
+    shares = [share for share in (held_out_share, anchor_share) if share]
+    if len(distinct) <= len(shares):
+        anchor_share, shares = 0.0, shares[:1] if held_out_share else []
+    if len(distinct) <= len(shares):
+        held_out_share, shares = 0.0, []
+    edges = [bisect_left(distinct, held_out_share), bisect_left(distinct, held_out_share + anchor_share)]
+    edges[0] = min(max(edges[0], held_out_share > 0), len(distinct) - 1 - (anchor_share > 0))
+    edges[1] = min(max(edges[1], edges[0] + (anchor_share > 0)), len(distinct) - 1)
+    held_out, anchors = set(distinct[: edges[0]]), set(distinct[edges[0] : edges[1]])
+    rows = list(zip(seeds, numbers, strict=True))
+    return Parts(
+        pool=[seed for seed, number in rows if number not in held_out | anchors],
+        held_out=[seed for seed, number in rows if number in held_out],
+        anchors=[seed for seed, number in rows if number in anchors],
+    )
 
 
 def _number(instruction: str) -> float:

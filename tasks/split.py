@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from tasks.config import SplitConfig
-from tasks.records import Review, Seed
+from tasks.graded import Review
+from tasks.records import Seed
 
 VERSION = 1
 

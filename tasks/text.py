@@ -36,6 +36,21 @@ def repeated_share(text: str, n: int = 4) -> float:
     return 1 - len(set(found)) / len(found) if len(found) > 1 else 0.0
 
 
+def longest_repeat(tokens: Sequence[str]) -> int:
+    """Words in the longest passage that stands twice in the text, without overlap; 0 if there is none of 2 words."""
+    longest, length = 0, 2
+    first: dict[tuple[str, ...], int] = {}
+    while True:  # a passage of n words is one of n - 1 words too, so lengths are tried one by one
+        first.clear()
+        for i in range(len(tokens) - length + 1):
+            if i - first.setdefault(tuple(tokens[i : i + length]), i) >= length:
+                longest = length
+                break
+        else:
+            return longest
+        length += 1
+
+
 def distinct(texts: Iterable[str], n: int = 2) -> float:
     """Distinct word n-grams over all n-grams of `texts` (Li et al. 2016), 0-1; 0 if there are none."""
     return distinct_share([grams(words(text), n) for text in texts])

@@ -1,4 +1,4 @@
-"""Write: new instructions from low seeds, answers to them, and flawed responses from high seeds.
+"""Write: new instructions from low seeds, answers to them; flawed and ordinary responses from high seeds.
 
 Each writer turns rows into calls, and the calls' answers into Written rows that know their seed and parent.
 """
@@ -10,17 +10,11 @@ from typing import Any, ClassVar
 from tasks import prompts
 from tasks.calls import Answer, Call, Messages, chat, sampling_seed
 from tasks.config import WriteConfig
+from tasks.flaws import in_turn, request
 from tasks.records import Seed, Written, digest
 
-VERSION = 1
+VERSION = 2  # 2: seeds differ between writers of the same row
 EXAMPLES = prompts.examples()
-# What a flawed response is asked for; the name stays with the row for life.
-FLAWS = {
-    "wrong": "states something wrong",
-    "misleading": "misleads the reader in an important point",
-    "badly put": "is badly organised and hard to follow",
-    "incomplete": "leaves out what matters most",
-}
 
 
 def _shown_examples() -> Messages:
@@ -49,7 +43,7 @@ class Writer(ABC):
                 max_new_tokens=self.config.max_new_tokens,
                 temperature=self.config.temperature,
                 top_p=self.config.top_p,
-                seed=sampling_seed(self.evolution_seed, self.iteration, row.id, draw),
+                seed=sampling_seed(self.evolution_seed, self.iteration, type(self).__name__, row.id, draw),
             )
             for position, row in enumerate(rows)
             for draw, instruction in enumerate(self.instructions(row, position))
@@ -113,20 +107,28 @@ class FlawedWriter(Writer):
     used_prompts = ("flawed",)
 
     def instructions(self, row: Seed, position: int) -> list[str]:
-        return [
-            prompts.render("flawed", instruction=row.instruction, flaw=FLAWS[_flaw(position, draw)])
-            for draw in range(self.config.flawed_per_high_seed)
-        ]
+        return [request(row.instruction, in_turn(position + draw)) for draw in range(self.config.flawed_per_high_seed)]
 
     def fields(self, row: Seed, text: str, position: int, draw: int) -> dict[str, Any]:
-        flaw = _flaw(position, draw)
+        flaw = in_turn(position + draw)
         return {"branch": "high", "seed": row.id, "instruction": row.instruction, "response": text, "flaw": flaw}
+
+
+class OrdinaryWriter(Writer):
+    """To a high seed's instruction: responses without a flaw asked for, some of which will turn out badly."""
+
+    def instructions(self, row: Seed, position: int) -> list[str]:
+        return [row.instruction] * self.config.ordinary_per_high_seed
+
+    def fields(self, row: Seed, text: str, position: int, draw: int) -> dict[str, Any]:
+        return {"branch": "high", "seed": row.id, "instruction": row.instruction, "response": text}
 
 
 WRITERS: dict[str, type[Writer]] = {
     "instructions": InstructionWriter,
     "answers": AnswerWriter,
     "flawed": FlawedWriter,
+    "ordinary": OrdinaryWriter,
 }
 
 
@@ -139,7 +141,3 @@ def tidy(text: str) -> str:
     if len(text) > 1 and text[0] == text[-1] == '"' and text.count('"') == 2:
         text = text[1:-1].strip()
     return text
-
-
-def _flaw(position: int, draw: int) -> str:
-    return list(FLAWS)[(position + draw) % len(FLAWS)]

@@ -19,6 +19,7 @@ from tests.processes import marked, wait_until
 ROOT = Path(__file__).resolve().parents[1]
 RECIPE = ROOT / "tests" / "recipes" / "tiny.yaml"
 NAME = "tiny"
+LANCE = [sys.executable, "-c", "from flows.cli import main; main()"]
 
 
 class Evolution:
@@ -28,23 +29,23 @@ class Evolution:
         self.home, self.model, self.seeds = home, model, seeds
 
     def command(self, *more: str) -> list[str]:
-        lance = [sys.executable, "-c", "from flows.cli import main; main()"]
-        return [*lance, "evolve", str(RECIPE), "--model", str(self.model), "--seeds", str(self.seeds), *more]
+        return [*LANCE, "evolve", str(RECIPE), "--model", str(self.model), "--seeds", str(self.seeds), *more]
 
     def run(self, *more: str, timeout_s: float = 400) -> dict[str, Any]:
         """Run to the end; the summary that it prints."""
-        done = subprocess.run(
-            [*self.command(*more), "--json"],
-            env=self.environment,
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            timeout=timeout_s,
-            check=False,
-        )
+        done = self._done([*self.command(*more), "--json"], timeout_s)
         assert done.returncode == 0, done.stderr[-3000:]
         summary: dict[str, Any] = json.loads(done.stdout)
         return summary
+
+    def ask(self, *command: str) -> subprocess.CompletedProcess[str]:
+        """Another `lance` command about this evolution."""
+        return self._done([*LANCE, *command], 100)
+
+    def _done(self, command: list[str], timeout_s: float) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command, env=self.environment, cwd=ROOT, capture_output=True, text=True, timeout=timeout_s, check=False
+        )
 
     def run_and_kill(self, when: Callable[[], object], what: str) -> float:
         """Run until the condition holds, then kill -9; the seconds until no process of it was left."""

@@ -1,7 +1,8 @@
 """Rows for tests, made as the stages make them."""
 
 from tasks.calls import Answer, Call
-from tasks.records import Measured, Review, Seed, Written
+from tasks.graded import Review
+from tasks.records import Measured, Seed, Written
 
 MODEL = "m" * 64
 
@@ -44,8 +45,7 @@ def review(of: Seed | Written, score: float | None) -> Review:
         item=of.id,
         outcome="unparsed" if score is None else "scored",
         score=score,
-        label_mass=0.9 if score is not None else 0.01,
-        probabilities=(0.1,) * 10,
+        reason="no score" if score is None else "",
         reviewer=MODEL,
         parents=(of.id,),
     )

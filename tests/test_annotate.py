@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.annotate import Scored, pairs, sft_rows, shortage, unmeasured
+from tasks.annotate import sft_rows, shortage, unmeasured
 from tasks.config import AnnotateConfig, Threshold
+from tasks.graded import Scored
+from tasks.pairs import pairs
 from tasks.records import Seed, Written
 from tests.rows import review, seed, written
 
@@ -60,7 +62,8 @@ def test_rejected_is_the_lowest_and_chosen_the_original() -> None:
     of, rows, scored = family("yes", 9.0, 5.0, 3.0, None, 4.0)
     (pair,), rejects, _ = pairs([of], rows, scored, at(margin=Threshold(score=2)))
     assert (pair.instruction, pair.chosen, pair.rejected) == (of.instruction, of.response, rows[1].response)
-    assert (pair.chosen_score, pair.rejected_score, pair.seed, rejects) == (9, 3, of.id, [])
+    assert (pair.chosen_score, pair.rejected_score, pair.seed) == (9, 3, of.id)
+    assert [(reject.row, reject.rule) for reject in rejects] == [(r.id, "enough pairs") for r in (rows[3], rows[0])]
     assert (pair.parents[0], pair.parents[2]) == (of.id, rows[1].id)
 
 
@@ -68,10 +71,10 @@ def test_rejected_is_the_lowest_and_chosen_the_original() -> None:
 def test_a_margin_is_strictly_above_the_threshold(worst: float, kept: int) -> None:
     of, rows, scored = family("yes", 9.0, 8.0, worst)
     found, rejects, threshold = pairs([of], rows, scored, at(margin=Threshold(score=2)))
-    assert (len(found), len(rejects), threshold) == (kept, 1 - kept, 2)
-    for reject in rejects:
-        assert (reject.row, reject.rule, reject.text) == (rows[1].id, "margin", rows[1].response)
-        assert reject.detail == "2.00 below the original, expected above 2.00"
+    assert (len(found), threshold) == (kept, 2)
+    details = {reject.row: (reject.rule, reject.detail) for reject in rejects}
+    assert details.pop(rows[0].id) == ("margin", "1.00 below the chosen one, expected above 2.00")
+    assert details == ({} if kept else {rows[1].id: ("margin", "2.00 below the chosen one, expected above 2.00")})
 
 
 @pytest.mark.parametrize("margin", [Threshold(quantile=0.1), Threshold(score=-5)])
@@ -130,8 +133,8 @@ def test_whatever_the_scores_a_flawed_text_is_never_learned_from(
     # Every text with a score is decided on, once; one without takes no part.
     honest = [row.id for row in rows if row.branch == "low" and row in scored]
     assert sorted([row.parents[0] for row in kept] + [reject.row for reject in low_scores]) == sorted(honest)
-    families = {row.seed for row in rows if row.flaw and row in scored}
-    assert len(found) + len(low_margins) == len(families)
+    decided = [row.id for row in rows if row.flaw and row in scored]
+    assert sorted([pair.parents[2] for pair in found] + [reject.row for reject in low_margins]) == sorted(decided)
 
 
 def test_rows_of_both_kinds_are_no_shortage() -> None:

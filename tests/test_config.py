@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from tasks.config import RECIPES, AnnotateConfig, Recipe, Threshold, load
+from tasks.config import AnnotateConfig, Threshold
+from tasks.recipes import RECIPES, Recipe, load
 
 
 @pytest.fixture

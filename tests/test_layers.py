@@ -8,23 +8,32 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-STAGES = {"review", "split", "write", "clean", "annotate", "evaluate", "gate"}
+STAGES = {"anchors", "calibrate", "review", "split", "write", "clean", "annotate", "pairs", "evaluate", "gate"}
 MAY_IMPORT_PREFECT = {"tasks.runner", "flows.evolve", "flows.iterate", "flows.pictures", "flows.doctor", "flows.server"}
 # Run in the model environment, each as a child process of its own.
 MODEL_SIDE = {f"tasks.backends.{name}" for name in ("trl", "default_model", "hub_model", "dataset")}
 HEAVY = {"torch", "transformers", "trl", "peft", "vllm", "datasets", "accelerate", "safetensors"}
 LAYERS = [  # a module may import what stands in a later layer, or in its own for the ones marked
     ("flows", True),
-    ("tasks.steps", False),
+    ("tasks.whatif", False),
+    ("tasks.steps", True),
     ("tasks.intake", False),
     ("tasks.runner", False),
+    ("tasks.offline", False),
     ("tasks.ledger", False),
     ("tasks.backends.engines", False),
     ("tasks.backends", True),
     ("tasks.progress", False),
     ("stages", False),
     ("tasks.funnel", False),
+    ("tasks.judge", False),
+    ("tasks.skill", False),
+    ("tasks.mix", False),
+    ("tasks.signals", True),
     ("tasks.corrupt", False),
+    ("tasks.checkable", False),
+    ("tasks.flaws", False),
+    ("tasks.constitution", False),
     ("tasks.seeds", False),
     ("tasks.seed_forms", False),
     ("tasks.seed_files", False),
@@ -33,8 +42,12 @@ LAYERS = [  # a module may import what stands in a later layer, or in its own fo
     ("tasks.jobs", False),
     ("tasks.artifacts", False),
     ("tasks.provenance", False),
+    ("tasks.recipes", False),
     ("tasks.config", False),
     ("tasks.calls", False),
+    ("tasks.examples", False),
+    ("tasks.graded", False),
+    ("tasks.calibration", False),
     ("tasks.records", False),
     ("tasks.home", False),
 ]

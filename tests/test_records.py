@@ -5,7 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from tasks.records import PreferencePair, Review, Seed, SftRow
+from tasks.examples import PreferencePair, SftRow
+from tasks.graded import Review
+from tasks.records import Seed
 from tests.rows import review, seed, written
 
 FLAWS = st.sampled_from(["wrong", "misleading", "badly put", "incomplete"])
@@ -70,7 +72,7 @@ def test_a_seed_of_the_next_iteration_leads_back_to_its_first() -> None:
     origin = seed()
     row = written(origin, "The Loire, the Po and the Ebro.")
     kept = SftRow.of(row, review(row, 8.0))
-    grown = Seed.of(kept)
+    grown = kept.as_seed()
     assert (grown.origin, grown.iteration, grown.parents, kept.parents[0], row.parents) == (
         "written",
         1,

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tasks.config import SeedsConfig
 from tasks.records import Seed
-from tasks.seeds import CUT, DROPS, REPAIRS, SeedSet, read, split_held_out
+from tasks.seeds import CUT, DROPS, REPAIRS, SeedSet, divide, read
 
 EVERYDAY = Path(__file__).parents[1] / "deployments" / "seeds" / "everyday.jsonl"
 GOOD = {"prompt": "Why is the sky blue?", "response": "Air scatters blue light."}
@@ -216,9 +216,8 @@ def test_the_shipped_set_is_whole() -> None:
     assert not {"quality", "label"} & Seed.model_fields.keys()
     weak = [json.loads(line)["quality"] for line in EVERYDAY.read_text().splitlines()].count("weak")
     assert 0.25 < weak / 80 < 0.42
-    pool, held_out = split_held_out(found.seeds, SeedsConfig().held_out_share)
-    assert len(pool) >= 48
-    assert len(held_out) >= 8
+    parts = divide(found.seeds, SeedsConfig().held_out_share, SeedsConfig().anchor_share)
+    assert (len(parts.pool) >= 40, len(parts.held_out) >= 8, len(parts.anchors) >= 8) == (True, True, True)
 
 
 LETTERS = st.text("aA \n\0é", max_size=3)

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.config import SplitConfig, Threshold
-from tasks.records import Review, Seed
+from tasks.graded import Review
+from tasks.records import Seed
 from tasks.split import shortage, split
 from tests.rows import review, seed
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.text import distinct, is_refusal, repeated_share, rouge_l, words
+from tasks.text import distinct, is_refusal, longest_repeat, repeated_share, rouge_l, words
 
 # One letter, several, and a number: the library treats single characters apart from other texts.
 TOKENS = st.lists(st.sampled_from(["a", "b", "c", "the", "it's", "97"]), max_size=12)
@@ -110,3 +110,20 @@ def test_a_text_that_begins_by_declining_is_a_refusal(text: str) -> None:
 )
 def test_what_only_looks_like_it_is_no_refusal(text: str) -> None:
     assert not is_refusal(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "longest"),
+    [
+        ("", 0),
+        ("one", 0),
+        ("one two three", 0),
+        ("one two one two", 2),
+        ("ha ha ha ha", 2),  # without overlap
+        ("a b c d x a b c y", 3),
+        ("a b c a b c a b c", 3),
+        ("a b c d a b c d a b c d a b c d", 8),
+    ],
+)
+def test_the_longest_repeat_in_words(text: str, longest: int) -> None:
+    assert longest_repeat(text.split()) == longest

@@ -8,18 +8,22 @@ import pytest
 
 from tasks.calls import Call
 from tasks.config import WriteConfig
+from tasks.flaws import FLAWS
 from tasks.prompts import examples
 from tasks.records import Written
-from tasks.write import FLAWS, WRITERS, AnswerWriter, FlawedWriter, InstructionWriter, Writer, tidy
+from tasks.write import WRITERS, AnswerWriter, FlawedWriter, InstructionWriter, OrdinaryWriter, Writer, tidy
 from tests.rows import MODEL, answer, seed, written
 
-CONFIG = WriteConfig(instructions_per_low_seed=2, answers_per_instruction=3, flawed_per_high_seed=5)
+CONFIG = WriteConfig(
+    instructions_per_low_seed=2, answers_per_instruction=3, flawed_per_high_seed=5, ordinary_per_high_seed=2
+)
 SEEDS = [seed(f"Name {n} rivers.") for n in range(3)]
 NEW = [written(SEEDS[0], instruction=f"Name {n} lakes.", draw=n) for n in range(2)]
 KINDS: list[tuple[type[Writer], Sequence[Any], int]] = [
     (InstructionWriter, SEEDS, 2),
     (AnswerWriter, NEW, 3),
     (FlawedWriter, SEEDS, 5),
+    (OrdinaryWriter, SEEDS, 2),
 ]
 
 
@@ -104,7 +108,7 @@ def test_a_flawed_response_has_the_flaw_that_its_prompt_asked_for() -> None:
     calls, made = asked_and_written(FlawedWriter, SEEDS)
     for call, row in zip(calls, made, strict=True):
         assert row.flaw
-        asked_for = [name for name, wish in FLAWS.items() if wish in call.messages[-1]["content"]]
+        asked_for = [name for name, flaw in FLAWS.items() if flaw.wording in call.messages[-1]["content"]]
         assert asked_for == [row.flaw]
         assert row.instruction in call.messages[-1]["content"]
         assert (row.branch, row.response) == ("high", call.row)

@@ -2,7 +2,7 @@
 
     [accelerate launch] -m tasks.backends.trl JOB.json          (in the model environment)
 
-`given`: method ("sft" or "dpo"), model (folder), rows (a Parquet file of SftRow or PreferencePair), config (SftConfig
+`given`: method ("sft" or "dpo"), model (folder), rows (a Parquet file of TrainRow or PreferencePair), config (SftConfig
 or DpoConfig), device_rows, save_steps, cpu, seed. Out comes a model folder; its record holds the losses over all rows
 in evaluation mode before and after, the curve of the training, and how far the weights moved. A killed job goes on from
 the last whole checkpoint in its own work folder.
@@ -26,6 +26,7 @@ from trl import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer
 from tasks.artifacts import write_atomically
 from tasks.calls import chat
 from tasks.jobs import Job, run_job
+from tasks.records import SYSTEM
 
 
 def dataset(method: str, path: Path) -> Dataset:
@@ -34,7 +35,7 @@ def dataset(method: str, path: Path) -> Dataset:
     targets = {"sft": {"completion": "response"}, "dpo": {"chosen": "chosen", "rejected": "rejected"}}[method]
     return Dataset.from_list(
         [
-            {"prompt": list(chat(row["instruction"]))}
+            {"prompt": list(chat(row["instruction"], system=row.get("system", SYSTEM)))}
             | {column: [chat(row["instruction"], row[field])[-1]] for column, field in targets.items()}
             for row in rows
         ]

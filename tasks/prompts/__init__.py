@@ -1,4 +1,4 @@
-"""Prompt templates (Jinja, strict: an unknown or a missing variable raises), the constitution, and examples."""
+"""Prompt templates (Jinja, strict: an unknown or a missing variable raises), the principles, examples."""
 
 import functools
 from pathlib import Path
@@ -7,7 +7,6 @@ import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, meta
 
 FOLDER = Path(__file__).parent
-EXAMPLES = "examples.yaml"
 _environment = Environment(loader=FileSystemLoader(FOLDER), undefined=StrictUndefined, keep_trailing_newline=False)
 
 
@@ -18,7 +17,8 @@ def _variables(name: str) -> frozenset[str]:
 
 def source(name: str) -> str:
     """The file's text: what its digest, part of a stage's fingerprint, is made from."""
-    return (FOLDER / (EXAMPLES if name == "examples" else f"{name}.j2")).read_text(encoding="utf-8")
+    template = FOLDER / f"{name}.j2"
+    return (template if template.exists() else FOLDER / f"{name}.yaml").read_text(encoding="utf-8")
 
 
 def examples() -> list[tuple[str, str]]:

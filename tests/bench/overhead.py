@@ -2,9 +2,14 @@
 
     make bench-overhead
 
-First `lance evolve` in a fresh store (the default model is converted beforehand, untimed). Then the bare way: the same
-engine, started once, given each stage's requests all at once through the openai package; the same trainer, called with
-the same rows; the same engine again for the candidate. No Prefect, no store, no supervisor, no shards, no journal.
+One evolution in a fresh store runs as it always does; whenever it has asked an engine or trained, the same is done at
+once the bare way, and the other way round at every second stage: requests all together through the openai package to an
+engine of its own, rows straight to the trainer; no Prefect, no store, no supervisor, no shards, no journal. Side by
+side because this was measured: the same minute of training took 52 to 62 s from one time to the next on a shared
+machine, which drowns a few per cent between two runs of ten minutes.
+
+Orchestrated is the wall time of all of it, from the start of the server to the ledger, less the bare parts. Untimed are
+what happens once per store: the default model's conversion and Prefect's database.
 The last line is JSON: ratio, bare_s, orchestrated_s, and the path of the raw timings, stage by stage.
 """
 
@@ -15,126 +20,124 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import httpx
 import openai
 
-from tasks import config, evaluate, review, write
+from flows.server import prefect_api
 from tasks.artifacts import Ref, Spec, Store
 from tasks.backends import launch, platform, vllm
 from tasks.backends.models import starting_model
-from tasks.calls import Call
+from tasks.calls import Answer, Call
 from tasks.home import Home
 from tasks.jobs import Job
-from tasks.ledger import Iteration, read
-from tasks.records import Seed, Written
+from tasks.recipes import load
 from tests.evolution import ROOT
 
 # The demo, made long enough (at least 600 s bare) for a few per cent to be seen.
-SETTINGS = ["write.answers_per_instruction=5", "write.flawed_per_high_seed=3", "sft.epochs=2", "dpo.epochs=5"]
-
-
-def orchestrated(home: Home) -> float:
-    settings = [argument for setting in SETTINGS for argument in ("--set", setting)]
-    command = [sys.executable, "-c", "from flows.cli import main; main()", "evolve", "demo", *settings]
-    started = time.monotonic()
-    subprocess.run(command, check=True, cwd=ROOT, env=os.environ | {"LANCE_HOME": str(home.root)})
-    return time.monotonic() - started
+SETTINGS = ["write.answers_per_instruction=4", "write.flawed_per_high_seed=2", "sft.epochs=2", "dpo.epochs=4"]
+PORT = 18765
 
 
 class Bare:
-    """The same work on the artifacts of the orchestrated run, timed part by part."""
+    """The same work without anything around it. `seconds` by part."""
 
-    def __init__(self, home: Home, iteration: Iteration, recipe: config.Recipe):
-        self.home, self.iteration, self.recipe = home, iteration, recipe
-        self.store, self.platform = Store(home.store), platform.detect()
+    def __init__(self, home: Home, recipe: Any):
+        self.home, self.recipe, self.platform = home, recipe, platform.detect()
         self.seconds: dict[str, float] = {}
+        self._server: subprocess.Popen[bytes] | None = None
+        self._model: Ref | None = None
 
-    def run(self) -> float:
+    def ask(self, label: str, path: Path, model: Ref, calls: list[Call]) -> None:
+        if self._model != model:
+            self.stop()
+            self.timed(f"start for {label}", lambda: self._start(path))
+            self._model = model
+        self.timed(label, lambda: asyncio.run(_ask(f"http://127.0.0.1:{PORT}", calls, self.recipe.engine.in_flight)))
+
+    def train(self, label: str, module: str, given: dict[str, Any]) -> None:
+        self.stop()
+        self.timed(label, lambda: self._train(module, given))
+
+    def stop(self) -> None:
+        if self._server:
+            server, self._server, self._model = self._server, None, None
+            server.terminate()
+            self.timed("stop", server.wait)
+
+    def timed(self, label: str, work: Callable[[], object]) -> None:
         started = time.monotonic()
-        before, stages = self.iteration.champion_before, self.iteration.stages
-        reviewed = self.store.rows(stages["pool"], Seed)
-        low, high = (self.store.rows(stages["split"], Seed, table) for table in ("low", "high"))
-        instructions = self.store.rows(stages["clean [instructions]"], Written)
-        texts = [row for what in ("answers", "flawed") for row in self.store.rows(stages[f"clean [{what}]"], Written)]
-        self.serve(
-            before,
-            {
-                "evaluate [champion]": self.evaluation(),
-                "review [seeds]": review.calls(reviewed),
-                "write [instructions]": self.writer("instructions").calls(low),
-                "write [answers]": self.writer("answers").calls(instructions),
-                "write [flawed]": self.writer("flawed").calls(high),
-                "review [written]": review.calls(texts),
-            },
-        )
-        self.train("sft", before)
-        self.train("dpo", stages["sft"])
-        self.serve(stages["dpo"], {"evaluate [candidate]": self.evaluation()})
-        return time.monotonic() - started
+        work()
+        self.seconds[label] = self.seconds.get(label, 0.0) + time.monotonic() - started
+        print(f"bare: {label} {time.monotonic() - started:.1f} s", file=sys.stderr, flush=True)
 
-    def writer(self, what: str) -> write.Writer:
-        author = self.iteration.champion_before.digest
-        return write.WRITERS[what](self.recipe.write, author, self.iteration.number, self.recipe.sampling_seed)
-
-    def evaluation(self) -> list[Call]:
-        held_out = self.store.rows(self.iteration.seeds, Seed, "held_out")
-        return evaluate.calls(evaluate.items(held_out, self.recipe.evaluate), self.recipe.evaluate)
-
-    def serve(self, model: Ref, stages: dict[str, list[Call]]) -> None:
-        started = time.monotonic()
-        port, engine = 18765, self.recipe.engine
-        command = vllm.command(platform.model_python(), self.store.path(model), port, engine, self.platform)
+    def _start(self, model: Path) -> None:
+        engine = self.recipe.engine
+        command = vllm.command(platform.model_python(), model, PORT, engine, self.platform)
         env = os.environ | vllm.environment("key", engine, self.platform)
         with (self.home.logs / "bare-engine.log").open("ab") as log:
-            server = subprocess.Popen(command, env=env, stdout=log, stderr=log)
-        try:
-            while not _up(f"http://127.0.0.1:{port}/health"):
-                assert server.poll() is None, "the bare engine ended"
-                time.sleep(0.2)
-            self.note(f"start {model.stage}", started)
-            for label, calls in stages.items():
-                started = time.monotonic()
-                asyncio.run(_ask(f"http://127.0.0.1:{port}", calls, engine.in_flight))
-                self.note(label, started)
-        finally:
-            started = time.monotonic()
-            server.terminate()
-            server.wait()
-            self.note(f"stop {model.stage}", started)
+            self._server = subprocess.Popen(command, env=env, stdout=log, stderr=log)
+        while not _up(f"http://127.0.0.1:{PORT}/health"):
+            assert self._server.poll() is None, "the bare engine ended"
+            time.sleep(0.2)
 
-    def train(self, method: str, model: Ref) -> None:
-        started = time.monotonic()
-        recorded = self.store.record(self.iteration.stages[method])
-        table = {"sft": "sft.parquet", "dpo": "pairs.parquet"}[method]
+    def _train(self, module: str, given: dict[str, Any]) -> None:
         with tempfile.TemporaryDirectory() as folder:
-            given = {
-                "method": method,
-                "model": str(self.store.path(model)),
-                "rows": str(self.store.path(self.iteration.stages["annotate"]) / table),
-                "config": recorded["config"],
-                "device_rows": self.recipe.trainer.device_rows,
-                "save_steps": self.recipe.trainer.save_steps,
-                "cpu": self.platform.name == "cpu",
-                "seed": self.recipe.sampling_seed,
-            }
-            job = Job(store=Path(folder), spec=Spec(stage=method, version=0), work=Path(folder), given=given)
+            job = Job(store=Path(folder), spec=Spec(stage="bare", version=0), work=Path(folder), given=given)
             job.file.write_text(job.model_dump_json())
-            command = [str(platform.model_python()), *launch.launcher(self.platform), "-m", "tasks.backends.trl"]
-            env = os.environ | {"OMP_NUM_THREADS": str(self.platform.cores)}
+            command = [str(platform.model_python()), *launch.launcher(self.platform), "-m", module]
+            env = os.environ | {"OMP_NUM_THREADS": str(len(self.platform.cores))}
             subprocess.run([*command, str(job.file)], check=True, cwd=ROOT, env=env, capture_output=True)
-        self.note(method, started)
 
-    def note(self, label: str, started: float) -> None:
-        self.seconds[label] = round(time.monotonic() - started, 3)
-        print(f"bare: {label} {self.seconds[label]} s", file=sys.stderr, flush=True)
+
+def paired(bare: Bare, orchestrated: dict[str, float]) -> type:
+    """A runner that does everything twice, first the one way and then the other, by turns."""
+    from tasks.runner import NextCalls, Runner, SaveAnswers
+
+    class Paired(Runner):
+        def infer(self, spec: Spec, label: str, model: Ref, calls: NextCalls, write: SaveAnswers) -> Ref:
+            answers: dict[str, Answer] = {}
+
+            def noted(found: Mapping[str, Answer]) -> list[Call]:
+                answers.update(found)
+                return calls(found)
+
+            def without() -> None:
+                if asked := calls(answers):
+                    bare.ask(label, self.store.path(model), model, asked)
+
+            inferred = super().infer
+            return self._both(label, lambda: inferred(spec, label, model, noted, write), without)
+
+        def train(self, spec: Spec, label: str, module: str, given: dict[str, Any]) -> Ref:
+            trained = super().train
+            bare.stop()  # its engine and the trainer would share the cores
+            return self._both(
+                label, lambda: trained(spec, label, module, given), lambda: bare.train(label, module, given)
+            )
+
+        def _both(self, label: str, with_all: Callable[[], Ref], without: Callable[[], None]) -> Ref:
+            def timed() -> Ref:
+                started = time.monotonic()
+                ref = with_all()
+                orchestrated[label] = time.monotonic() - started
+                return ref
+
+            if len(orchestrated) % 2:
+                without()
+                return timed()
+            ref = timed()
+            without()
+            return ref
+
+    return Paired
 
 
 async def _ask(url: str, calls: list[Call], in_flight: int) -> None:
     gate = asyncio.Semaphore(in_flight)
-    client = openai.AsyncOpenAI(base_url=f"{url}/v1", api_key="key", max_retries=0, timeout=1800)
 
     async def tokens(messages: list[dict[str, str]], **how: bool) -> list[int]:
         body = {"model": vllm.SERVED_NAME, "messages": messages, **how}
@@ -161,7 +164,10 @@ async def _ask(url: str, calls: list[Call], in_flight: int) -> None:
                 body = {"prompt_logprobs": 0}
                 await client.completions.create(prompt=whole, temperature=0, extra_body=body, **shared)
 
-    async with httpx.AsyncClient(base_url=url, timeout=1800, headers={"Authorization": "Bearer key"}) as http:
+    async with (
+        openai.AsyncOpenAI(base_url=f"{url}/v1", api_key="key", max_retries=0, timeout=1800) as client,
+        httpx.AsyncClient(base_url=url, timeout=1800, headers={"Authorization": "Bearer key"}) as http,
+    ):
         labels = []
         for digit in range(10):
             body = {"model": vllm.SERVED_NAME, "prompt": str(digit), "add_special_tokens": False}
@@ -178,17 +184,25 @@ def _up(url: str) -> bool:
 
 def main() -> None:
     home = Home(Path(tempfile.mkdtemp(prefix="lance-bench-")))
-    recipe = config.load("demo", SETTINGS)
+    os.environ["LANCE_HOME"] = str(home.root)
+    recipe = load("demo", SETTINGS)
     starting_model(recipe.model, Store(home.store), home.work, lambda what: print(what, file=sys.stderr))
-    orchestrated_s = orchestrated(home)
-    ledger = read(home.ledger(recipe.name))
-    assert ledger
-    bare = Bare(home, ledger.iterations[0], recipe)
-    bare_s = bare.run()
-    stages = ledger.iterations[0].stages
-    recorded = {label: bare.store.record(ref)["seconds"] for label, ref in stages.items()}
+    with prefect_api(home):
+        pass
+    bare, stages = Bare(home, recipe), dict[str, float]()
+    started = time.monotonic()
+    try:
+        with prefect_api(home):
+            import flows.evolve as flow
+
+            vars(flow)["Runner"] = paired(bare, stages)
+            flow.evolve(name=recipe.name, recipe=recipe)
+    finally:
+        bare.stop()
+    bare_s = sum(bare.seconds.values())
+    orchestrated_s = time.monotonic() - started - bare_s
     raw = home.root / "timings.json"
-    raw.write_text(json.dumps({"settings": SETTINGS, "bare": bare.seconds, "orchestrated": recorded}, indent=1))
+    raw.write_text(json.dumps({"settings": SETTINGS, "bare": bare.seconds, "orchestrated": stages}, indent=1))
     result = {"ratio": orchestrated_s / bare_s, "bare_s": bare_s, "orchestrated_s": orchestrated_s}
     print(json.dumps({key: round(value, 3) for key, value in result.items()} | {"raw": str(raw)}))
 

@@ -14,7 +14,8 @@ from tests.evolution import ROOT, Evolution
 from tests.processes import wait_until
 
 SHARD = 4  # engine.shard_requests and engine.in_flight in tests/recipes/tiny.yaml
-STAGES = ("review", "write-instructions", "write-answers", "write-flawed", "evaluate")
+WRITTEN = ("anchors", "write-instructions", "write-answers", "write-flawed", "write-ordinary", "signals")
+STAGES = (*WRITTEN, "evaluate")
 
 
 @dataclass
@@ -44,8 +45,8 @@ def killed(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Killed
         again[what] = (it.answered() - answered) - (it.kept_answers(STAGES) - kept)
 
     kill("generation", lambda: len(it.artifacts("write-answers-shard")) >= 1)
-    seed_reviews = len(it.artifacts("review-shard"))
-    kill("second review", lambda: len(it.artifacts("review-shard")) > seed_reviews)
+    before = len(it.artifacts("signals-shard"))
+    kill("second review", lambda: len(it.artifacts("signals-shard")) > before)
     kill("sft", lambda: it.working("sft-*/checkpoints/checkpoint-*/trainer_state.json"))
     kill("dpo", lambda: it.working("dpo-*/checkpoints/checkpoint-*/trainer_state.json"))
     return Killed(it, gone, again, it.run())
@@ -117,22 +118,38 @@ def test_an_altered_byte_and_a_deleted_artifact_are_found_and_made_again(killed:
     assert states["write [answers]"] == "Completed"
     assert states["clean [answers]"] == "Completed"
     assert states["write [instructions]"] == "Cached"
-    assert states["review [seeds]"] == "Cached"
+    assert states["signals [seeds]"] == "Cached"
     assert [ref for ref in summary["data"].values() if not (Path(ref) / "record.json").exists()] == []
 
 
 def test_another_threshold_of_annotate_asks_for_no_new_text(killed: Killed) -> None:
     it = killed.evolution
-    written = {stage: it.artifacts(stage) for stage in STAGES[:4]}
+    written = {stage: it.artifacts(stage) for stage in WRITTEN}
     summary = it.run("--set", "annotate.sft_keep.quantile=0.6")
-    assert {stage: it.artifacts(stage) for stage in STAGES[:4]} == written
+    assert {stage: it.artifacts(stage) for stage in WRITTEN} == written
     states = it.task_states()
-    assert (states["review [written]"], states["write [answers]"]) == ("Cached", "Cached")
+    assert (states["signals [written]"], states["write [answers]"]) == ("Cached", "Cached")
     assert (states["annotate"], states["sft"]) == ("Completed", "Completed")
     ledger = json.loads((it.home / "evolutions" / "tiny" / "ledger.json").read_text())
     assert len(ledger["iterations"]) == 1
     assert ledger["superseded"], "the first result is kept"
     assert ledger["iterations"][0]["verdict"] == summary["verdict"]
+
+
+def test_other_weights_and_thresholds_are_tried_without_a_model(killed: Killed) -> None:
+    it = killed.evolution
+    starts = it.engine_starts()
+    settings = ["--set", "review.weights.expert=9", "--set", "split.threshold.quantile=0.2"]
+    done = it.ask("whatif", "tiny", *settings, "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    counts = {change["what"]: (change["now"], change["then"]) for change in found["changes"]}
+    assert counts["low seeds"][0] > counts["low seeds"][1] > 0
+    assert found["unwritten"] > 0
+    assert found["thresholds"]["V"][0] != found["thresholds"]["V"][1]
+    refused = it.ask("whatif", "tiny", "--set", "anchors.draws=2")
+    assert (refused.returncode, "would have to be asked" in refused.stderr) == (2, True)
+    assert it.engine_starts() == starts
 
 
 def test_the_next_iteration_has_other_samples_and_outlives_its_engine(killed: Killed) -> None:

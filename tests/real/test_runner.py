@@ -14,15 +14,16 @@ from prefect import flow
 from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.testing.utilities import prefect_test_harness
 
-from tasks import config
 from tasks.artifacts import Draft, Ref, Spec, Store
 from tasks.backends.child import ChildFailed
 from tasks.backends.client import Journal
 from tasks.backends.engines import Engines
 from tasks.backends.platform import detect
 from tasks.calls import Answer, Call, chat
+from tasks.config import EngineConfig
 from tasks.jobs import BAD_INPUT
 from tasks.progress import Progress
+from tasks.recipes import Recipe
 from tasks.records import Seed
 from tasks.runner import Runner, infer
 from tests.rows import seed
@@ -58,7 +59,7 @@ class FlakyEngines:
 
 
 def runner(folder: Path, engines: FlakyEngines | None = None) -> Runner:
-    recipe = config.Recipe(name="test", engine=config.EngineConfig(shard_requests=2))
+    recipe = Recipe(name="test", engine=EngineConfig(shard_requests=2))
     return Runner(
         recipe=recipe,
         store=Store(folder / "store"),
@@ -123,7 +124,7 @@ def asked_in_shards(run: Runner, engines: FlakyEngines, rows: int) -> list[str]:
     def calls() -> list[Call]:
         return [Call(kind="write", row=f"row {i}", messages=chat(f"Say {i}.")) for i in range(rows)]
 
-    in_a_flow(lambda: run.infer(Spec(stage="write", version=1), "write", model, calls, write))
+    in_a_flow(lambda: run.infer(Spec(stage="write", version=1), "write", model, lambda answers: calls(), write))
     return found
 
 

@@ -1,0 +1,96 @@
+"""Rows to train on. A flawed text can be made into none of them, except as the rejected side of a preference."""
+
+from typing import Literal, Self
+
+from pydantic import model_validator
+
+from tasks.graded import Review
+from tasks.records import SYSTEM, Row, Seed, Written
+
+
+class SftRow(Row):
+    """One supervised example. Only `of` makes one from written text, and it refuses a flawed text."""
+
+    kind = "sft"
+
+    instruction: str
+    response: str
+    score: float
+    seed: str
+    iteration: int
+
+    @classmethod
+    def of(cls, written: Written, review: Review) -> Self:
+        if written.flaw is not None:
+            raise ValueError(f"{written.id} was written with the flaw {written.flaw!r} and can never be an SFT row")
+        assert review.item == written.id and review.score is not None
+        return cls(
+            instruction=written.instruction,
+            response=written.response,
+            score=review.score,
+            seed=written.seed,
+            iteration=written.iteration,
+            parents=(written.id, review.id),
+        )
+
+    def as_seed(self) -> Seed:
+        """This example as a seed of the next iteration. There is no other way from written text to a seed."""
+        return Seed(
+            instruction=self.instruction,
+            response=self.response,
+            origin="written",
+            iteration=self.iteration,
+            source=self.id,
+            parents=(self.id,),
+        )
+
+
+class TrainRow(Row):
+    """What SFT is given: a kept example, a human seed, or a graded review. A flawed text fits through none of them."""
+
+    kind = "train"
+
+    system: str = SYSTEM
+    instruction: str
+    response: str
+    origin: Literal["written", "given", "skill"]
+
+    @classmethod
+    def of(cls, row: SftRow | Seed) -> Self:
+        origin = "written" if isinstance(row, SftRow) else row.origin
+        return cls(instruction=row.instruction, response=row.response, origin=origin, parents=(row.id,))
+
+
+class PreferencePair(Row):
+    """One preference: `chosen` is better than `rejected` for the same instruction. A flawed text is never chosen."""
+
+    kind = "pair"
+
+    instruction: str
+    chosen: str
+    rejected: str
+    chosen_score: float
+    rejected_score: float
+    seed: str
+
+    @model_validator(mode="after")
+    def _differs(self) -> Self:
+        if self.chosen.strip() == self.rejected.strip():
+            raise ValueError("a preference pair needs two different texts")
+        return self
+
+    @classmethod
+    def of(cls, chosen: Seed | Written, chosen_review: Review, rejected: Written, rejected_review: Review) -> Self:
+        if isinstance(chosen, Written) and chosen.flaw is not None:
+            raise ValueError(f"{chosen.id} was written with the flaw {chosen.flaw!r} and can never be chosen")
+        assert chosen_review.item == chosen.id and chosen_review.score is not None
+        assert rejected_review.item == rejected.id and rejected_review.score is not None
+        return cls(
+            instruction=chosen.instruction,
+            chosen=chosen.response,
+            rejected=rejected.response,
+            chosen_score=chosen_review.score,
+            rejected_score=rejected_review.score,
+            seed=rejected.seed,
+            parents=(chosen.id, chosen_review.id, rejected.id, rejected_review.id),
+        )

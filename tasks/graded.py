@@ -1,0 +1,86 @@
+"""Rows about a pair's quality: what is known of it, what a reviewer saw in it, what score came of that."""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal, Protocol, Self
+
+from pydantic import model_validator
+
+from tasks.records import Row, Seed, Written
+
+
+class Pair(Protocol):
+    """What can be reviewed: a seed, a written row, an anchor."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def instruction(self) -> str: ...
+    @property
+    def response(self) -> str: ...
+
+
+class Anchor(Row):
+    """A pair whose quality is known, since it was made so: what a reviewer is calibrated and watched with."""
+
+    kind = "anchor"
+
+    seed: str  # anchors of one seed stay together where a set is divided
+    instruction: str
+    response: str
+    source: Literal["human", "own"]  # who wrote the response; "own": the reviewer itself
+    corruption: str  # what was done to it; "good" for nothing
+    breaks: tuple[str, ...]  # principles that do not hold
+    unknown: tuple[str, ...] = ()  # principles of which nobody knows
+
+
+class Signals(Row):
+    """What one model's look at one pair brought, before any judgement: `values` by name, rationales in `texts`."""
+
+    kind = "signals"
+
+    item: str
+    reviewer: str  # digest of the reviewing model
+    names: tuple[str, ...]
+    values: tuple[float, ...]
+    texts: tuple[str, ...] = ()
+
+    def found(self) -> dict[str, float]:
+        return dict(zip(self.names, self.values, strict=True))
+
+
+class Review(Row):
+    """A score (0-10) made from signals; None with the reason where they hold none."""
+
+    kind = "review"
+
+    item: str
+    outcome: Literal["scored", "unparsed"]
+    score: float | None
+    reason: str = ""  # of an unparsed one
+    principles: tuple[str, ...] = ()
+    holds: tuple[float, ...] = ()  # probability that each of the principles holds, where a calibration says so
+    reviewer: str
+
+    @model_validator(mode="after")
+    def _scored_has_score(self) -> Self:
+        if (self.outcome == "scored") != (self.score is not None):
+            raise ValueError(f"review of {self.item}: outcome {self.outcome!r} with score {self.score}")
+        return self
+
+
+class Scored:
+    """Reviews by item, for the items that have a score."""
+
+    def __init__(self, reviews: Sequence[Review]):
+        self._reviews: Mapping[str, Review] = {r.item: r for r in reviews if r.score is not None}
+
+    def __contains__(self, row: Seed | Written) -> bool:
+        return row.id in self._reviews
+
+    def review(self, row: Seed | Written) -> Review:
+        return self._reviews[row.id]
+
+    def score(self, row: Seed | Written) -> float:
+        score = self._reviews[row.id].score
+        assert score is not None
+        return score

@@ -1,0 +1,90 @@
+"""How well a reviewer sees: its scores of anchors against what was done to them.
+
+AUC is the chance that a good anchor scores above a corrupted one of the same source; intervals are by bootstrap over
+seeds, since anchors of one seed are no independent looks.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+from scipy.stats import spearmanr
+
+from tasks.graded import Anchor
+
+DRAWS = 1000
+# What the corruptions of a source are compared with.
+GOOD = {"human": ("good",), "own": ("own answer", "own right")}
+
+
+class Auc(BaseModel):
+    """`n` corrupted anchors against the good ones of their source; `low` and `high` bound 95%."""
+
+    model_config = ConfigDict(frozen=True)
+    source: str
+    corruption: str
+    auc: float
+    low: float
+    high: float
+    within_pairs: float  # share of the corrupted ones below the good anchor of their own seed
+    n: int
+
+
+class Judge(BaseModel):
+    """`length_correlation` is Spearman's, of score and words over the good anchors; the gap is human minus own."""
+
+    model_config = ConfigDict(frozen=True)
+    aucs: tuple[Auc, ...]
+    mean_score: float
+    ceiling_share: float  # of all anchors, above 9.5
+    human_own_gap: float | None
+    length_correlation: float
+
+
+def judge(anchors: Sequence[Anchor], scores: Sequence[float]) -> Judge:
+    rows = list(zip(anchors, scores, strict=True))
+    kinds = dict.fromkeys((a.source, a.corruption) for a in anchors if a.corruption not in GOOD[a.source])
+    good = [(a, s) for a, s in rows if a.corruption in GOOD[a.source]]
+    means = {source: [s for a, s in good if a.source == source] for source in GOOD}
+    return Judge(
+        aucs=tuple(found for source, kind in kinds if (found := _auc(rows, source, kind))),
+        mean_score=float(np.mean(scores)),
+        ceiling_share=float(np.mean(np.array(scores) > 9.5)),
+        human_own_gap=float(np.mean(means["human"]) - np.mean(means["own"])) if all(means.values()) else None,
+        length_correlation=float(spearmanr([len(a.response.split()) for a, _ in good], [s for _, s in good]).statistic),
+    )
+
+
+def _auc(rows: Sequence[tuple[Anchor, float]], source: str, kind: str) -> Auc | None:
+    good_kinds = (
+        ("own right",) if kind == "own wrong" else GOOD[source][:1]
+    )  # right and wrong answer the same questions
+    good = {a.seed: s for a, s in rows if a.source == source and a.corruption in good_kinds}
+    bad = [(a.seed, s) for a, s in rows if a.source == source and a.corruption == kind]
+    if not good or not bad:
+        return None
+    seeds = sorted(good.keys() | {seed for seed, _ in bad})
+    by_seed = {seed: ([good[seed]] if seed in good else [], [s for at, s in bad if at == seed]) for seed in seeds}
+    chance = np.random.default_rng(0)
+    drawn = []
+    for _ in range(DRAWS):
+        sample = [by_seed[seeds[i]] for i in chance.integers(len(seeds), size=len(seeds))]
+        above, below = [s for g, _ in sample for s in g], [s for _, b in sample for s in b]
+        if above and below:
+            drawn.append(_area(above, below))
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    beaten = [s < good[seed] for seed, s in bad if seed in good]
+    return Auc(
+        source=source,
+        corruption=kind,
+        auc=_area(list(good.values()), [s for _, s in bad]),
+        low=float(low),
+        high=float(high),
+        within_pairs=float(np.mean(beaten)) if beaten else float("nan"),
+        n=len(bad),
+    )
+
+
+def _area(above: Sequence[float], below: Sequence[float]) -> float:
+    """Area under the ROC curve (Mann-Whitney); ties count half."""
+    return float((np.sign(np.subtract.outer(np.array(above), np.array(below))).mean() + 1) / 2)

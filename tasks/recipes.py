@@ -1,0 +1,117 @@
+"""The recipe: every value that shapes an evolution, read from YAML, with settings from the command line on top.
+
+load("demo", ["annotate.margin.score=1.5"])      # deployments/recipes/demo.yaml
+"""
+
+import copy
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+import yaml
+from pydantic import Field, ValidationError, model_validator
+
+from tasks.config import (
+    AnchorsConfig,
+    AnnotateConfig,
+    CalibrationConfig,
+    CleanConfig,
+    Config,
+    DpoConfig,
+    EngineConfig,
+    EvaluateConfig,
+    GateConfig,
+    MixConfig,
+    Positive,
+    ReviewConfig,
+    SeedsConfig,
+    SftConfig,
+    SignalsConfig,
+    SplitConfig,
+    TeachConfig,
+    TrainerConfig,
+    WriteConfig,
+)
+from tasks.provenance import ROOT
+
+RECIPES = ROOT / "deployments" / "recipes"
+
+
+class Recipe(Config):
+    """One evolution: from which model and seeds, and how each stage does its work."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    model: str = "smollm2-135m-instruct"
+    seeds: str = "deployments/seeds/everyday.jsonl"
+    iterations: Positive = 1
+    sampling_seed: int = 1
+    keep_rows_of_held_iterations: bool = False
+    reading: SeedsConfig = SeedsConfig()
+    signals: SignalsConfig = SignalsConfig()
+    anchors: AnchorsConfig = AnchorsConfig()
+    calibration: CalibrationConfig = CalibrationConfig()
+    review: ReviewConfig = ReviewConfig()
+    split: SplitConfig = SplitConfig()
+    write: WriteConfig = WriteConfig()
+    clean: CleanConfig = CleanConfig()
+    annotate: AnnotateConfig = AnnotateConfig()
+    teach: TeachConfig = TeachConfig()
+    mix: MixConfig = MixConfig()
+    sft: SftConfig = SftConfig()
+    dpo: DpoConfig = DpoConfig()
+    evaluate: EvaluateConfig = EvaluateConfig()
+    gate: GateConfig = GateConfig()
+    engine: EngineConfig = EngineConfig()
+    trainer: TrainerConfig = TrainerConfig()
+
+    @model_validator(mode="after")
+    def _score_has_its_signal(self) -> Self:
+        if self.review.score != "calibrated" and self.review.score not in self.signals.use:
+            raise ValueError(
+                f"review.score is {self.review.score!r}; signals.use has {', '.join(self.signals.use)}: add it"
+            )
+        return self
+
+
+def load(recipe: str, settings: Sequence[str] = ()) -> Recipe:
+    """Read a recipe by name or path and apply `key=value` settings; raises ValueError naming file, key and value."""
+    path = Path(recipe) if recipe.endswith((".yaml", ".yml")) else RECIPES / f"{recipe}.yaml"
+    if not path.is_file():
+        known = ", ".join(sorted(file.stem for file in RECIPES.glob("*.yaml")))
+        raise ValueError(f"recipe {recipe!r}: no file {path}; give a path to a YAML file or one of: {known}")
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: not valid YAML: {error}") from error
+    if not isinstance(values, dict):
+        raise ValueError(f"{path}: expected a mapping of keys to values, found {type(values).__name__}")
+    return changed(values, settings, str(path))
+
+
+def changed(values: dict[str, Any], settings: Sequence[str], source: str = "the recipe") -> Recipe:
+    """The recipe of these values with `key=value` settings on top; raises ValueError naming source, key and value."""
+    values = copy.deepcopy(values)
+    for setting in settings:
+        _apply(values, setting)
+    try:
+        return Recipe.model_validate(values)
+    except ValidationError as error:
+        lines = [f"  {'.'.join(map(str, e['loc']))}: {e['msg']} (found {e['input']!r})" for e in error.errors()]
+        raise ValueError("\n".join([f"{source}: {len(lines)} value(s) are not as expected", *lines])) from error
+
+
+def _apply(values: dict[str, Any], setting: str) -> None:
+    key, equals, text = setting.partition("=")
+    if not equals or not key:
+        raise ValueError(f"--set {setting}: expected key=value, for example --set annotate.margin.score=1.5")
+    *parents, last = key.split(".")
+    for parent in parents:
+        values = values.setdefault(parent, {})
+        if not isinstance(values, dict):
+            raise ValueError(f"--set {setting}: {parent!r} is a single value and has no keys below it")
+    if parents and last in ("score", "quantile"):
+        values.clear()  # a threshold is one or the other
+    try:
+        values[last] = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ValueError(f"--set {setting}: the value is not valid YAML: {error}") from error

@@ -1,0 +1,11 @@
+"""How a reviewer is shown a pair: between marks that the texts cannot know, and the question again behind them."""
+
+from tasks import prompts
+from tasks.graded import Pair
+from tasks.records import digest
+
+
+def about(item: Pair, question: str) -> str:
+    # A text that ends its own block early, or speaks to the reviewer, would have to hold a digest of itself.
+    mark = digest([item.instruction, item.response])[:12]
+    return prompts.render("review", mark=mark, instruction=item.instruction, response=item.response, question=question)

@@ -1,0 +1,73 @@
+"""Likelihood: how probable the model finds the response given the instruction, given nothing, and where it ends.
+
+A small instruct model that is at chance when asked for a grade sees much when its likelihoods are read
+(tests/bench/judge.py measures it). They flatter the model's own text, which is likely by construction
+(arXiv 2410.21819); the calibration's anchors are partly model-written for that reason.
+"""
+
+import math
+from collections.abc import Mapping
+from statistics import fmean
+
+from tasks.calls import Answer, Call, chat
+from tasks.graded import Pair
+from tasks.records import digest
+from tasks.text import longest_repeat, repeated_share, words
+
+NEUTRAL = "Write something."
+TASK = "Write a task for an assistant."
+
+
+def _call(context: str, instruction: str, response: str) -> Call:
+    # Named by content: pairs that share a text ask for it once.
+    name = f"{context}/{digest([instruction, response])[:12]}"
+    return Call(kind="likelihood", row=name, messages=chat(instruction), response=response)
+
+
+def given(instruction: str, response: str) -> Call:
+    return _call("given", instruction, response)
+
+
+def calls(item: Pair) -> list[Call]:
+    """The response given its instruction; the response given nothing to say; the instruction as a text of its own."""
+    return [
+        given(item.instruction, item.response),
+        _call("neutral", NEUTRAL, item.response),
+        _call("task", TASK, item.instruction),
+    ]
+
+
+def values(item: Pair, answers: Mapping[str, Answer]) -> dict[str, float]:
+    """Natural logarithms, per token where it says mean; the last token of each text is the end of its turn.
+
+    What a text says twice is read from the text itself: the model finds a repetition likely, and sees nothing wrong.
+    """
+    alone, neutral, task = (answers[call.key].log_probs for call in calls(item))
+    gains = [a - b for a, b in zip(alone[:-1], neutral[:-1], strict=True)]
+    return {
+        **_of_text("response", alone),
+        "response_gain": fmean(gains),
+        "response_end_gain": alone[-1] - neutral[-1],
+        "response_late": _late(alone[:-1]),
+        **_of_text("instruction", task),
+        "response_repeated": repeated_share(item.response, 3),
+        "response_longest_repeat": math.log(longest_repeat(words(item.response)) + 1),
+        "words": math.log(len(item.response.split()) + 1),
+    }
+
+
+def _of_text(name: str, log_probs: tuple[float, ...]) -> dict[str, float]:
+    body = sorted(log_probs[:-1])
+    tenth = body[: max(1, len(body) // 10)]
+    return {
+        f"{name}_mean": fmean(body),
+        f"{name}_lowest": body[0],
+        f"{name}_low_tenth": fmean(tenth),
+        f"{name}_end": log_probs[-1],
+    }
+
+
+def _late(log_probs: tuple[float, ...]) -> float:
+    """How much likelier the second half is than the first: a text that repeats itself becomes easy."""
+    middle = len(log_probs) // 2
+    return fmean(log_probs[middle:]) - fmean(log_probs[:middle]) if middle else 0.0

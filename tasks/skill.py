@@ -1,0 +1,56 @@
+"""Review-skill data: graded pairs with the review that they deserve, made from seeds and nothing outside the loop.
+
+What was done to a pair is known, so its score and a short rationale are too. The published scripts have this data
+written by a stronger model; here corruption takes its place.
+"""
+
+from collections.abc import Sequence
+
+from tasks import prompts
+from tasks.constitution import Constitution
+from tasks.examples import TrainRow
+from tasks.graded import Anchor
+from tasks.signals import asking
+from tasks.signals.read import PREFIX
+
+# One sentence for what was done; principles that it breaks are named behind it.
+SAID = {
+    "good": "The instruction is clear and the response does what it asks.",
+    "mismatched": "The response belongs to another instruction.",
+    "truncated": "The response breaks off before its end.",
+    "shuffled": "The words of the response are in no order, so that it says nothing.",
+    "repeated": "The response says the same thing more than once.",
+    "contradicted": "The response contradicts what is true in one place.",
+    "misformatted": "The response is right, but in a form that nobody asked for.",
+    "off_topic": "The instruction is about something else than the response.",
+    "vague": "The instruction does not say what is wanted.",
+    "garbled": "The words of the instruction are in no order, so that it is not clear.",
+}
+
+
+def rows(anchors: Sequence[Anchor], constitution: Constitution) -> list[TrainRow]:
+    """For each pair in turn a review with a rationale, or the digit alone: the two ways in which a model is asked."""
+    system = constitution.prompt()
+    found = []
+    for i, anchor in enumerate(anchors):
+        score = constitution.score({p.id: float(p.id not in anchor.breaks) for p in constitution.principles})
+        if i % 2:
+            question, response = "read", f"{PREFIX}{round(score * 0.9)}"
+        else:
+            question, response = "sampled", f"{_rationale(anchor, constitution)}\nScore: {round(score)}"
+        found.append(
+            TrainRow(
+                system=system,
+                instruction=asking.about(anchor, prompts.render(question)),
+                response=response,
+                origin="skill",
+                parents=(anchor.id,),
+            )
+        )
+    return found
+
+
+def _rationale(anchor: Anchor, constitution: Constitution) -> str:
+    broken = [p.text.rstrip(".") for p in constitution.principles if p.id in anchor.breaks]
+    held = "All principles hold." if not broken else f"These do not hold: {'; '.join(broken)}."
+    return f"{SAID[anchor.corruption]} {held}"

@@ -1,0 +1,100 @@
+"""Review: anchors calibrate the reviewer, signals are asked of it, and scores are made of them."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from tasks import anchors, calibrate, constitution, review
+from tasks.artifacts import Draft, Ref
+from tasks.calibration import Calibration
+from tasks.calls import Answer, Call
+from tasks.graded import Anchor, Pair, Review, Signals
+from tasks.judge import judge
+from tasks.records import Seed, Written, digest
+from tasks.signals.collect import Collector
+from tasks.steps.base import Stages, save_rows
+
+SIGNALS_VERSION = 1
+
+
+def calibration(stages: Stages, model: Ref, seeds: Ref) -> Ref | None:
+    """The reviewer's calibration on the anchor seeds, its record saying how well it sees; None if none is wanted."""
+    recipe, wanted, config = stages.recipe, stages.recipe.anchors, stages.recipe.calibration
+    if recipe.review.score != "calibrated":
+        return None
+    own = anchors.OwnTexts(stages.store.rows(seeds, Seed, "anchors"), wanted.max_new_tokens, recipe.sampling_seed)
+
+    def make(draft: Draft, _: list[Call], answers: list[Answer]) -> None:
+        found = anchors.human(own.seeds, wanted.draws) + own.anchors(answers)
+        save_rows(draft, len(own.seeds), found, [])
+
+    spec = stages.spec("anchors", anchors.VERSION, wanted, {"model": model, "seeds": seeds}, ("flawed",))
+    spec = spec.model_copy(update={"sampling": {"seed": recipe.sampling_seed}})  # the same in every iteration
+    made = stages.infer("write [anchors]", spec, model, lambda _: own.calls() if wanted.own_texts else [], make)
+    found = _signals(stages, "anchors", model, {"anchors": made}, lambda: stages.store.rows(made, Anchor))
+
+    def fit(draft: Draft) -> None:
+        rows, looked = stages.store.rows(made, Anchor), stages.store.rows(found, Signals)
+        principles = constitution.load().weighted(recipe.review.weights)
+        fitted = calibrate.fit(rows, looked, principles, config)
+        scores = calibrate.out_of_fold(rows, looked, principles, config)
+        save_rows(draft, len(rows), rows, [], tables={})
+        draft.record |= {
+            "calibration": fitted.model_dump(mode="json"),
+            "judge": judge(rows, scores).model_dump(mode="json"),
+        }
+
+    spec = stages.spec("calibrate", calibrate.VERSION, config, {"anchors": made, "signals": found}, ("principles",))
+    spec = spec.model_copy(update={"config": spec.config | {"weights": recipe.review.weights}})
+    return stages.compute("calibrate", spec, fit)
+
+
+def review_seeds(stages: Stages, model: Ref, judged_by: Ref | None, pool: Ref) -> Ref:
+    return _review(stages, "seeds", model, judged_by, {"pool": pool}, lambda: stages.store.rows(pool, Seed))
+
+
+def review_written(stages: Stages, model: Ref, judged_by: Ref | None, texts: Mapping[str, Ref]) -> Ref:
+    def items() -> list[Written]:
+        return [row for ref in texts.values() for row in stages.store.rows(ref, Written)]
+
+    return _review(stages, "written", model, judged_by, dict(texts), items)
+
+
+def _signals(stages: Stages, what: str, model: Ref, inputs: dict[str, Ref], items: Callable[[], Sequence[Pair]]) -> Ref:
+    collector = Collector(stages.recipe.signals, model.digest, stages.recipe.sampling_seed)
+
+    def calls(answers: Mapping[str, Answer]) -> list[Call]:
+        return collector.calls(items(), answers)
+
+    def save(draft: Draft, _: list[Call], answers: list[Answer]) -> None:
+        rows = collector.rows(items(), {answer.call: answer for answer in answers})
+        save_rows(draft, len(rows), rows, [])
+
+    spec = stages.spec("signals", SIGNALS_VERSION, stages.recipe.signals, {"model": model, **inputs}, collector.prompts)
+    spec = spec.model_copy(update={"inputs": spec.inputs | {"principles": collector.principles}})
+    return stages.infer(f"signals [{what}]", spec, model, calls, save)
+
+
+def _review(
+    stages: Stages,
+    what: str,
+    model: Ref,
+    judged_by: Ref | None,
+    inputs: dict[str, Ref],
+    items: Callable[[], Sequence[Pair]],
+) -> Ref:
+    config = stages.recipe.review
+    signals = _signals(stages, what, model, inputs, items)
+
+    def save(draft: Draft) -> None:
+        rows = items()
+        fitted = stages.store.record(judged_by)["calibration"] if judged_by else None
+        reviewer = review.Reviewer(config, constitution.load(), Calibration.model_validate(fitted) if fitted else None)
+        reviews = [reviewer.review(one) for one in stages.store.rows(signals, Signals)]
+        unparsed = review.quarantine(rows, reviews, config)
+        scored: list[Review] = [one for one in reviews if one.outcome == "scored"]
+        save_rows(draft, len(rows), scored, unparsed, tables={"rows": reviews})
+
+    spec = stages.spec("review", review.VERSION, config, {"signals": signals, **inputs}, ("principles",))
+    if judged_by:
+        fitted = digest(stages.store.record(judged_by)["calibration"])
+        spec = spec.model_copy(update={"inputs": spec.inputs | {"calibration": fitted}})
+    return stages.compute(f"review [{what}]", spec, save)

@@ -1,0 +1,89 @@
+"""What other weights, thresholds or another calibration would change, from stored signals: no model is asked."""
+
+from dataclasses import dataclass
+
+from tasks.artifacts import Ref, Store
+from tasks.backends.platform import Platform
+from tasks.examples import PreferencePair, SftRow
+from tasks.ledger import Iteration
+from tasks.offline import Offline, WouldAsk
+from tasks.recipes import Recipe
+from tasks.records import Seed
+from tasks.steps import annotating, reviewing
+from tasks.steps.base import Stages
+
+TEXTS = ("answers", "flawed", "ordinary")
+
+
+@dataclass(frozen=True)
+class Change:
+    """Rows of one kind: how many there are now, how many there would be, and the texts that differ."""
+
+    what: str
+    now: int
+    then: int
+    added: list[str]
+    removed: list[str]
+
+
+@dataclass(frozen=True)
+class WhatIf:
+    """`thresholds` by name, now and then. `unwritten` seeds would change sides and have no text for the new one yet."""
+
+    changes: list[Change]
+    thresholds: dict[str, tuple[float, float]]
+    unwritten: int
+
+
+def what_if(store: Store, iteration: Iteration, recipe: Recipe, platform: Platform) -> WhatIf:
+    """Raises ValueError for a setting that a model would have to be asked for, or an iteration that came to no rows."""
+    stages, made = Stages(Offline(recipe=recipe, store=store, platform=platform), iteration.number), iteration.stages
+    if "annotate" not in made:
+        raise ValueError(f"iteration {iteration.number} came to no rows: {'; '.join(iteration.verdict.reasons)}")
+    texts = {what: made[f"clean [{what}]"] for what in TEXTS if f"clean [{what}]" in made}
+    try:
+        model, pool = iteration.champion_before, made["pool"]
+        calibration = reviewing.calibration(stages, model, iteration.seeds)
+        seed_reviews = reviewing.review_seeds(stages, model, calibration, pool)
+        routes = annotating.split(stages, pool, seed_reviews)
+        reviews = reviewing.review_written(stages, model, calibration, texts)
+    except WouldAsk as missing:
+        raise ValueError(
+            f"{missing} is not in the store under these settings: a model would have to be asked. Settings of "
+            "`review`, `calibration.length`, `calibration.regularisation`, `split` and `annotate` need none"
+        ) from None
+    rows = annotating.annotate(
+        stages, seeds=iteration.seeds, routes=routes, seed_reviews=seed_reviews, texts=texts, reviews=reviews
+    )
+    return _compared(store, made, routes, rows)
+
+
+def _compared(store: Store, made: dict[str, Ref], routes: Ref, rows: Ref) -> WhatIf:
+    def change(what: str, before: list[str], after: list[str]) -> Change:
+        return Change(what, len(before), len(after), sorted(set(after) - set(before)), sorted(set(before) - set(after)))
+
+    high = [[seed.instruction for seed in store.rows(ref, Seed, "high")] for ref in (made["split"], routes)]
+    low = [[seed.instruction for seed in store.rows(ref, Seed, "low")] for ref in (made["split"], routes)]
+    sft = [
+        [f"{r.instruction}\n{r.response}" for r in store.rows(ref, SftRow, "sft")] for ref in (made["annotate"], rows)
+    ]
+    pairs = [
+        [f"{pair.chosen}\n{pair.rejected}" for pair in store.rows(ref, PreferencePair, "pairs")]
+        for ref in (made["annotate"], rows)
+    ]
+    changes = [
+        change("low seeds", *low),
+        change("high seeds", *high),
+        change("SFT rows", *sft),
+        change("pairs", *pairs),
+    ]
+    now, then = (
+        (store.record(made["split"]), store.record(made["annotate"])),
+        (store.record(routes), store.record(rows)),
+    )
+    thresholds = {
+        name: (value, later["thresholds"][name])
+        for record, later in zip(now, then, strict=True)
+        for name, value in record["thresholds"].items()
+    }
+    return WhatIf(changes, thresholds, unwritten=len(set(low[1]) ^ set(low[0])))

@@ -1,0 +1,171 @@
+"""How well the reviewer sees: AUC on held-out anchors, for each signal alone and for the calibrated whole.
+
+    make bench-judge [ARGS="--data FOLDER --home FOLDER"]
+
+The reviewer is fitted on anchors of the shipped seeds and of the training rows of the self-instruct seed tasks, and
+measured on anchors of the measuring rows (responses of at least 10 words, several draws of each corruption). Without
+that data, half of the shipped seeds take its place, and the figures say so. Intervals are clustered by seed.
+The last line is JSON: the calibrated whole without length on the model as it is, and the path of the raw scores.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from tasks import anchors, calibrate, constitution
+from tasks.artifacts import Ref, Store
+from tasks.backends import platform
+from tasks.backends.client import Journal
+from tasks.backends.engines import Engines
+from tasks.backends.models import starting_model
+from tasks.calls import Answer, Call
+from tasks.config import AnchorsConfig, CalibrationConfig, SampledConfig, SignalsConfig
+from tasks.graded import Anchor, Signals
+from tasks.home import Home
+from tasks.judge import Judge, judge
+from tasks.progress import Progress
+from tasks.recipes import load
+from tasks.records import Seed
+from tasks.seeds import read
+from tasks.signals.collect import Collector
+from tests.evolution import ROOT
+
+OURS = ("likelihood", "contrast")
+FIT_SEEDS, DRAWS, SAMPLED_SEEDS = 100, 2, 12
+ALONE = ("response_mean", "response_gain", "response_end", "response_lowest", "contrast_least", "read", "sampled")
+
+
+def seed_tasks(folder: Path) -> tuple[list[Seed], list[Seed]]:
+    """Training and measuring rows; the measuring ones are those whose index leaves 2 on division by 3."""
+    rows = [json.loads(line) for line in (folder / "self_instruct_seed_tasks.jsonl").read_text().splitlines()]
+    found: tuple[list[Seed], list[Seed]] = [], []
+    for i, row in enumerate(rows):
+        one = row["instances"][0]
+        instruction = "\n\n".join(filter(None, [row["instruction"], one["input"]])).strip()
+        seed = Seed(instruction=instruction, response=one["output"].strip(), source=f"seed_tasks:{i}")
+        if len(seed.response.split()) >= 10 and len(f"{instruction} {seed.response}".split()) < 200:
+            found[i % 3 == 2].append(seed)
+    return found
+
+
+class Bench:
+    def __init__(self, home: Home):
+        self.home, self.store, self.platform = home, Store(home.store), platform.detect()
+        self.recipe = load("demo")
+        self.progress = Progress()
+        self.engines = Engines(self.store, self.recipe.engine, self.platform, home.logs, self.progress)
+        self.seconds: dict[str, float] = {}
+
+    def ask(self, model: Ref, name: str, calls: list[Call]) -> dict[str, Answer]:
+        """Answers from a journal, or asked now: a run that was stopped goes on."""
+        journal, started = Journal(self.home.work / f"{model.digest[:8]}-{name}.jsonl"), time.monotonic()
+        with self.progress.bar(name, len(calls)) as bar:
+            answers = self.engines.client(model).ask(calls, journal, lambda _: bar.advance(1))
+        self.seconds[name] = self.seconds.get(name, 0) + time.monotonic() - started
+        return {answer.call: answer for answer in answers}
+
+    def anchors(self, model: Ref, name: str, seeds: list[Seed], draws: int) -> list[Anchor]:
+        own = anchors.OwnTexts(seeds, AnchorsConfig().max_new_tokens, 1)
+        calls = own.calls()
+        answers = self.ask(model, f"own texts, {name}", calls)
+        return anchors.human(seeds, draws) + own.anchors([answers[call.key] for call in calls])
+
+    def signals(self, model: Ref, name: str, rows: list[Anchor], *use: str) -> list[Signals]:
+        config = SignalsConfig(use=use, sampled=SampledConfig(max_new_tokens=128, retries=0))  # type: ignore[arg-type]
+        collector = Collector(config, model.digest, 1)
+        return collector.rows(rows, self.ask(model, f"{' and '.join(use)}, {name}", collector.calls(rows, {})))
+
+
+def figures(bench: Bench, model: Ref, who: str, fit_on: list[Seed], measure_on: list[Seed]) -> dict[str, Any]:
+    """Scores of all measured anchors by every way of judging, and what each way is worth."""
+    known, asked = (
+        bench.anchors(model, name, seeds, draws)
+        for name, seeds, draws in (("to fit", fit_on, 1), ("to measure", measure_on, DRAWS))
+    )
+    fitted, looks = (
+        bench.signals(model, "to fit", known, *OURS),
+        bench.signals(model, "to measure", asked, "likelihood"),
+    )
+    principles = constitution.load().weighted(bench.recipe.review.weights)
+    scores: dict[str, list[float | None]] = {}
+    for name, length in (("calibrated", False), ("calibrated with length", True)):
+        fit = calibrate.fit(known, fitted, principles, CalibrationConfig(length=length))
+        scores[name] = [principles.score(fit.holds(look.found())) for look in looks]
+    signals = [look.found() for look in looks]
+    for found, row in zip(signals, bench.signals(model, "to measure", asked, "read"), strict=True):
+        found |= row.found()
+    some = [i for i, row in enumerate(asked) if row.seed in {seed.id for seed in measure_on[:SAMPLED_SEEDS]}]
+    for i, row in zip(some, bench.signals(model, "to measure", [asked[i] for i in some], "sampled"), strict=True):
+        signals[i] |= row.found()
+    for name in ALONE:
+        scores[name] = [found.get(name) for found in signals]
+    return {
+        "anchors": [row.model_dump(mode="json") for row in asked],
+        "scores": scores,
+        "judges": {name: _judge(asked, values).model_dump(mode="json") for name, values in scores.items()},
+    }
+
+
+def _judge(rows: list[Anchor], scores: list[float | None]) -> Judge:
+    known = [(row, score) for row, score in zip(rows, scores, strict=True) if score is not None]
+    return judge([row for row, _ in known], [score for _, score in known])
+
+
+def show(who: str, found: dict[str, Any], console: Console) -> None:
+    table = Table(title=f"{who}: AUC against the good ones of the same source", title_justify="left", box=None)
+    judges = {name: Judge.model_validate(values) for name, values in found["judges"].items()}
+    table.add_column("kind")
+    for name in judges:
+        table.add_column(name)
+    kinds = dict.fromkeys((one.source, one.corruption) for one in judges["calibrated"].aucs)
+    for source, kind in kinds:
+        cells = []
+        for one in judges.values():
+            auc = next((a for a in one.aucs if (a.source, a.corruption) == (source, kind)), None)
+            cells.append(f"{auc.auc:.2f} [{auc.low:.2f}, {auc.high:.2f}] n {auc.n}" if auc else "")
+        table.add_row(f"{source}: {kind.removeprefix('own ')}", *cells)
+    table.add_row("length correlation", *(f"{one.length_correlation:+.2f}" for one in judges.values()))
+    console.print(table)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
+    parser.add_argument("--home", type=Path, help="go on from an earlier run")
+    given = parser.parse_args()
+    home = Home(given.home or Path(tempfile.mkdtemp(prefix="lance-bench-")))
+    bench = Bench(home)
+    shipped = read(ROOT / "deployments" / "seeds" / "everyday.jsonl", bench.recipe.reading, lambda _: None).seeds
+    try:
+        train, measure = seed_tasks(given.data)
+        fit_on = (shipped + train)[:: max(1, len(shipped + train) // FIT_SEEDS)]
+    except FileNotFoundError:
+        print(f"no {given.data}: half of the shipped seeds are measured on instead", file=sys.stderr)
+        fit_on, measure = shipped[::2], shipped[1::2]
+    model = starting_model(bench.recipe.model, bench.store, home.work, lambda what: print(what, file=sys.stderr))
+    started = time.monotonic()
+    with bench.progress.showing():
+        try:
+            found = {"untaught": figures(bench, model, "untaught", fit_on, measure)}
+        finally:
+            bench.engines.close()
+    raw = home.root / "judge.json"
+    raw.write_text(json.dumps(found | {"seconds": bench.seconds}))
+    console = Console(width=240)
+    for who, one in found.items():
+        show(who, one, console)
+    aucs = Judge.model_validate(found["untaught"]["judges"]["calibrated"]).aucs
+    kinds = ("mismatched", "truncated", "shuffled", "repeated", "contradicted")
+    result = {a.corruption: round(a.auc, 3) for a in aucs if a.source == "human" and a.corruption in kinds}
+    print(json.dumps({"seconds": round(time.monotonic() - started), "raw": str(raw), "auc": result}))
+
+
+if __name__ == "__main__":
+    main()

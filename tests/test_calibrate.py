@@ -1,0 +1,120 @@
+"""Calibration and the judge: what can be seen is learned, what cannot stays a coin, and nothing is judged by itself."""
+
+import random
+
+import numpy as np
+import pytest
+
+from tasks.calibrate import fit, out_of_fold
+from tasks.calibration import Calibration
+from tasks.config import CalibrationConfig
+from tasks.constitution import load
+from tasks.graded import Anchor, Signals
+from tasks.judge import judge
+
+CHANCE = random.Random(5)
+CONFIG = CalibrationConfig()
+LOUD = {"mismatched": -3.0, "repeated": 0.0}  # how far each corruption moves the one signal that says something
+
+
+def anchor(n: int, corruption: str = "good", source: str = "human", unknown: tuple[str, ...] = ()) -> Anchor:
+    breaks = {"mismatched": ("relevant", "expert"), "repeated": ("well_put", "expert")}.get(corruption, ())
+    return Anchor(
+        seed=f"seed-{n}",
+        instruction=f"Ask {n}.",
+        response=f"{corruption} {n} " + "word " * (n % 7),
+        source=source,  # type: ignore[arg-type]
+        corruption=corruption,
+        breaks=breaks,
+        unknown=unknown,
+    )
+
+
+def look(of: Anchor) -> Signals:
+    """A signal that sees one corruption, one that is noise, and the length."""
+    values = {
+        "seen": CHANCE.gauss(LOUD.get(of.corruption, 0.0)),
+        "noise": CHANCE.gauss(0),
+        "words": float(len(of.response)),
+    }
+    return Signals(item=of.id, reviewer="m", names=tuple(values), values=tuple(values.values()))
+
+
+ANCHORS = [anchor(n, kind) for n in range(80) for kind in ("good", "mismatched", "repeated")]
+LOOKS = [look(one) for one in ANCHORS]
+
+
+def fitted(**changes: object) -> Calibration:
+    return fit(ANCHORS, LOOKS, load(), CONFIG.model_copy(update=changes))
+
+
+def test_only_principles_that_some_anchor_breaks_are_judged() -> None:
+    assert set(fitted().principles) == {"relevant", "expert", "well_put"}
+    with pytest.raises(ValueError, match="none of which breaks a principle"):
+        fit(ANCHORS[:1], LOOKS[:1], load(), CONFIG)
+
+
+def test_length_is_a_feature_only_where_it_is_asked_for() -> None:
+    assert fitted().features == ("seen", "noise")
+    assert fitted(length=True).features == ("seen", "noise", "words")
+
+
+def test_what_nobody_knows_is_not_learned_from() -> None:
+    unknown = [a.model_copy(update={"unknown": ("relevant",)}) if a.corruption == "mismatched" else a for a in ANCHORS]
+    assert set(fit(unknown, LOOKS, load(), CONFIG).principles) == {"expert", "well_put"}
+
+
+def test_a_calibration_survives_its_way_through_json() -> None:
+    again = Calibration.model_validate_json(fitted().model_dump_json())
+    assert again.holds(LOOKS[0].found()) == fitted().holds(LOOKS[0].found())
+
+
+def test_a_signal_far_outside_is_clipped() -> None:
+    assert fitted().holds({"seen": -1e9, "noise": 0.0}) == fitted().holds({"seen": -1e6, "noise": 0.0})
+
+
+def test_the_judge_says_what_is_seen_and_what_is_not() -> None:
+    found = judge(ANCHORS, out_of_fold(ANCHORS, LOOKS, load(), CONFIG))
+    aucs = {one.corruption: one for one in found.aucs}
+    assert aucs["mismatched"].auc > 0.9
+    assert aucs["mismatched"].within_pairs > 0.9
+    assert aucs["mismatched"].low < aucs["mismatched"].auc < aucs["mismatched"].high
+    assert 0.35 < aucs["repeated"].auc < 0.65
+    assert aucs["repeated"].n == 80
+    assert found.human_own_gap is None
+    assert abs(found.length_correlation) < 0.3
+
+
+def test_no_anchor_is_judged_by_a_calibration_that_knew_its_seed() -> None:
+    """Labels without any sense, all anchors of a seed alike: whoever has seen the seed knows them, nobody else does."""
+    anchors, looks = [], []
+    for n in range(60):
+        place = {"seen": CHANCE.gauss(0), "noise": CHANCE.gauss(0)}
+        kind = CHANCE.choice(["good", "mismatched"])
+        for copy in range(3):
+            anchors.append(anchor(n, kind).model_copy(update={"response": f"{n} {copy}"}))
+            looks.append(Signals(item="x", reviewer="m", names=tuple(place), values=tuple(place.values())))
+    loose = CONFIG.model_copy(update={"regularisation": 1e-6})
+    scores = out_of_fold(anchors, looks, load(), loose)
+    good, bad = ([s for s, a in zip(scores, anchors, strict=True) if a.corruption == k] for k in ("good", "mismatched"))
+    assert abs(np.mean(good) - np.mean(bad)) < 2.5
+
+
+def test_intervals_are_by_seed() -> None:
+    """The same looks ten times over are no more knowledge."""
+    scores = [look.found()["seen"] for look in LOOKS]
+    once = judge(ANCHORS, scores).aucs[0]
+    ten = judge(
+        [*ANCHORS, *[a for a in ANCHORS if a.corruption != "good"] * 9],
+        [*scores, *[s for s, a in zip(scores, ANCHORS, strict=True) if a.corruption != "good"] * 9],
+    ).aucs[0]
+    assert ten.n == 10 * once.n
+    assert (ten.high - ten.low) == pytest.approx(once.high - once.low, rel=0.25)
+
+
+def test_the_gap_between_human_and_own_text_and_the_ceiling() -> None:
+    anchors = [anchor(0), anchor(1), anchor(2, "own answer", "own"), anchor(3, "own mismatched", "own")]
+    found = judge(anchors, [8.0, 6.0, 9.6, 2.0])
+    assert found.human_own_gap == pytest.approx(7.0 - 9.6)
+    assert found.ceiling_share == 0.25
+    assert found.mean_score == pytest.approx(6.4)

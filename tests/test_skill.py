@@ -1,0 +1,50 @@
+"""Review-skill data: the review that a pair deserves, in the words in which a model is asked for one."""
+
+import pytest
+
+from tasks.anchors import human
+from tasks.constitution import load
+from tasks.corrupt import BREAKS
+from tasks.signals.read import PREFIX
+from tasks.signals.sampled import parse
+from tasks.skill import SAID, rows
+from tests.rows import seed
+
+SEEDS = [
+    seed(f"Say in two sentences what lake {n} is.", f"Lake {n} is deep. It has {n} islands.") for n in range(10, 22)
+]
+ANCHORS = human(SEEDS, draws=1)
+CONSTITUTION = load()
+
+
+def test_every_corruption_has_its_words() -> None:
+    assert SAID.keys() == BREAKS.keys()
+
+
+def test_rationales_and_digits_take_turns_and_end_in_the_score_that_is_due() -> None:
+    found = rows(ANCHORS, CONSTITUTION)
+    assert len(found) == len(ANCHORS)
+    for i, (row, anchor) in enumerate(zip(found, ANCHORS, strict=True)):
+        due = 10 - len(anchor.breaks)
+        assert row.parents == (anchor.id,)
+        assert anchor.response in row.instruction
+        assert row.system == CONSTITUTION.prompt()
+        if i % 2:
+            assert row.response == f"{PREFIX}{round(due * 0.9)}"
+        else:
+            assert parse(row.response) == due
+            assert SAID[anchor.corruption] in row.response
+            broken = [p.text for p in CONSTITUTION.principles if p.id in anchor.breaks]
+            assert all(text.rstrip(".") in row.response for text in broken)
+
+
+def test_what_is_good_gets_full_marks() -> None:
+    found = [
+        row for row, anchor in zip(rows(ANCHORS, CONSTITUTION), ANCHORS, strict=True) if anchor.corruption == "good"
+    ]
+    assert {row.response.rpartition(" ")[2] for row in found} <= {"10", "9"}
+
+
+@pytest.mark.parametrize("field", ["system", "instruction", "response"])
+def test_nothing_is_empty(field: str) -> None:
+    assert all(getattr(row, field).strip() for row in rows(ANCHORS, CONSTITUTION))
