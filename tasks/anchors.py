@@ -11,7 +11,7 @@ from typing import Literal
 from tasks import flaws
 from tasks.calls import Answer, Call, chat, sampling_seed
 from tasks.checkable import Question, questions
-from tasks.corrupt import BREAKS, INSTRUCTION, RESPONSE, corrupted
+from tasks.corrupt import BREAKS, INSTRUCTION, RESPONSE, UNKNOWN, corrupted
 from tasks.graded import Anchor
 from tasks.records import Seed
 
@@ -30,7 +30,8 @@ def human(seeds: Sequence[Seed], draws: int) -> list[Anchor]:
             for kind, text in corrupted(seed.response, responses, key, RESPONSE).items():
                 found.append(_anchor(seed.id, seed.instruction, text, "human", kind))
             for kind, text in corrupted(seed.instruction, instructions, key, INSTRUCTION).items():
-                found.append(_anchor(seed.id, text, seed.response, "human", kind))
+                unknown = UNKNOWN.get(kind, ())
+                found.append(_anchor(seed.id, text, seed.response, "human", kind, unknown=unknown))
     return _unique(found)
 
 
@@ -67,7 +68,9 @@ class OwnTexts:
             if other != own[i]:
                 found.append(_own(seed, other, "own mismatched", breaks=BREAKS["mismatched"], unknown=("well_put",)))
             flaw = flaws.in_turn(i)
-            found.append(_own(seed, flawed[i], f"own {flaw}", breaks=flaws.FLAWS[flaw].breaks))
+            # Watched, not learned from: a small model asked for a flaw often writes what it would write anyway.
+            # Learned from, such texts cost an AUC of 0.11 on mismatched responses.
+            found.append(_own(seed, flawed[i], f"own {flaw}", flaws.FLAWS[flaw].breaks, unknown=("relevant", *ABLE)))
         found += [a for q, text in zip(self.questions, checked, strict=True) if (a := _checked(q, text))]
         return _unique([anchor for anchor in found if anchor.response])
 
@@ -112,7 +115,7 @@ def _checked(question: Question, text: str) -> Anchor | None:
     right = question.check(text)
     if right is None or not text:
         return None
-    kind = "own right" if right else "own wrong"
+    kind = "own right answer" if right else "own wrong answer"
     return _anchor(
         f"question/{question.text}", question.text, text, "own", kind, () if right else ("correct", "expert")
     )

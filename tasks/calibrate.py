@@ -29,22 +29,32 @@ def fit(
     """Raises ValueError if no principle can be learned: anchors of both kinds are needed for one."""
     found = [one.found() for one in signals]
     left_out = NOT_JUDGED if config.length else (*NOT_JUDGED, LENGTH)
-    features = tuple(name for name in found[0] if name not in left_out and all(name in one for one in found))
-    x = np.array([[one[name] for name in features] for one in found])
-    centre, scale = x.mean(axis=0), np.maximum(x.std(axis=0), 1e-9)
-    expanded = with_squares(x, centre, scale)
+    names = [name for name in found[0] if name not in left_out and all(name in one for one in found)]
     learned = {}
     for principle in constitution.principles:
         known = [i for i, anchor in enumerate(anchors) if principle.id not in anchor.unknown]
         holds = np.array([principle.id not in anchors[i].breaks for i in known])
         if holds.all() or not holds.any():
             continue
+        # What stands in the one text says nothing of the other: a garbled instruction, seen only beside good responses,
+        # would make a response good (out of fold such pairs beat 99% of the untouched ones).
+        other = {"instruction": "response_", "response": "instruction_"}[principle.of]
+        features = tuple(name for name in names if not name.startswith(other))
+        x = np.array([[found[i][name] for name in features] for i in known])
+        centre, scale = x.mean(axis=0), np.maximum(x.std(axis=0), 1e-9)
         model = LogisticRegression(C=1 / config.regularisation, max_iter=5000)
-        model.fit(expanded[known], holds, sample_weight=_balanced([anchors[i].corruption for i in known], holds))
-        learned[principle.id] = Regression(weights=tuple(model.coef_[0]), intercept=float(model.intercept_[0]))
+        kinds = [anchors[i].corruption for i in known]
+        model.fit(with_squares(x, centre, scale), holds, sample_weight=_balanced(kinds, holds))
+        learned[principle.id] = Regression(
+            features=features,
+            centre=tuple(centre),
+            scale=tuple(scale),
+            weights=tuple(model.coef_[0]),
+            intercept=float(model.intercept_[0]),
+        )
     if not learned:
         raise ValueError(f"calibration: {len(anchors)} anchors, none of which breaks a principle; raise anchor_share")
-    return Calibration(features=features, centre=tuple(centre), scale=tuple(scale), principles=learned)
+    return Calibration(principles=learned)
 
 
 def _balanced(kinds: Sequence[str], holds: NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -27,6 +27,8 @@ BREAKS: dict[str, tuple[str, ...]] = {
     "vague": ("clear", "useful", "demanding", "specific"),
     "garbled": ("clear", "specific"),
 }
+# To an instruction that says nothing, nobody knows what a good response is.
+UNKNOWN: dict[str, tuple[str, ...]] = dict.fromkeys(("vague", "garbled"), (*_ALL_OF_THE_RESPONSE, "well_put"))
 
 
 def _another(_: str, others: Sequence[str], chance: random.Random) -> str | None:

@@ -14,7 +14,7 @@ from tasks.graded import Anchor
 
 DRAWS = 1000
 # What the corruptions of a source are compared with.
-GOOD = {"human": ("good",), "own": ("own answer", "own right")}
+GOOD = {"human": ("good",), "own": ("own answer", "own right answer")}
 
 
 class Auc(BaseModel):
@@ -57,7 +57,7 @@ def judge(anchors: Sequence[Anchor], scores: Sequence[float]) -> Judge:
 
 def _auc(rows: Sequence[tuple[Anchor, float]], source: str, kind: str) -> Auc | None:
     good_kinds = (
-        ("own right",) if kind == "own wrong" else GOOD[source][:1]
+        ("own right answer",) if kind == "own wrong answer" else GOOD[source][:1]
     )  # right and wrong answer the same questions
     good = {a.seed: s for a, s in rows if a.source == source and a.corruption in good_kinds}
     bad = [(a.seed, s) for a, s in rows if a.source == source and a.corruption == kind]

@@ -3,7 +3,7 @@
 from collections import Counter
 
 from tasks.anchors import ABLE, OwnTexts, human
-from tasks.corrupt import BREAKS
+from tasks.corrupt import BREAKS, UNKNOWN
 from tasks.flaws import FLAWS
 from tasks.graded import Anchor
 from tests.rows import answer, seed
@@ -30,7 +30,11 @@ def test_each_seed_stands_as_it_is_and_corrupted_in_each_way() -> None:
     assert counts == dict.fromkeys(set(BREAKS) - {"mismatched", "off_topic"}, len(SEEDS))
     for anchor in found:
         (of,) = (s for s in SEEDS if s.id == anchor.seed)
-        assert (anchor.breaks, anchor.unknown, anchor.source) == (BREAKS[anchor.corruption], (), "human")
+        assert (anchor.breaks, anchor.unknown, anchor.source) == (
+            BREAKS[anchor.corruption],
+            UNKNOWN.get(anchor.corruption, ()),
+            "human",
+        )
         kept = (anchor.instruction == of.instruction, anchor.response == of.response)
         assert kept == (
             anchor.corruption not in ("off_topic", "vague", "garbled"),
@@ -74,7 +78,7 @@ def test_a_checkable_answer_is_right_or_wrong() -> None:
     for i, question in enumerate(it.questions):
         anchor = checked[question.text]
         assert (anchor.corruption, anchor.breaks) == (
-            ("own right", ()) if i % 2 else ("own wrong", ("correct", "expert"))
+            ("own right answer", ()) if i % 2 else ("own wrong answer", ("correct", "expert"))
         )
 
 

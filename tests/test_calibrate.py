@@ -118,3 +118,18 @@ def test_the_gap_between_human_and_own_text_and_the_ceiling() -> None:
     assert found.human_own_gap == pytest.approx(7.0 - 9.6)
     assert found.ceiling_share == 0.25
     assert found.mean_score == pytest.approx(6.4)
+
+
+def test_what_stands_in_the_one_text_says_nothing_of_the_other() -> None:
+    """However well a signal of the instruction tells the corruptions apart, a principle of the response ignores it."""
+    told = [
+        Signals(
+            item=of.id,
+            reviewer="m",
+            names=("response_seen", "instruction_seen"),
+            values=(look.found()["seen"], float(of.corruption == "good")),
+        )
+        for of, look in zip(ANCHORS, LOOKS, strict=True)
+    ]
+    principles = fit(ANCHORS, told, load(), CONFIG).principles
+    assert {one.features for one in principles.values()} == {("response_seen",)}

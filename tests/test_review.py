@@ -11,15 +11,13 @@ from tests import rows
 from tests.rows import MODEL, seed
 
 ITEM = seed()
-CALIBRATION = Calibration(
-    features=("a",),
-    centre=(0.0,),
-    scale=(1.0,),
-    principles={
-        "correct": Regression(weights=(50.0, 0.0), intercept=0.0),
-        "relevant": Regression(weights=(0.0, 0.0), intercept=0.0),
-    },
-)
+
+
+def regression(weight: float) -> Regression:
+    return Regression(features=("a",), centre=(0.0,), scale=(1.0,), weights=(weight, 0.0), intercept=0.0)
+
+
+CALIBRATION = Calibration(principles={"correct": regression(50), "relevant": regression(0)})
 
 
 def reviewed(config: ReviewConfig, calibration: Calibration | None = None, **signals: float) -> Review:

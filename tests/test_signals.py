@@ -27,19 +27,24 @@ def likelihoods(given: tuple[float, ...], neutral: tuple[float, ...], task: tupl
 
 def test_likelihoods_are_per_token_with_the_end_apart() -> None:
     found = likelihoods((-1.0, -3.0, -0.5), (-2.0, -6.0, -1.5), (-4.0, -0.25))
-    assert found["response_mean"] == -2
-    assert found["response_lowest"] == found["response_low_tenth"] == -3
-    assert found["response_end"] == -0.5
+    assert (found["response_mean"], found["response_spread"], found["response_end"]) == (-2, 1, -0.5)
     assert found["response_gain"] == 2
-    assert found["response_end_gain"] == 1
-    assert found["response_late"] == -2
-    assert (found["instruction_mean"], found["instruction_end"]) == (-4, -0.25)
+    assert (found["instruction_mean"], found["instruction_spread"], found["instruction_end"]) == (-4, 0, -0.25)
     assert found["words"] == pytest.approx(math.log(len(ITEM.response.split()) + 1))
 
 
-def test_a_text_that_becomes_easier_is_later_likelier() -> None:
-    assert likelihoods((-4.0, -4.0, -0.5, -0.5, 0.0), (-4.0,) * 5, (-1.0, -1.0))["response_late"] == 3.5
-    assert likelihoods((-4.0, 0.0), (-4.0, 0.0), (-1.0, -1.0))["response_late"] == 0
+def test_what_is_said_twice_is_seen_in_the_text() -> None:
+    once, twice = (
+        seed(response="It is a lake in Russia."),
+        seed(response="It is a lake in Russia. It is a lake in Russia."),
+    )
+    first, second = (
+        likelihood.values(item, {c.key: answer(c, log_probs=(-1.0, -1.0)) for c in likelihood.calls(item)})
+        for item in (once, twice)
+    )
+    assert (first["response_repeated"], first["response_longest_repeat"]) == (0, 0)
+    assert second["response_repeated"] > 0.3
+    assert second["response_longest_repeat"] == pytest.approx(6 / 13)
 
 
 def test_pairs_that_share_a_text_ask_for_it_once() -> None:

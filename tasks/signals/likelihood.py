@@ -7,7 +7,7 @@ A small instruct model that is at chance when asked for a grade sees much when i
 
 import math
 from collections.abc import Mapping
-from statistics import fmean
+from statistics import fmean, pstdev
 
 from tasks.calls import Answer, Call, chat
 from tasks.graded import Pair
@@ -41,33 +41,20 @@ def values(item: Pair, answers: Mapping[str, Answer]) -> dict[str, float]:
     """Natural logarithms, per token where it says mean; the last token of each text is the end of its turn.
 
     What a text says twice is read from the text itself: the model finds a repetition likely, and sees nothing wrong.
+    More was tried and said no more: lowest tokens, ranks, gaps to the likeliest token, halves against each other.
     """
     alone, neutral, task = (answers[call.key].log_probs for call in calls(item))
-    gains = [a - b for a, b in zip(alone[:-1], neutral[:-1], strict=True)]
+    spoken = words(item.response)
     return {
         **_of_text("response", alone),
-        "response_gain": fmean(gains),
-        "response_end_gain": alone[-1] - neutral[-1],
-        "response_late": _late(alone[:-1]),
-        **_of_text("instruction", task),
+        "response_gain": fmean(a - b for a, b in zip(alone[:-1], neutral[:-1], strict=True)),
         "response_repeated": repeated_share(item.response, 3),
-        "response_longest_repeat": math.log(longest_repeat(words(item.response)) + 1),
-        "words": math.log(len(item.response.split()) + 1),
+        "response_longest_repeat": longest_repeat(spoken) / (len(spoken) + 1),
+        **_of_text("instruction", task),
+        "words": math.log(len(spoken) + 1),
     }
 
 
 def _of_text(name: str, log_probs: tuple[float, ...]) -> dict[str, float]:
-    body = sorted(log_probs[:-1])
-    tenth = body[: max(1, len(body) // 10)]
-    return {
-        f"{name}_mean": fmean(body),
-        f"{name}_lowest": body[0],
-        f"{name}_low_tenth": fmean(tenth),
-        f"{name}_end": log_probs[-1],
-    }
-
-
-def _late(log_probs: tuple[float, ...]) -> float:
-    """How much likelier the second half is than the first: a text that repeats itself becomes easy."""
-    middle = len(log_probs) // 2
-    return fmean(log_probs[middle:]) - fmean(log_probs[:middle]) if middle else 0.0
+    body = log_probs[:-1]
+    return {f"{name}_mean": fmean(body), f"{name}_spread": pstdev(body), f"{name}_end": log_probs[-1]}

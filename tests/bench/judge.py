@@ -39,7 +39,7 @@ from tests.evolution import ROOT
 
 OURS = ("likelihood", "contrast")
 FIT_SEEDS, DRAWS, SAMPLED_SEEDS = 100, 2, 12
-ALONE = ("response_mean", "response_gain", "response_end", "response_lowest", "contrast_least", "read", "sampled")
+ALONE = ("response_mean", "response_gain", "response_end", "contrast_least", "read", "sampled")
 
 
 def seed_tasks(folder: Path) -> tuple[list[Seed], list[Seed]]:
