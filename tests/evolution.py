@@ -14,7 +14,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from tests.processes import marked, wait_until
+from tests.processes import marked, wait_until, writing_below
 
 ROOT = Path(__file__).resolve().parents[1]
 RECIPE = ROOT / "tests" / "recipes" / "tiny.yaml"
@@ -66,7 +66,8 @@ class Evolution:
             run.wait()
 
     def processes(self) -> list[Any]:
-        return marked("LANCE_HOME", str(self.home))
+        found = marked("LANCE_HOME", str(self.home)) + writing_below(str(self.home))
+        return list({process.pid: process for process in found}.values())
 
     @property
     def environment(self) -> dict[str, str]:

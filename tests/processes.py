@@ -1,7 +1,8 @@
-"""Looking at processes from outside, by a variable that all descendants inherit."""
+"""Looking at processes from outside, by what all descendants inherit: a variable, or the file they write to."""
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import psutil
 
@@ -14,6 +15,18 @@ def marked(name: str, value: str) -> list[psutil.Process]:
             if process.environ().get(name) == value and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process)
         except (psutil.NoSuchProcess, psutil.AccessDenied, OSError):
+            continue
+    return found
+
+
+def writing_below(folder: str) -> list[psutil.Process]:
+    """Living processes with an open file below `folder`. vLLM's engine core writes its title over its environment."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if any(str(link.readlink()).startswith(folder) for link in Path(f"/proc/{process.pid}/fd").iterdir()):
+                found.append(process)
+        except (psutil.NoSuchProcess, OSError):
             continue
     return found
 

@@ -1,7 +1,9 @@
 """Start a child process properly: supervised, output to a file, a deadline, the last lines of it in the error."""
 
+import contextlib
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -35,6 +37,7 @@ class ChildFailed(RuntimeError):
             supervisor.DEADLINE: "ran past its deadline and was ended",
             supervisor.RUN_GONE: "was ended with its run",
             137: "was killed (out of memory?)",
+            -9: "lost its supervisor, which was killed",
         }
         lines = "\n".join(f"  | {line}" for line in tail(log))
         super().__init__(
@@ -57,6 +60,7 @@ class Child:
     ):
         log.parent.mkdir(parents=True, exist_ok=True)
         self.name, self.log = name, log
+        self._group = 0  # the child's process group, once it runs
         with log.open("a", encoding="utf-8") as file:
             file.write(f"{START}{time.strftime('%Y-%m-%d %H:%M:%S')} {name}\n")
         inherited = {key: value for key, value in os.environ.items() if INHERITED.fullmatch(key)}
@@ -77,6 +81,7 @@ class Child:
         assert self._supervisor.stdout
         for line in self._supervisor.stdout:
             if line.startswith("started"):
+                self._group = int(line.split()[1])
                 return
             on_waiting()
         raise ChildFailed(self.name, self._supervisor.wait(), self.log)
@@ -93,7 +98,10 @@ class Child:
         """End the child and its family; returns when nobody is left. Any thread may call it, and more than once."""
         assert self._supervisor.stdin
         self._supervisor.stdin.close()
-        self._supervisor.wait()
+        if self._supervisor.wait() < 0 and self._group:
+            # Killed itself, it could end nobody: vLLM's engine core would stay for good, with the device's memory.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._group, signal.SIGKILL)
 
     def __enter__(self) -> Self:
         return self

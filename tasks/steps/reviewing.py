@@ -13,6 +13,7 @@ from tasks.signals.collect import Collector
 from tasks.steps.base import Stages, save_rows
 
 SIGNALS_VERSION = 1
+MIN_ANCHOR_SEEDS = 4
 
 
 def calibration(stages: Stages, model: Ref, seeds: Ref) -> Ref | None:
@@ -20,7 +21,13 @@ def calibration(stages: Stages, model: Ref, seeds: Ref) -> Ref | None:
     recipe, wanted, config = stages.recipe, stages.recipe.anchors, stages.recipe.calibration
     if recipe.review.score != "calibrated":
         return None
-    own = anchors.OwnTexts(stages.store.rows(seeds, Seed, "anchors"), wanted.max_new_tokens, recipe.sampling_seed)
+    set_aside = stages.store.rows(seeds, Seed, "anchors")
+    if len(set_aside) < MIN_ANCHOR_SEEDS:
+        raise ValueError(
+            f"calibration: {len(set_aside)} seeds are set aside as anchors, expected at least {MIN_ANCHOR_SEEDS}; add "
+            "seeds, raise reading.anchor_share, or ask the reviewer: signals.use=[read] and review.score=read"
+        )
+    own = anchors.OwnTexts(set_aside, wanted.max_new_tokens, recipe.sampling_seed)
 
     def make(draft: Draft, _: list[Call], answers: list[Answer]) -> None:
         found = anchors.human(own.seeds, wanted.draws) + own.anchors(answers)

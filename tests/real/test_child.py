@@ -23,7 +23,8 @@ subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
 time.sleep(600)
 """
 RUN = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in a shell's background
 from pathlib import Path
 from tasks.backends.child import Child
 child = Child("stubborn", [sys.executable, "-c", sys.argv[1]], Path(sys.argv[2]), locks=[Path(sys.argv[3])])
@@ -60,6 +61,22 @@ def test_stop_ends_the_family(tmp_path: Path) -> None:
         child.wait_until_started()
         wait_until(lambda: "up" in log.read_text(), 20, "the grandchild is up")
     assert marked("LANCE_TEST_MARK", str(tmp_path)) == []
+
+
+def test_a_killed_supervisor_leaves_no_child_and_no_grandchild_behind(tmp_path: Path) -> None:
+    code = "import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)']); "
+    code += "print('up', flush=True); time.sleep(600)"
+    with Child("engine", python(code), tmp_path / "log", env={"LANCE_TEST_MARK": str(tmp_path)}) as child:
+        child.wait_until_started()
+        wait_until(lambda: "up" in (tmp_path / "log").read_text(), 20, "the grandchild is up")
+        supervised = marked("LANCE_TEST_MARK", str(tmp_path))
+        assert len(supervised) == 3
+        next(p for p in supervised if "supervisor.py" in " ".join(p.cmdline())).kill()
+        wait_until(lambda: child.poll() is not None, 10, "the supervisor has ended")
+        with pytest.raises(ChildFailed, match="lost its supervisor") as failed:
+            child.check()
+        assert failed.value.retryable
+    wait_until(lambda: not marked("LANCE_TEST_MARK", str(tmp_path)), 5, "nobody is left")
 
 
 def test_a_run_that_goes_while_waiting_for_the_device_leaves_nobody(tmp_path: Path) -> None:
