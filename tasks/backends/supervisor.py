@@ -55,19 +55,23 @@ def take_lock(path: str) -> int:
 
 
 def family() -> list[int]:
-    """Living processes below this one. Orphans come back to it, since it is their subreaper."""
+    """Living processes below this one. Orphans come back to it, since it is their subreaper.
+
+    A process that was just killed is a zombie while its threads end, and has its children until then: leaving it out
+    with all below it lost vLLM's engine core in 4 of 28 kills.
+    """
+    states: dict[int, str] = {}
     parents: dict[int, int] = {}
     for entry in os.listdir("/proc"):
         with contextlib.suppress(OSError, ValueError):
             state, parent = open(f"/proc/{int(entry)}/stat").read().rpartition(")")[2].split()[:2]
-            if state != "Z":
-                parents[int(entry)] = int(parent)
+            states[int(entry)], parents[int(entry)] = state, int(parent)
     found, todo = [], [os.getpid()]
     while todo:
         children = [pid for pid, parent in parents.items() if parent == todo[0]]
         found += children
         todo = todo[1:] + children
-    return found
+    return [pid for pid in found if states[pid] != "Z"]
 
 
 def end_family() -> None:
