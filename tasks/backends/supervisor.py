@@ -58,7 +58,7 @@ def family() -> list[int]:
     """Living processes below this one. Orphans come back to it, since it is their subreaper.
 
     A process that was just killed is a zombie while its threads end, and has its children until then: leaving it out
-    with all below it lost vLLM's engine core in 4 of 28 kills.
+    with all below it left somebody behind in 4 of 28 kills of a child with a dozen threads.
     """
     states: dict[int, str] = {}
     parents: dict[int, int] = {}

@@ -13,7 +13,8 @@ from tasks.corrupt import RESPONSE, corrupted
 from tasks.graded import Pair
 from tasks.signals import likelihood
 
-NOTHING_TO_CONTRADICT = 3.0  # nats: about what a right text wins by
+# Nats: the median lead of 136 good responses over the likelier of two contradictions was 7.9; contradicted, 2.3.
+NOTHING_TO_CONTRADICT = 8.0
 
 
 def calls(item: Pair, versions: int) -> list[Call]:

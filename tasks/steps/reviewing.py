@@ -12,7 +12,7 @@ from tasks.records import Seed, Written, digest
 from tasks.signals.collect import Collector
 from tasks.steps.base import Stages, save_rows
 
-SIGNALS_VERSION = 1
+SIGNALS_VERSION = 2  # 2: what cannot be contradicted leads as a right response does
 MIN_ANCHOR_SEEDS = 4
 
 
@@ -43,8 +43,8 @@ def calibration(stages: Stages, model: Ref, seeds: Ref) -> Ref | None:
         principles = constitution.load().weighted(recipe.review.weights)
         fitted = calibrate.fit(rows, looked, principles, config)
         scores = calibrate.out_of_fold(rows, looked, principles, config)
-        save_rows(draft, len(rows), rows, [], tables={})
         draft.record |= {
+            "counts": {"in": len(rows), "out": len(rows)},
             "calibration": fitted.model_dump(mode="json"),
             "judge": judge(rows, scores).model_dump(mode="json"),
         }

@@ -83,7 +83,7 @@ class Bench:
         return collector.rows(rows, self.ask(model, f"{' and '.join(use)}, {name}", collector.calls(rows, {})))
 
 
-def figures(bench: Bench, model: Ref, who: str, fit_on: list[Seed], measure_on: list[Seed]) -> dict[str, Any]:
+def figures(bench: Bench, model: Ref, fit_on: list[Seed], measure_on: list[Seed]) -> dict[str, Any]:
     """Scores of all measured anchors by every way of judging, and what each way is worth."""
     known, asked = (
         bench.anchors(model, name, seeds, draws)
@@ -91,7 +91,7 @@ def figures(bench: Bench, model: Ref, who: str, fit_on: list[Seed], measure_on: 
     )
     fitted, looks = (
         bench.signals(model, "to fit", known, *OURS),
-        bench.signals(model, "to measure", asked, "likelihood"),
+        bench.signals(model, "to measure", asked, *OURS),
     )
     principles = constitution.load().weighted(bench.recipe.review.weights)
     scores: dict[str, list[float | None]] = {}
@@ -153,7 +153,7 @@ def main() -> None:
     started = time.monotonic()
     with bench.progress.showing():
         try:
-            found = {"untaught": figures(bench, model, "untaught", fit_on, measure)}
+            found = {"untaught": figures(bench, model, fit_on, measure)}
         finally:
             bench.engines.close()
     raw = home.root / "judge.json"

@@ -5,7 +5,7 @@
 One evolution in a fresh store runs as it always does; whenever it has asked an engine or trained, the same is done at
 once the bare way, and the other way round at every second stage: requests all together through the openai package to an
 engine of its own, rows straight to the trainer; no Prefect, no store, no supervisor, no shards, no journal. Side by
-side because this was measured: the same minute of training took 52 to 62 s from one time to the next on a shared
+side because this was measured: the same minute of training took 53 to 62 s from one time to the next on a shared
 machine, which drowns a few per cent between two runs of ten minutes.
 
 Orchestrated is the wall time of all of it, from the start of the server to the ledger, less the bare parts. Untimed are
