@@ -38,3 +38,12 @@ def wait_until(condition: Callable[[], object], timeout_s: float, what: str) -> 
         assert time.monotonic() - started < timeout_s, f"not within {timeout_s} s: {what}"
         time.sleep(0.02)
     return time.monotonic() - started
+
+
+def wait_until_gone(processes: Callable[[], list[psutil.Process]], timeout_s: float) -> float:
+    """Seconds until none was left; fails with who is left after the timeout."""
+    started = time.monotonic()
+    while left := processes():
+        assert time.monotonic() - started < timeout_s, f"left after {timeout_s} s: {left}"
+        time.sleep(0.02)
+    return time.monotonic() - started

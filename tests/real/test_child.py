@@ -12,7 +12,7 @@ import pytest
 from tasks.backends.child import Child, ChildFailed, tail
 from tasks.backends.supervisor import DEADLINE
 from tasks.jobs import BAD_INPUT
-from tests.processes import marked, wait_until
+from tests.processes import marked, wait_until, wait_until_gone
 
 ROOT = Path(__file__).resolve().parents[2]
 # A child whose own child sits in another session and ignores SIGTERM: the worst that an engine does.
@@ -52,7 +52,7 @@ def test_the_family_ends_with_the_run_and_the_lock_is_free_then(tmp_path: Path, 
         left = [p for p in marked("LANCE_TEST_MARK", mark) if "time.sleep(600)" in " ".join(p.cmdline())]
         assert waited, "the lock was free while the family lived"
         assert left == [], "the lock was free before the family was gone"
-    wait_until(lambda: not marked("LANCE_TEST_MARK", mark), 5, "nobody is left")
+    wait_until_gone(lambda: marked("LANCE_TEST_MARK", mark), 5)
 
 
 def test_stop_ends_the_family(tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ def test_a_killed_supervisor_leaves_no_child_and_no_grandchild_behind(tmp_path: 
         with pytest.raises(ChildFailed, match="lost its supervisor") as failed:
             child.check()
         assert failed.value.retryable
-    wait_until(lambda: not marked("LANCE_TEST_MARK", str(tmp_path)), 5, "nobody is left")
+    wait_until_gone(lambda: marked("LANCE_TEST_MARK", str(tmp_path)), 5)
 
 
 def test_a_child_that_was_killed_a_moment_ago_takes_its_children_with_it(tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ def test_a_run_that_goes_while_waiting_for_the_device_leaves_nobody(tmp_path: Pa
         wait_until(lambda: len(marked("LANCE_TEST_MARK", mark)) == 2, 20, "run and supervisor are up")
         run.kill()
         run.wait()
-        wait_until(lambda: not marked("LANCE_TEST_MARK", mark), 5, "the waiting supervisor is gone")
+        wait_until_gone(lambda: marked("LANCE_TEST_MARK", mark), 5)
     assert "never" not in (tmp_path / "second.log").read_text()
 
 

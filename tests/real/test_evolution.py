@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.evolution import ROOT, Evolution
-from tests.processes import wait_until
+from tests.processes import wait_until, wait_until_gone
 
 SHARD = 4  # engine.shard_requests and engine.in_flight in tests/recipes/tiny.yaml
 WRITTEN = ("anchors", "write-instructions", "write-answers", "write-flawed", "write-ordinary", "signals")
@@ -162,7 +162,7 @@ def test_the_next_iteration_has_other_samples_and_outlives_its_engine(killed: Ki
         )
         supervisor.children()[0].kill()  # the API server itself; its engine core is left to the supervisor
         assert run.wait(400) == 0
-    wait_until(lambda: not it.processes(), 15, "nobody is left of the killed engine")
+    wait_until_gone(it.processes, 15)
     assert it.engine_starts() == starts + 3  # the dead one, the one after it, and the candidate's
     ledger = json.loads((it.home / "evolutions" / "tiny" / "ledger.json").read_text())
     assert [one["number"] for one in ledger["iterations"]] == [1, 2]
