@@ -187,8 +187,9 @@ def main() -> None:
     os.environ["LANCE_HOME"] = str(home.root)
     recipe = load("demo", SETTINGS)
     starting_model(recipe.model, Store(home.store), home.work, lambda what: print(what, file=sys.stderr))
-    with prefect_api(home):
-        pass
+    # In a process of its own: prefect keeps the address of the first server that it was imported under.
+    make = "from flows.server import prefect_api; from tasks.home import Home\nwith prefect_api(Home.here()): pass"
+    subprocess.run([sys.executable, "-c", make], check=True, cwd=ROOT)
     bare, stages = Bare(home, recipe), dict[str, float]()
     started = time.monotonic()
     try:
