@@ -101,6 +101,51 @@ def whatif(
 
 
 @app.command()
+def explain(
+    row: Annotated[str, typer.Argument(help="A row's id, e.g. pair-0123456789abcdef.")],
+    evolution: Annotated[str | None, typer.Option(help="Look in this evolution alone.")] = None,
+    descendants: Annotated[bool, typer.Option(help="What came from the row, not what it came from.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say where a row comes from, back to its seed, what was said of it, and which checkpoints it trained."""
+    from flows.explain import explain as explain_row
+    from tasks.home import Home
+
+    found = explain_row(Home.here(), row, evolution, backwards=not descendants)
+    if as_json:
+        print(json.dumps(found.summary(), indent=1, ensure_ascii=False))
+    else:
+        found.print(_output())
+
+
+@app.command()
+def veto(
+    evolution: Annotated[str, typer.Argument(help="The evolution's name.")],
+    rows: Annotated[list[str], typer.Argument(help="Ids of rows: seeds, written texts, SFT rows, pairs.")],
+    why: Annotated[str, typer.Option(help="The reason; it is kept.")],
+) -> None:
+    """Take rows out of an evolution; what follows from them is made again at the next `lance evolve`."""
+    from datetime import datetime
+
+    from tasks import ledger as ledgers
+    from tasks import vetoes
+    from tasks.artifacts import Store
+    from tasks.home import Home
+    from tasks.lineage import Lineage
+
+    home = Home.here()
+    ledger = ledgers.read(home.ledger(evolution))
+    if ledger is None:
+        raise ValueError(f"no evolution {evolution!r} in {home.root}")
+    lineage = Lineage(Store(home.store), ledger)
+    for row in rows:
+        lineage.find(row)
+    now = datetime.now().astimezone().isoformat(timespec="seconds")
+    new = vetoes.add(home.vetoes(evolution), rows, why, len(ledger.iterations) + 1, now)
+    _output().print(f"{len(new)} rows vetoed, {len(rows) - len(new)} were before; {home.vetoes(evolution)}")
+
+
+@app.command()
 def doctor(as_json: AsJson = False) -> None:
     """Check environments, engine, device, disk, memory and database: what works, what not, what to do."""
     from flows.doctor import examine, table

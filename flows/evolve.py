@@ -1,7 +1,7 @@
 """An evolution: iterations from champion to champion, until it has as many as were asked for."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from prefect import flow, get_run_logger
@@ -9,6 +9,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.iterate import iterate
 from tasks import ledger as ledgers
+from tasks import vetoes
 from tasks.artifacts import Ref, Store
 from tasks.backends import models, platform
 from tasks.backends.engines import Engines
@@ -18,8 +19,10 @@ from tasks.ledger import Ledger
 from tasks.progress import Progress
 from tasks.recipes import Recipe
 from tasks.runner import Runner
+from tasks.steps import annotating
 from tasks.steps.base import Stages
 from tasks.steps.training import teach
+from tasks.vetoes import Veto
 
 
 @flow(name="evolve", flow_run_name="evolve {name}", persist_result=False)
@@ -35,12 +38,13 @@ def evolve(name: str, recipe: Recipe, go_on: bool = False) -> Ledger:
         ledger = ledgers.read(path) or Ledger(name=name, model=recipe.model)
         with runner.progress.bar(f"model {recipe.model}") as bar:
             base = models.starting_model(recipe.model, runner.store, home.work, lambda what: bar.to(0, note=what))
-        seeds = take_in_seeds(runner)
+        seeds, vetoed = take_in_seeds(runner), vetoes.read(home.vetoes(name))
         first, last = 1, recipe.iterations
         if go_on and ledger.iterations:
-            _check_what_it_goes_on_from(ledger, recipe, runner.store)
+            _check_what_it_goes_on_from(ledger, recipe, runner.store, vetoed)
             first, last = len(ledger.iterations) + 1, len(ledger.iterations) + recipe.iterations
-        base = teach(Stages(runner, 0), base, seeds)
+        of_m_0 = Stages(runner, 0, vetoed)
+        base = teach(of_m_0, base, annotating.pool(of_m_0, seeds, []))
         ledger = ledger.model_copy(update={"base": base, "model": recipe.model})
         for number in range(first, last + 1):
             done = ledger.iterations[: number - 1]
@@ -49,7 +53,7 @@ def evolve(name: str, recipe: Recipe, go_on: bool = False) -> Ledger:
             of_its_own = _seeds_of(ledger, number, recipe, runner.store, seeds)
             pool: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=recipe.engine.shards_at_once)
             one = iterate.with_options(task_runner=pool)  # type: ignore[arg-type]  # its own futures do not fit
-            ledger = ledger.put(one(runner, number, champion, of_its_own, recipe.seeds, grown_from))
+            ledger = ledger.put(one(runner, number, champion, base, of_its_own, recipe.seeds, grown_from, vetoed))
             ledger.save(path)
     return ledger
 
@@ -90,17 +94,20 @@ def _seeds_of(ledger: Ledger, number: int, recipe: Recipe, store: Store, now: Re
     return now
 
 
-def _check_what_it_goes_on_from(ledger: Ledger, recipe: Recipe, store: Store) -> None:
+def _check_what_it_goes_on_from(ledger: Ledger, recipe: Recipe, store: Store, vetoed: Sequence[Veto]) -> None:
     """Raise ValueError unless the next iteration can build on the last one as it was written."""
     if ledger.model != recipe.model:
         raise ValueError(
             f"evolution {ledger.name!r} began with {ledger.model}, not {recipe.model}: give another --name for that"
         )
+    again = f"run it without --continue and with --iterations {len(ledger.iterations)}"
+    if {veto.row for veto in vetoed} != set(ledger.iterations[-1].vetoes):
+        raise ValueError(f"rows of evolution {ledger.name!r} were vetoed since: {again} to make what follows from them")
     needed = {"the champion": ledger.champion}
     needed |= {f"iteration {one.number}'s rows": one.stages.get("annotate") for one in ledger.iterations}
     lost = [what for what, ref in needed.items() if ref is not None and store.find(ref) is None]
     if lost:
         raise ValueError(
             f"evolution {ledger.name!r} cannot go on: missing or altered in the store: {', '.join(lost)}; "
-            f"run it without --continue and with --iterations {len(ledger.iterations)} to make them again"
+            f"{again} to make them again"
         )

@@ -1,17 +1,16 @@
 """Annotate: which written rows become SFT examples, and what is missing to train on.
 
-SFT keeps low-branch rows above a score; a row on what is only measured, or only calibrates, never trains.
+SFT keeps low-branch rows above a score.
 """
 
 from collections.abc import Sequence
 
-from tasks.config import AnnotateConfig
+from tasks.config import AnnotateConfig, Branch
 from tasks.examples import PreferencePair, SftRow
 from tasks.graded import Scored
 from tasks.records import Rejected, Seed, Written
-from tasks.text import words
 
-VERSION = 1
+VERSION = 2  # 2: what is only measured on is left out before
 
 
 def sft_rows(
@@ -31,22 +30,6 @@ def sft_rows(
     return kept, rejects, threshold
 
 
-def unmeasured(written: Sequence[Written], held_out: Sequence[Seed]) -> tuple[list[Written], list[Rejected]]:
-    """The rows that may train, and those whose instruction is one that models are measured on."""
-    measured = {" ".join(words(seed.instruction)): seed.source for seed in held_out}
-    kept: list[Written] = []
-    rejects: list[Rejected] = []
-    for row in written:
-        source = measured.get(" ".join(words(row.instruction)))
-        if source is None:
-            kept.append(row)
-        else:
-            rejects.append(
-                Rejected.of(row, "held out", f"its instruction is that of {source}, which is only measured on")
-            )
-    return kept, rejects
-
-
 def on_their_branch(
     written: Sequence[Written], low: Sequence[Seed], high: Sequence[Seed]
 ) -> tuple[list[Written], list[Rejected]]:
@@ -63,19 +46,27 @@ def on_their_branch(
 
 
 def shortage(
-    sft: Sequence[SftRow], preferences: Sequence[PreferencePair], sft_at: float, margin_at: float
+    sft: Sequence[SftRow],
+    preferences: Sequence[PreferencePair],
+    sft_at: float,
+    margin_at: float,
+    branches: Sequence[Branch],
 ) -> list[str]:
-    """Why there is nothing to train on, and what to change; empty if there are rows of both kinds."""
+    """Why a branch has nothing to train on, and what to change; empty if all have rows."""
     problems = []
-    if not sft and sft_at != sft_at:
+    if sft or "sft" not in branches:
+        pass
+    elif sft_at != sft_at:
         problems.append("no SFT row: cleaning left no answer with a score; see the rejects of `clean [answers]`")
-    elif not sft:
+    else:
         problems.append(
             f"no SFT row: no answer scores above annotate.sft_keep ({sft_at:.2f}); lower it or use a quantile"
         )
-    if not preferences and margin_at != margin_at:
+    if preferences or "preference" not in branches:
+        pass
+    elif margin_at != margin_at:
         problems.append("no pair: cleaning left no flawed response with a score; see the rejects of `clean [flawed]`")
-    elif not preferences:
+    else:
         problems.append(
             f"no pair: no original lies more than annotate.margin ({margin_at:.2f}) above its flawed responses; "
             "lower it or use a quantile"

@@ -89,7 +89,7 @@ class CalibrationConfig(Config):
 class ReviewConfig(Config):
     """Which signal becomes the score, and when there is none: too little label mass, no score in any rationale."""
 
-    score: Literal["calibrated", "read", "sampled"] = "calibrated"
+    score: Literal["calibrated", "read", "sampled", "random"] = "calibrated"  # random: a control that looks at nothing
     weights: dict[str, NotNegative] = {}  # of principles, in place of the constitution's
     min_label_mass: Share = 0.5
     max_unparsed_share: Share = 0.2
@@ -113,15 +113,34 @@ class WriteConfig(Config):
     top_p: Share = 0.9
 
 
+CleanRule = Literal[
+    "too_short",
+    "too_long",
+    "cut_off",
+    "refusal",
+    "repetition",
+    "boilerplate",
+    "language",
+    "duplicate",
+    "overlap",
+    "near_duplicate",
+    "contamination",
+]
+
+
 class CleanConfig(Config):
     """Published: ROUGE-L above 0.70 within the family; instructions under 5 words; responses under 10 or over 4,096."""
 
-    max_rouge_l: Share = 0.7
+    without: tuple[CleanRule, ...] = ()  # rules that are not used
+    max_rouge_l: Share = 0.7  # overlap: with the seed or a sibling; the larger of recall and precision
     min_instruction_words: Positive = 5
     min_response_words: Positive = 10
     max_response_words: Positive = 4096
-    max_repeated_share: Share = 0.5  # of a text's word 4-grams that stood before in it
-    keep_cut_off: bool = False  # texts that the token limit cut short
+    max_repeated_share: Share = 0.5  # repetition: of a text's word 4-grams that stood before in it
+    max_boilerplate_share: Share = 0.3  # of a text's words that stand in stock phrases
+    near_duplicate_rouge_l: Share = 0.7  # F; over the whole pool
+    contamination_run_words: Positive = 10  # in common with an item that is only measured on
+    contamination_rouge_l: Share = 0.9  # F; of an instruction with an item's, of 11 words all but one
 
 
 class AnnotateConfig(Config):
@@ -139,50 +158,24 @@ class AnnotateConfig(Config):
     beats_by: NotNegative = 1.0
 
 
-class MixConfig(Config):
-    """What SFT is given beside the kept examples; `accumulate` adds those of earlier iterations, as published."""
+Branch = Literal["sft", "preference"]
 
-    accumulate: bool = True  # pairs too
-    human_share: Share = 0.0  # of given seeds in the whole
-    skill_share: Share = 0.0  # of graded reviews in the whole
+
+class TargetConfig(Config):
+    """Exactly so many accepted rows: writing goes on in rounds until they are there or `candidates` texts are written.
+
+    Without a target there is one round, and what comes of it.
+    """
+
+    sft_rows: Positive | None = None
+    pairs: Positive | None = None
+    candidates: Positive | None = None  # new instructions count too
 
     @model_validator(mode="after")
-    def _leaves_room(self) -> Self:
-        if self.human_share + self.skill_share >= 1:
-            raise ValueError("human_share and skill_share together must stay below 1")
+    def _has_an_end(self) -> Self:
+        if (self.sft_rows or self.pairs) and not self.candidates:
+            raise ValueError("a target needs `candidates`, how many texts may be written for it at most")
         return self
-
-
-class LoraConfig(Config):
-    """On all linear layers."""
-
-    rank: Positive = 8
-    alpha: Positive = 16
-    dropout: Share = 0.0
-
-
-class SftConfig(Config):
-    lora: LoraConfig = LoraConfig()
-    learning_rate: Annotated[float, Field(gt=0)] = 1e-4
-    batch_rows: Positive = 32
-    epochs: Positive = 3
-    warmup_share: Share = 0.1
-    max_tokens: Positive = 1024
-
-
-class TeachConfig(Config):
-    """How M_0 is made: SFT on so many graded reviews (none: the starting model as it is) and the seeds themselves."""
-
-    skill_rows: int = Field(default=0, ge=0)
-    with_seeds: bool = True
-    sft: SftConfig = SftConfig()
-
-
-class DpoConfig(SftConfig):
-    """`beta` is not published; a checkpoint's name hints at 0.6."""
-
-    learning_rate: Annotated[float, Field(gt=0)] = 5e-6
-    beta: Annotated[float, Field(gt=0)] = 0.6
 
 
 class EvaluateConfig(Config):
@@ -212,11 +205,3 @@ class EngineConfig(Config):
     shards_at_once: Positive = 2  # the next shard fills the engine while the last answers of one come in
     kv_cache_gib: Positive = 1  # on a CPU only
     start_deadline_s: Positive = 600
-
-
-class TrainerConfig(Config):
-    """How training is run. A step's rows are spread over devices, `device_rows` at a time."""
-
-    device_rows: Positive = 8
-    save_steps: Positive = 50
-    deadline_s: Positive = 48 * 3600

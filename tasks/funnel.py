@@ -35,6 +35,10 @@ def funnel(store: Store, made: Mapping[str, Ref]) -> list[FunnelRow]:
             notes.append(
                 f"loss {record['loss']['before']:.3f} → {record['loss']['after']:.3f}, moved {record['moved']:.1e}"
             )
+        if "kl" in record:
+            notes.append(f"KL to M_0 {record['kl']:.1e} nats a token")
+        if "target" in record:
+            notes.append(record["target"])
         if "judge" in record:
             aucs = [a for a in record["judge"]["aucs"] if a["source"] == "human"]
             notes.append("AUC " + ", ".join(f"{a['corruption']} {a['auc']:.2f}" for a in aucs))

@@ -39,3 +39,6 @@ class Home:
 
     def ledger(self, name: str) -> Path:
         return self.evolution(name) / "ledger.json"
+
+    def vetoes(self, name: str) -> Path:
+        return self.evolution(name) / "vetoes.jsonl"

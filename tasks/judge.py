@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from scipy.stats import spearmanr
 
 from tasks.graded import Anchor
+from tasks.text import length
 
 DRAWS = 1000
 # What the corruptions of a source are compared with.
@@ -51,7 +52,7 @@ def judge(anchors: Sequence[Anchor], scores: Sequence[float]) -> Judge:
         mean_score=float(np.mean(scores)),
         ceiling_share=float(np.mean(np.array(scores) > 9.5)),
         human_own_gap=float(np.mean(means["human"]) - np.mean(means["own"])) if all(means.values()) else None,
-        length_correlation=float(spearmanr([len(a.response.split()) for a, _ in good], [s for _, s in good]).statistic),
+        length_correlation=float(spearmanr([length(a.response) for a, _ in good], [s for _, s in good]).statistic),
     )
 
 

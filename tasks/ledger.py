@@ -26,6 +26,7 @@ class Iteration(BaseModel):
     stages: dict[str, Ref]
     recipe: dict[str, Any]
     seconds: float  # of the run that made it; a later reading of it changes nothing here
+    vetoes: tuple[str, ...] = ()  # rows that a person had taken out by then
     run: str  # the orchestrator's id of that run
 
 
@@ -49,12 +50,16 @@ class Ledger(BaseModel):
         if position < len(self.iterations):
             old = self.iterations[position]
             if same_result(old, iteration):
-                return self
+                return self._with(position, old.model_copy(update={"vetoes": iteration.vetoes}))
             superseded = [*self.superseded, *self.iterations[position:]]
         else:
             superseded = self.superseded
         iterations = [*self.iterations[:position], iteration]
         return self.model_copy(update={"iterations": iterations, "superseded": superseded})
+
+    def _with(self, position: int, iteration: Iteration) -> Self:
+        iterations = [*self.iterations[:position], iteration, *self.iterations[position + 1 :]]
+        return self.model_copy(update={"iterations": iterations})
 
     def save(self, path: Path) -> None:
         write_atomically(path, self.model_dump_json(indent=1))

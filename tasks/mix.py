@@ -7,11 +7,11 @@ import math
 from collections.abc import Sequence
 from typing import TypeVar
 
-from tasks.config import MixConfig
 from tasks.examples import SftRow, TrainRow
 from tasks.records import Row, Seed, digest
+from tasks.train_config import MixConfig
 
-VERSION = 1
+VERSION = 2  # 2: the seeds alone
 R = TypeVar("R", bound=Row)
 
 
@@ -19,6 +19,8 @@ def mix(
     written: Sequence[SftRow], human: Sequence[Seed], skill: Sequence[TrainRow], config: MixConfig
 ) -> list[TrainRow]:
     """The rows, each text once. Shares are of the whole; where there are too few rows for one, all are taken."""
+    if config.human_share == 1:
+        return [TrainRow.of(seed) for seed in human]
     of_text = {(row.instruction, row.response): TrainRow.of(row) for row in written}
     whole = len(of_text) / (1 - config.human_share - config.skill_share)
     chosen = [TrainRow.of(seed) for seed in some(human, math.ceil(config.human_share * whole))]

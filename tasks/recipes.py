@@ -14,27 +14,26 @@ from pydantic import Field, ValidationError, model_validator
 from tasks.config import (
     AnchorsConfig,
     AnnotateConfig,
+    Branch,
     CalibrationConfig,
     CleanConfig,
     Config,
-    DpoConfig,
     EngineConfig,
     EvaluateConfig,
     GateConfig,
-    MixConfig,
     Positive,
     ReviewConfig,
     SeedsConfig,
-    SftConfig,
     SignalsConfig,
     SplitConfig,
-    TeachConfig,
-    TrainerConfig,
+    TargetConfig,
     WriteConfig,
 )
 from tasks.provenance import ROOT
+from tasks.train_config import DpoConfig, MixConfig, SftConfig, TeachConfig, TrainerConfig
 
 RECIPES = ROOT / "deployments" / "recipes"
+THRESHOLD = {"score", "quantile"}  # the keys of one, of which it has one
 
 
 class Recipe(Config):
@@ -46,6 +45,7 @@ class Recipe(Config):
     iterations: Positive = 1
     sampling_seed: int = 1
     keep_rows_of_held_iterations: bool = False
+    branches: tuple[Branch, ...] = ("sft", "preference")  # what is written and trained on; none: the seeds alone
     reading: SeedsConfig = SeedsConfig()
     signals: SignalsConfig = SignalsConfig()
     anchors: AnchorsConfig = AnchorsConfig()
@@ -55,6 +55,7 @@ class Recipe(Config):
     write: WriteConfig = WriteConfig()
     clean: CleanConfig = CleanConfig()
     annotate: AnnotateConfig = AnnotateConfig()
+    target: TargetConfig = TargetConfig()
     teach: TeachConfig = TeachConfig()
     mix: MixConfig = MixConfig()
     sft: SftConfig = SftConfig()
@@ -66,26 +67,60 @@ class Recipe(Config):
 
     @model_validator(mode="after")
     def _score_has_its_signal(self) -> Self:
-        if self.review.score != "calibrated" and self.review.score not in self.signals.use:
+        if self.review.score in ("read", "sampled") and self.review.score not in self.signals.use:
             raise ValueError(
                 f"review.score is {self.review.score!r}; signals.use has {', '.join(self.signals.use)}: add it"
             )
         return self
 
+    @model_validator(mode="after")
+    def _has_something_to_train_on(self) -> Self:
+        if not self.branches and self.mix.human_share < 1:
+            raise ValueError("without branches nothing is written: set mix.human_share to 1 to train on the seeds")
+        return self
+
 
 def load(recipe: str, settings: Sequence[str] = ()) -> Recipe:
     """Read a recipe by name or path and apply `key=value` settings; raises ValueError naming file, key and value."""
+    path = _path(recipe)
+    return changed(_values(path), settings, str(path))
+
+
+def _path(recipe: str) -> Path:
     path = Path(recipe) if recipe.endswith((".yaml", ".yml")) else RECIPES / f"{recipe}.yaml"
     if not path.is_file():
         known = ", ".join(sorted(file.stem for file in RECIPES.glob("*.yaml")))
         raise ValueError(f"recipe {recipe!r}: no file {path}; give a path to a YAML file or one of: {known}")
+    return path
+
+
+def _values(path: Path, below: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """The file's values over those of the recipe that it `extends`: a name, or a path from where the file lies."""
+    if path.resolve() in below:
+        raise ValueError(f"{path} extends itself, by way of {', '.join(file.name for file in below)}")
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: not valid YAML: {error}") from error
     if not isinstance(values, dict):
         raise ValueError(f"{path}: expected a mapping of keys to values, found {type(values).__name__}")
-    return changed(values, settings, str(path))
+    extended = values.pop("extends", None)
+    if extended is None:
+        return values
+    of_a_file = str(extended).endswith((".yaml", ".yml"))
+    other = _path(str(path.parent / extended) if of_a_file else str(extended))
+    return _merged(_values(other, (*below, path.resolve())), values)
+
+
+def _merged(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """Mapping by mapping; a threshold is replaced whole, being one of two."""
+    if under.keys() <= THRESHOLD >= over.keys():
+        return over
+    merged = dict(under)
+    for key, value in over.items():
+        both = isinstance(value, dict) and isinstance(under.get(key), dict)
+        merged[key] = _merged(under[key], value) if both else value
+    return merged
 
 
 def changed(values: dict[str, Any], settings: Sequence[str], source: str = "the recipe") -> Recipe:
@@ -109,7 +144,7 @@ def _apply(values: dict[str, Any], setting: str) -> None:
         values = values.setdefault(parent, {})
         if not isinstance(values, dict):
             raise ValueError(f"--set {setting}: {parent!r} is a single value and has no keys below it")
-    if parents and last in ("score", "quantile"):
+    if parents and last in THRESHOLD >= values.keys():
         values.clear()  # a threshold is one or the other
     try:
         values[last] = yaml.safe_load(text)

@@ -2,7 +2,7 @@
 
 `calibrated`: the probability that each principle holds, added up by the constitution's weights. `read`: the expected
 digit, or the principles' digits by weight. `sampled`: the mean of the rationales' scores, as published. Signals without
-a number are the outcome `unparsed`, never a number.
+a number are the outcome `unparsed`, never a number. `random` is a control: what a loop does without a reviewer.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from tasks.calibration import Calibration
 from tasks.config import ReviewConfig
 from tasks.constitution import Constitution
 from tasks.graded import Pair, Review, Signals
-from tasks.records import Rejected
+from tasks.records import Rejected, digest
 
 VERSION = 2  # 2: from stored signals
 
@@ -26,7 +26,13 @@ class Reviewer:
 
     def review(self, signals: Signals) -> Review:
         found = signals.found()
-        holds, score, reason = self._calibrated(found) if self.config.score == "calibrated" else self._asked(found)
+        holds: dict[str, float] = {}
+        score: float | None = _random(signals.item)
+        reason = ""
+        if self.config.score == "calibrated":
+            holds, score, reason = self._calibrated(found)
+        elif self.config.score != "random":
+            holds, score, reason = self._asked(found)
         return Review(
             item=signals.item,
             outcome="unparsed" if score is None else "scored",
@@ -58,6 +64,11 @@ class Reviewer:
 
     def _reads(self, found: Mapping[str, float]) -> list[str]:
         return [name.removesuffix("_mass") for name in found if name.startswith("read") and name.endswith("_mass")]
+
+
+def _random(item: str) -> float:
+    """A score that says nothing: uniform over 0-10, the same one for the same row."""
+    return 10 * int(digest(item)[:12], 16) / 16**12
 
 
 def quarantine(items: Sequence[Pair], reviews: Sequence[Review], config: ReviewConfig) -> list[Rejected]:

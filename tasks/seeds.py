@@ -18,6 +18,7 @@ from tasks.config import SeedsConfig
 from tasks.records import Rejected, Seed
 from tasks.seed_files import RawRow, read_rows, refusal
 from tasks.seed_forms import FORMS, PAIR, Turn, form_of, text_of
+from tasks.text import length
 
 DROPS = ("empty", "duplicate", "over_long", "several_turns")  # rules that take one row out
 REPAIRS = ("byte_order_mark", "nul_bytes", "system_message")  # rules that change a row, which may be dropped later
@@ -105,7 +106,7 @@ class _Reading:
         if nuls := text.count("\0"):
             self._reject(source, "nul_bytes", f"{nuls} removed, the rest kept", text)
         instruction, response = _tidy(instruction), _tidy(response)
-        words = len(instruction.split()) + len(response.split())
+        words = length(instruction) + length(response)
         key = _normalised(instruction), _normalised(response)
         if not instruction or not response:
             self._reject(source, "empty", f"no {'response' if instruction else 'instruction'}", text)

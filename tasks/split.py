@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tasks.config import SplitConfig
+from tasks.config import Branch, SplitConfig
 from tasks.graded import Review
 from tasks.records import Seed
 
@@ -22,17 +22,17 @@ def split(
     return low, high, v
 
 
-def shortage(low: Sequence[Seed], high: Sequence[Seed], v: float) -> list[str]:
-    """Why there is nothing to go on with, and what to change; empty if both sides have seeds."""
+def shortage(low: Sequence[Seed], high: Sequence[Seed], v: float, branches: Sequence[Branch]) -> list[str]:
+    """Why a branch has nothing to go on with, and what to change; empty if all have seeds."""
     scored = len(low) + len(high)
     if not scored:
         return ["no seed has a score: every review was unparsed; see `lance show NAME --rows 'review [seeds]'`"]
     problems = []
-    if not low:
+    if not low and "sft" in branches:
         problems.append(
             f"no low seed: all {scored} scores lie above split.threshold ({v:.2f}); raise it or use a quantile"
         )
-    if not high:
+    if not high and "preference" in branches:
         problems.append(
             f"no high seed: none of {scored} scores lies above split.threshold ({v:.2f}); lower it or use a quantile"
         )

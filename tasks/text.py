@@ -16,11 +16,21 @@ REFUSAL = re.compile(
 )
 
 
+# Scripts without spaces between words: Thai, Lao, Tibetan, Burmese, Khmer, kana, Han.
+UNSPACED = "\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+WORD = re.compile(rf"[{UNSPACED}]|[^\W{UNSPACED}]+(?:'[^\W{UNSPACED}]+)?")
+STRETCH = re.compile(rf"[{UNSPACED}]|[^\s{UNSPACED}]+")
 Gram = tuple[str, ...]
 
 
 def words(text: str) -> list[str]:
-    return re.findall(r"\w+(?:'\w+)?", text.lower())
+    """Lower-case words without punctuation; characters in scripts that put no spaces between words."""
+    return WORD.findall(text.lower())
+
+
+def length(text: str) -> int:
+    """What white space separates, as in the published word limits; in scripts without spaces, characters."""
+    return len(STRETCH.findall(text))
 
 
 def rouge_l(a: Sequence[str], b: Sequence[str]) -> float:
@@ -28,6 +38,11 @@ def rouge_l(a: Sequence[str], b: Sequence[str]) -> float:
     if not a or not b:
         return 0.0
     return float(LCSseq.similarity(a, b)) / min(len(a), len(b))
+
+
+def rouge_l_f(a: Sequence[str], b: Sequence[str]) -> float:
+    """ROUGE-L F1, 0-1, which a short text does not have with a long one that holds it."""
+    return 2 * float(LCSseq.similarity(a, b)) / (len(a) + len(b)) if a and b else 0.0
 
 
 def repeated_share(text: str, n: int = 4) -> float:

@@ -9,10 +9,8 @@ from tasks.ledger import Iteration
 from tasks.offline import Offline, WouldAsk
 from tasks.recipes import Recipe
 from tasks.records import Seed
-from tasks.steps import annotating, reviewing
+from tasks.steps import annotating, reviewing, writing
 from tasks.steps.base import Stages
-
-TEXTS = ("answers", "flawed", "ordinary")
 
 
 @dataclass(frozen=True)
@@ -40,20 +38,22 @@ def what_if(store: Store, iteration: Iteration, recipe: Recipe, platform: Platfo
     stages, made = Stages(Offline(recipe=recipe, store=store, platform=platform), iteration.number), iteration.stages
     if "annotate" not in made:
         raise ValueError(f"iteration {iteration.number} came to no rows: {'; '.join(iteration.verdict.reasons)}")
-    texts = {what: made[f"clean [{what}]"] for what in TEXTS if f"clean [{what}]" in made}
+    rounds = writing.rounds_of(made)
     try:
         model, pool = iteration.champion_before, made["pool"]
         calibration = reviewing.calibration(stages, model, iteration.seeds)
         seed_reviews = reviewing.review_seeds(stages, model, calibration, pool)
         routes = annotating.split(stages, pool, seed_reviews)
-        reviews = reviewing.review_written(stages, model, calibration, texts)
+        reviews = [
+            reviewing.review_written(stages, model, calibration, round.responses, round.number) for round in rounds
+        ]
     except WouldAsk as missing:
         raise ValueError(
             f"{missing} is not in the store under these settings: a model would have to be asked. Settings of "
             "`review`, `calibration.length`, `calibration.regularisation`, `split` and `annotate` need none"
         ) from None
     rows = annotating.annotate(
-        stages, seeds=iteration.seeds, routes=routes, seed_reviews=seed_reviews, texts=texts, reviews=reviews
+        stages, routes=routes, pool=pool, seed_reviews=seed_reviews, rounds=rounds, reviews=reviews
     )
     return _compared(store, made, routes, rows)
 

@@ -31,22 +31,23 @@ class Writer(ABC):
     used_prompts: ClassVar[tuple[str, ...]] = ()
     opening: Messages = chat("")[:1]  # what stands before the request, the same for all of them
 
-    def __init__(self, config: WriteConfig, author: str, iteration: int, evolution_seed: int):
+    def __init__(self, config: WriteConfig, author: str, iteration: int, evolution_seed: int, round: int = 1):
         self.config, self.author, self.iteration, self.evolution_seed = config, author, iteration, evolution_seed
+        self.draws = range((round - 1) * self.count, round * self.count)  # a later round goes on counting
 
     def calls(self, rows: Sequence[Any]) -> list[Call]:
         return [
             Call(
                 kind="write",
                 row=f"{row.id}/{draw}",
-                messages=(*self.opening, {"role": "user", "content": instruction}),
+                messages=(*self.opening, {"role": "user", "content": self.instruction(row, position, draw)}),
                 max_new_tokens=self.config.max_new_tokens,
                 temperature=self.config.temperature,
                 top_p=self.config.top_p,
                 seed=sampling_seed(self.evolution_seed, self.iteration, type(self).__name__, row.id, draw),
             )
             for position, row in enumerate(rows)
-            for draw, instruction in enumerate(self.instructions(row, position))
+            for draw in self.draws
         ]
 
     def rows(self, rows: Sequence[Any], calls: Sequence[Call], answers: Sequence[Answer]) -> list[Written]:
@@ -69,9 +70,14 @@ class Writer(ABC):
             )
         return written
 
+    @property
     @abstractmethod
-    def instructions(self, row: Any, position: int) -> list[str]:
-        """What the model is told for one row, once for each draw."""
+    def count(self) -> int:
+        """Texts for each row in one round."""
+
+    @abstractmethod
+    def instruction(self, row: Any, position: int, draw: int) -> str:
+        """What the model is told."""
 
     @abstractmethod
     def fields(self, row: Any, text: str, position: int, draw: int) -> dict[str, Any]:
@@ -84,8 +90,12 @@ class InstructionWriter(Writer):
     used_prompts = ("new_instruction", "examples")
     opening = _shown_examples()
 
-    def instructions(self, row: Seed, position: int) -> list[str]:
-        return [prompts.render("new_instruction", instruction=row.instruction)] * self.config.instructions_per_low_seed
+    @property
+    def count(self) -> int:
+        return self.config.instructions_per_low_seed
+
+    def instruction(self, row: Seed, position: int, draw: int) -> str:
+        return prompts.render("new_instruction", instruction=row.instruction)
 
     def fields(self, row: Seed, text: str, position: int, draw: int) -> dict[str, Any]:
         return {"branch": "low", "seed": row.id, "instruction": tidy(text)}
@@ -94,8 +104,12 @@ class InstructionWriter(Writer):
 class AnswerWriter(Writer):
     """To a new instruction: answers, asked for as a user would ask."""
 
-    def instructions(self, row: Written, position: int) -> list[str]:
-        return [row.instruction] * self.config.answers_per_instruction
+    @property
+    def count(self) -> int:
+        return self.config.answers_per_instruction
+
+    def instruction(self, row: Written, position: int, draw: int) -> str:
+        return row.instruction
 
     def fields(self, row: Written, text: str, position: int, draw: int) -> dict[str, Any]:
         return {"branch": "low", "seed": row.seed, "instruction": row.instruction, "response": text}
@@ -106,8 +120,12 @@ class FlawedWriter(Writer):
 
     used_prompts = ("flawed",)
 
-    def instructions(self, row: Seed, position: int) -> list[str]:
-        return [request(row.instruction, in_turn(position + draw)) for draw in range(self.config.flawed_per_high_seed)]
+    @property
+    def count(self) -> int:
+        return self.config.flawed_per_high_seed
+
+    def instruction(self, row: Seed, position: int, draw: int) -> str:
+        return request(row.instruction, in_turn(position + draw))
 
     def fields(self, row: Seed, text: str, position: int, draw: int) -> dict[str, Any]:
         flaw = in_turn(position + draw)
@@ -117,8 +135,12 @@ class FlawedWriter(Writer):
 class OrdinaryWriter(Writer):
     """To a high seed's instruction: responses without a flaw asked for, some of which will turn out badly."""
 
-    def instructions(self, row: Seed, position: int) -> list[str]:
-        return [row.instruction] * self.config.ordinary_per_high_seed
+    @property
+    def count(self) -> int:
+        return self.config.ordinary_per_high_seed
+
+    def instruction(self, row: Seed, position: int, draw: int) -> str:
+        return row.instruction
 
     def fields(self, row: Seed, text: str, position: int, draw: int) -> dict[str, Any]:
         return {"branch": "high", "seed": row.id, "instruction": row.instruction, "response": text}

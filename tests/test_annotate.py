@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.annotate import sft_rows, shortage, unmeasured
-from tasks.config import AnnotateConfig, Threshold
+from tasks.annotate import sft_rows, shortage
+from tasks.config import AnnotateConfig, Branch, Threshold
 from tasks.graded import Scored
 from tasks.pairs import pairs
 from tasks.records import Seed, Written
@@ -18,6 +18,8 @@ SCORES = st.floats(0, 10) | st.none()
 THRESHOLDS = st.floats(-10, 10).map(lambda score: Threshold(score=score)) | st.floats(0, 1).map(
     lambda share: Threshold(quantile=share)
 )
+
+BOTH: list[Branch] = ["sft", "preference"]
 
 
 def at(sft_keep: Threshold | None = None, margin: Threshold | None = None) -> AnnotateConfig:
@@ -142,31 +144,23 @@ def test_rows_of_both_kinds_are_no_shortage() -> None:
     found, _, margin_at = pairs([of], rows, scored, at())
     low, of_low = answers(9.0)
     kept, _, sft_at = sft_rows(low, of_low, at())
-    assert shortage(kept, found, sft_at, margin_at) == []
-    (only_pairs,) = shortage([], found, 8.0, margin_at)
-    (only_rows,) = shortage(kept, [], sft_at, 2.0)
+    assert shortage(kept, found, sft_at, margin_at, BOTH) == []
+    (only_pairs,) = shortage([], found, 8.0, margin_at, BOTH)
+    (only_rows,) = shortage(kept, [], sft_at, 2.0, BOTH)
     assert only_pairs.startswith("no SFT row: ")
     assert only_rows.startswith("no pair: ")
+    assert shortage([], found, 8.0, margin_at, ["preference"]) == shortage(kept, [], sft_at, 2.0, ["sft"]) == []
 
 
 def test_a_shortage_names_the_threshold_its_value_and_what_to_change() -> None:
-    no_rows, no_pairs = shortage([], [], 8.0, 2.0)
+    no_rows, no_pairs = shortage([], [], 8.0, 2.0, BOTH)
     for problem, name in ((no_rows, "annotate.sft_keep (8.00)"), (no_pairs, "annotate.margin (2.00)")):
         assert name in problem
         assert "lower it or use a quantile" in problem
 
 
 def test_where_nothing_was_scored_a_shortage_names_the_step_before() -> None:
-    no_rows, no_pairs = shortage([], [], math.nan, math.nan)
+    no_rows, no_pairs = shortage([], [], math.nan, math.nan, BOTH)
     assert "clean [answers]" in no_rows
     assert "clean [flawed]" in no_pairs
     assert "nan" not in no_rows + no_pairs
-
-
-def test_a_row_on_what_is_only_measured_never_trains() -> None:
-    measured_on = seed("What is the capital of Italy?", "Rome.")
-    leaked = written(seed(), "It is Rome, on the Tiber.", instruction="what is the capital of Italy")
-    fine = written(seed(), "It is Paris, on the Seine.", instruction="What is the capital of France?")
-    kept, rejects = unmeasured([leaked, fine], [measured_on])
-    assert kept == [fine]
-    assert [(reject.row, reject.rule) for reject in rejects] == [(leaked.id, "held out")]

@@ -1,6 +1,7 @@
 """Clean: each rule at its boundary, and every row that goes is kept as a reject."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import pytest
 from hypothesis import given, settings
@@ -25,7 +26,7 @@ def rules(
     rows: Sequence[Written], seeds: Sequence[Seed] = (LAKES, HILLS), config: CleanConfig = CONFIG
 ) -> list[str | None]:
     """The rule that took each response out, None for those that stay."""
-    kept, rejects = clean.responses(rows, seeds, config)
+    kept, rejects = clean.clean(rows, "response", seeds, [], config)
     found = {reject.row: reject.rule for reject in rejects}
     assert [row for row in rows if row.id not in found] == kept
     return [found.get(row.id) for row in rows]
@@ -44,7 +45,7 @@ def test_a_response_has_a_length(count: int, rule: str | None) -> None:
 @pytest.mark.parametrize(("count", "rule"), [(4, "too short"), (5, None), (5000, None)])
 def test_an_instruction_has_a_least_length(count: int, rule: str | None) -> None:
     row = written(LAKES, instruction=" ".join(f"word{n}" for n in range(count)))
-    kept, rejects = clean.instructions([row], [LAKES], CONFIG)
+    kept, rejects = clean.clean([row], "instruction", [LAKES], [], CONFIG)
     assert [reject.rule for reject in rejects] == ([] if rule is None else [rule])
     assert kept == ([row] if rule is None else [])
 
@@ -52,7 +53,7 @@ def test_an_instruction_has_a_least_length(count: int, rule: str | None) -> None
 def test_what_the_token_limit_cut_goes_unless_it_is_wanted() -> None:
     assert rule_of(text(20), finish="stop") is None
     assert rule_of(text(20), finish="length") == "cut off"
-    assert rule_of(text(20), CleanConfig(keep_cut_off=True), finish="length") is None
+    assert rule_of(text(20), CleanConfig(without=("cut_off",)), finish="length") is None
 
 
 @pytest.mark.parametrize("branch", ["low", "high"])
@@ -89,7 +90,7 @@ def test_an_instruction_is_held_against_its_seed_and_what_was_kept_before() -> N
         "Write a poem about a quiet harbour.",
     ]
     rows = [written(LAKES, instruction=words, draw=draw) for draw, words in enumerate(texts)]
-    kept, rejects = clean.instructions(rows, [LAKES], CONFIG)
+    kept, rejects = clean.clean(rows, "instruction", [LAKES], [], CONFIG)
     assert kept == [rows[1], rows[3]]
     assert [(reject.row, reject.rule) for reject in rejects] == [(rows[0].id, "overlap"), (rows[2].id, "overlap")]
 
@@ -117,7 +118,7 @@ def test_a_reject_says_why_and_keeps_the_text() -> None:
         written(LAKES, LAKES.response + " Yes.", branch="high"),
         written(LAKES, text(16, 40)),
     ]
-    kept, rejects = clean.responses(rows, [LAKES, HILLS], CleanConfig(max_response_words=30))
+    kept, rejects = clean.clean(rows, "response", [LAKES, HILLS], [], CleanConfig(max_response_words=30))
     assert kept == [rows[4], rows[7]]
     assert [reject.detail for reject in rejects] == [
         "2 words, expected at least 10",
@@ -132,7 +133,7 @@ def test_a_reject_says_why_and_keeps_the_text() -> None:
 
 
 def test_a_rejected_instruction_keeps_its_own_text() -> None:
-    _, (reject,) = clean.instructions([written(LAKES, instruction="Go on.")], [LAKES], CONFIG)
+    _, (reject,) = clean.clean([written(LAKES, instruction="Go on.")], "instruction", [LAKES], [], CONFIG)
     assert (reject.text, reject.detail) == ("Go on.", "2 words, expected at least 5")
 
 
@@ -146,7 +147,8 @@ MADE = st.tuples(TEXTS, st.sampled_from([LAKES, HILLS]), st.sampled_from(["stop"
 @given(st.lists(MADE, max_size=12))
 def test_every_row_is_kept_or_rejected_once(made: list[tuple[str, Seed, str]]) -> None:
     rows = [written(of, text, instruction=text, finish=end, draw=n) for n, (text, of, end) in enumerate(made)]
-    for rule in (clean.instructions, clean.responses):
-        kept, rejects = rule(rows, [LAKES, HILLS], LOOSE)
+    fields: tuple[Literal["instruction", "response"], ...] = ("instruction", "response")
+    for field in fields:
+        kept, rejects = clean.clean(rows, field, [LAKES, HILLS], [], LOOSE)
         assert sorted([row.id for row in kept] + [reject.row for reject in rejects]) == sorted(row.id for row in rows)
-        assert rule(kept, [LAKES, HILLS], LOOSE) == (kept, [])  # what is clean stays clean
+        assert clean.clean(kept, field, [LAKES, HILLS], [], LOOSE) == (kept, [])  # what is clean stays clean

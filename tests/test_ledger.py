@@ -145,3 +145,9 @@ def test_a_run_that_fails_lets_go(tmp_path: Path) -> None:
         raise RuntimeError("no space")
     with only_one_run(tmp_path):
         pass
+
+
+def test_a_veto_that_changed_nothing_is_noted_and_supersedes_nothing() -> None:
+    found = ledger(ONE, TWO).put(ONE.model_copy(update={"vetoes": ("seed-1",)}))
+    assert [one.vetoes for one in found.iterations] == [("seed-1",), ()]
+    assert found.superseded == []

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.config import MixConfig
 from tasks.examples import SftRow, TrainRow
 from tasks.mix import mix
+from tasks.train_config import MixConfig
 from tests.rows import review, seed, written
 
 
@@ -42,6 +42,11 @@ def test_the_choice_hangs_on_content_alone() -> None:
     config = MixConfig(human_share=0.5)
     one, other = (mix(kept(5), rows, [], config) for rows in (HUMAN, HUMAN[::-1]))
     assert {row.id for row in one} == {row.id for row in other}
+
+
+def test_the_seeds_alone_are_all_of_them() -> None:
+    rows = mix([], HUMAN, SKILL, MixConfig(human_share=1))
+    assert [(row.instruction, row.origin) for row in rows] == [(one.instruction, "given") for one in HUMAN]
 
 
 def test_shares_that_leave_nothing_for_the_written_rows_are_refused() -> None:

@@ -6,11 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.config import SplitConfig, Threshold
+from tasks.config import Branch, SplitConfig, Threshold
 from tasks.graded import Review
 from tasks.records import Seed
 from tasks.split import shortage, split
 from tests.rows import review, seed
+
+BOTH: list[Branch] = ["sft", "preference"]
 
 
 def scored(*scores: float | None) -> tuple[list[Seed], list[Review]]:
@@ -49,7 +51,7 @@ def test_nothing_scored_is_a_shortage_and_no_threshold() -> None:
     seeds, reviews = scored(None, None)
     low, high, v = split(seeds, reviews, SplitConfig(threshold=Threshold(quantile=0.5)))
     assert (low, high, math.isnan(v)) == ([], [], True)
-    (problem,) = shortage(low, high, v)
+    (problem,) = shortage(low, high, v, BOTH)
     assert "no seed has a score" in problem
     assert "nan" not in problem
 
@@ -64,9 +66,16 @@ def test_nothing_scored_is_a_shortage_and_no_threshold() -> None:
 def test_a_shortage_names_the_threshold_its_value_and_what_to_change(
     scores: tuple[float, ...], parts: list[str]
 ) -> None:
-    (problem,) = shortage(*split(*scored(*scores), SplitConfig(threshold=Threshold(score=7))))
+    found = split(*scored(*scores), SplitConfig(threshold=Threshold(score=7)))
+    (problem,) = shortage(*found, BOTH)
     assert [part for part in parts if part not in problem] == [], problem
 
 
 def test_two_sides_are_no_shortage() -> None:
-    assert shortage(*split(*scored(1, 9), SplitConfig())) == []
+    assert shortage(*split(*scored(1, 9), SplitConfig()), BOTH) == []
+
+
+def test_a_branch_that_is_not_wanted_lacks_nothing() -> None:
+    all_high, all_low = (split(*scored(*scores), SplitConfig()) for scores in ((8, 9), (1, 2)))
+    assert shortage(*all_high, ["preference"]) == shortage(*all_low, ["sft"]) == []
+    assert len(shortage(*all_high, ["sft"])) == len(shortage(*all_low, ["preference"])) == 1

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.text import distinct, is_refusal, longest_repeat, repeated_share, rouge_l, words
+from tasks.text import distinct, is_refusal, length, longest_repeat, repeated_share, rouge_l, rouge_l_f, words
 
 # One letter, several, and a number: the library treats single characters apart from other texts.
 TOKENS = st.lists(st.sampled_from(["a", "b", "c", "the", "it's", "97"]), max_size=12)
@@ -127,3 +127,15 @@ def test_what_only_looks_like_it_is_no_refusal(text: str) -> None:
 )
 def test_the_longest_repeat_in_words(text: str, longest: int) -> None:
     assert longest_repeat(text.split()) == longest
+
+
+def test_scripts_without_spaces_are_counted_in_characters() -> None:
+    assert words("我爱 bread, ขนม") == ["我", "爱", "bread", "ข", "น", "ม"]
+    assert (length("我爱你。"), length("It's 3.5 m — so, 我")) == (4, 6)
+    assert rouge_l(words("今天天气很好"), words("今天天气不好")) == pytest.approx(5 / 6)
+
+
+@given(TOKENS, TOKENS)
+def test_rouge_l_f_weighs_both_lengths(a: list[str], b: list[str]) -> None:
+    expected = 2 * longest_common(a, b) / (len(a) + len(b)) if a and b else 0.0
+    assert rouge_l_f(a, b) == pytest.approx(expected)

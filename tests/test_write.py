@@ -148,3 +148,12 @@ def test_the_kinds_of_flaws_take_turns_within_a_seed_and_from_seed_to_seed() -> 
 )
 def test_tidy_takes_off_what_models_put_around_an_instruction(text: str, tidied: str) -> None:
     assert tidy(text) == tidied
+
+
+@pytest.mark.parametrize(("kind", "rows", "each"), KINDS)
+def test_a_later_round_draws_other_samples(kind: type[Writer], rows: Sequence[Any], each: int) -> None:
+    first, second = (kind(CONFIG, "author", 1, 1, round).calls(rows) for round in (1, 2))
+    assert {call.seed for call in first} & {call.seed for call in second} == set()
+    assert sorted(int(call.row.partition("/")[2]) for call in second) == sorted([*range(each, 2 * each)] * len(rows))
+    made = kind(CONFIG, "author", 1, 1, 2).rows(rows, second, [answer(call, "The same.") for call in second])
+    assert len({row.id for row in made}) == len(second)

@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import openai
 
+from tasks.backends.control_tokens import PlainText
 from tasks.calls import LABELS, Answer, Call, Messages
 
 TIMEOUT_S = 1800.0  # of one request, waiting in the engine's queue included
@@ -42,8 +43,9 @@ class Journal:
 class EngineClient:
     """Thread-safe: one event loop, one connection pool and one limit for all threads that ask the same engine."""
 
-    def __init__(self, url: str, key: str, model: str, in_flight: int):
+    def __init__(self, url: str, key: str, model: str, in_flight: int, plain: PlainText):
         self.model = model
+        self._plain = plain
         self._headers = {"Authorization": f"Bearer {key}"}
         self._url = url
         self._key = key
@@ -107,15 +109,16 @@ class EngineClient:
 
     async def _answer(self, call: Call) -> Answer:
         ask = {"write": self._write, "score": self._score, "likelihood": self._likelihood}[call.kind]
+        texts = {"messages": self._plain.messages(call.messages), "response": self._plain.text(call.response)}
         try:
-            return await ask(call)
+            return Answer(call=call.key, **await ask(call.model_copy(update=texts)))
         except openai.BadRequestError as error:
             raise ValueError(
                 f"{call.row}: the engine refused the request: {error.message} "
                 "If it is too long, raise engine.context_tokens or lower reading.max_words"
             ) from error
 
-    async def _write(self, call: Call) -> Answer:
+    async def _write(self, call: Call) -> dict[str, Any]:
         reply = await self._openai.chat.completions.create(
             model=self.model,
             messages=list(call.messages),  # type: ignore[arg-type]
@@ -126,15 +129,14 @@ class EngineClient:
         )
         choice, usage = reply.choices[0], reply.usage
         assert usage
-        return Answer(
-            call=call.key,
-            text=choice.message.content or "",
-            finish=choice.finish_reason,
-            prompt_tokens=usage.prompt_tokens,
-            new_tokens=usage.completion_tokens,
-        )
+        return {
+            "text": choice.message.content or "",
+            "finish": choice.finish_reason,
+            "prompt_tokens": usage.prompt_tokens,
+            "new_tokens": usage.completion_tokens,
+        }
 
-    async def _score(self, call: Call) -> Answer:
+    async def _score(self, call: Call) -> dict[str, Any]:
         ids = await self._label_ids(call)
         reply = await self._openai.chat.completions.create(
             model=self.model,
@@ -148,14 +150,10 @@ class EngineClient:
         assert content and content.content and usage
         found = {entry.token: entry.logprob for entry in content.content[0].top_logprobs}
         # The sampled token comes too, and is one of the labels or an eleventh.
-        return Answer(
-            call=call.key,
-            log_probs=tuple(found[label] for label in LABELS),
-            prompt_tokens=usage.prompt_tokens,
-            new_tokens=1,
-        )
+        log_probs = tuple(found[label] for label in LABELS)
+        return {"log_probs": log_probs, "prompt_tokens": usage.prompt_tokens, "new_tokens": 1}
 
-    async def _likelihood(self, call: Call) -> Answer:
+    async def _likelihood(self, call: Call) -> dict[str, Any]:
         prompt = await self._tokens(call.messages)
         # Closed: whether a text ends where it may is part of how likely it is.
         whole = await self._tokens((*call.messages, {"role": "assistant", "content": call.response}), closed=True)
@@ -169,7 +167,7 @@ class EngineClient:
         table: list[Any] = reply.choices[0].prompt_logprobs  # type: ignore[attr-defined]
         of_response = zip(whole[len(prompt) :], table[len(prompt) :], strict=True)
         log_probs = tuple(float(entry[str(token)]["logprob"]) for token, entry in of_response)
-        return Answer(call=call.key, log_probs=log_probs, prompt_tokens=len(whole), new_tokens=1)
+        return {"log_probs": log_probs, "prompt_tokens": len(whole), "new_tokens": 1}
 
     async def _tokens(self, messages: Messages, closed: bool = False) -> list[int]:
         """Token ids of a chat: with the generation prompt, or with its last answer, closed or not."""

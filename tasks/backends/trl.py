@@ -3,9 +3,9 @@
     [accelerate launch] -m tasks.backends.trl JOB.json          (in the model environment)
 
 `given`: method ("sft" or "dpo"), model (folder), rows (a Parquet file of TrainRow or PreferencePair), config (SftConfig
-or DpoConfig), device_rows, save_steps, cpu, seed. Out comes a model folder; its record holds the losses over all rows
-in evaluation mode before and after, the curve of the training, and how far the weights moved. A killed job goes on from
-the last whole checkpoint in its own work folder.
+or DpoConfig), reference (folder of DPO's reference model, "" for the model itself), device_rows, save_steps, cpu, seed.
+Out comes a model folder; its record holds the losses over all rows in evaluation mode before and after, the curve of
+the training, and how far the weights moved. A killed job goes on from the last whole checkpoint in its own work folder.
 """
 
 import json
@@ -20,23 +20,24 @@ from accelerate import PartialState
 from datasets import Dataset
 from peft import LoraConfig
 from safetensors.torch import load_file
-from transformers import AutoTokenizer, TrainerCallback
+from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
 from trl import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer
 
 from tasks.artifacts import write_atomically
+from tasks.backends.control_tokens import PlainText
 from tasks.calls import chat
 from tasks.jobs import Job, run_job
 from tasks.records import SYSTEM
 
 
-def dataset(method: str, path: Path) -> Dataset:
+def dataset(method: str, path: Path, plain: PlainText) -> Dataset:
     """TRL's conversational form, in the one chat format: prompt with completion, or with chosen and rejected."""
     rows = pq.read_table(path).to_pylist()
     targets = {"sft": {"completion": "response"}, "dpo": {"chosen": "chosen", "rejected": "rejected"}}[method]
     return Dataset.from_list(
         [
-            {"prompt": list(chat(row["instruction"], system=row.get("system", SYSTEM)))}
-            | {column: [chat(row["instruction"], row[field])[-1]] for column, field in targets.items()}
+            {"prompt": list(plain.messages(chat(row["instruction"], system=row.get("system", SYSTEM))))}
+            | {column: list(plain.messages(chat("", row[field])[-1:])) for column, field in targets.items()}
             for row in rows
         ]
     )
@@ -83,10 +84,13 @@ def trainer(job: Job, rows: Dataset, processes: int) -> SFTTrainer | DPOTrainer:
     if given["method"] == "dpo":
         # The reference's log-probabilities once, for the training and both evaluations: 6 passes over a pair, not 8.
         kind, arguments = DPOTrainer, DPOConfig(beta=config["beta"], precompute_ref_log_probs=True, **shared)
+        other = given["reference"] and AutoModelForCausalLM.from_pretrained(given["reference"], dtype=torch.float32)
+        reference = {"ref_model": other or None}  # none: the model without its adapter
     else:
-        kind, arguments = SFTTrainer, SFTConfig(**shared)
+        kind, arguments, reference = SFTTrainer, SFTConfig(**shared), {}
     found: SFTTrainer | DPOTrainer = kind(
         model=given["model"],
+        **reference,
         args=arguments,
         train_dataset=rows,
         processing_class=AutoTokenizer.from_pretrained(given["model"]),
@@ -156,7 +160,7 @@ def moved(base: Path, merged: Any) -> float:
 def work(job: Job) -> None:
     started = time.monotonic()
     torch.manual_seed(job.given["seed"])
-    rows = dataset(job.given["method"], Path(job.given["rows"]))
+    rows = dataset(job.given["method"], Path(job.given["rows"]), PlainText.of(Path(job.given["model"])))
     found = trainer(job, rows, PartialState().num_processes)
     job.say("loss before")
     before = loss_before(job, found)

@@ -11,6 +11,7 @@ import httpx
 
 from tasks.backends.child import Child, ChildFailed
 from tasks.backends.client import EngineClient
+from tasks.backends.control_tokens import PlainText
 from tasks.backends.platform import Platform
 from tasks.config import EngineConfig
 
@@ -64,7 +65,7 @@ class Engine:
             env=environment(key, config, platform),
             locks=platform.locks,
         )
-        self.client = EngineClient(self._url, key, SERVED_NAME, config.in_flight)
+        self.client = EngineClient(self._url, key, SERVED_NAME, config.in_flight, PlainText.of(model))
 
     def wait_until_ready(self, on_wait: Callable[[float], None], on_waiting: Callable[[], None]) -> Self:
         """Block until the server answers, calling `on_wait(seconds so far)`; raises EngineNotStarted."""

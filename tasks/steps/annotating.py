@@ -1,34 +1,44 @@
 """What is worked on, which way it goes, and what of it is trained on: pool, split, annotate."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from tasks import annotate as stage
 from tasks import pairs as preferences
 from tasks import split as routing
+from tasks import target
 from tasks.artifacts import Draft, Ref
+from tasks.clean.contamination import Contamination
+from tasks.config import Branch
 from tasks.examples import SftRow
 from tasks.graded import Review, Scored
 from tasks.records import Seed, Written
-from tasks.steps.base import Stages, save_rows
+from tasks.steps.base import Stages, not_to_train_on, save_rows
+from tasks.steps.writing import Round, best_of_near_duplicates
+from tasks.vetoes import without
 
-POOL_VERSION = 1
+POOL_VERSION = 2  # 2: without what models are measured on
 
 
 def pool(stages: Stages, seeds: Ref, grown_from: Sequence[Ref]) -> Ref:
     """The seeds that may be worked on, with what earlier iterations wrote and kept (their annotate artifacts)."""
+    config, (vetoed, vetoes) = stages.recipe.clean, stages.vetoed(before=stages.number)
 
     def save(draft: Draft) -> None:
         rows = stages.store.rows(seeds, Seed)
         for ref in grown_from:
             rows += [row.as_seed() for row in stages.store.rows(ref, SftRow, "sft")]
-        save_rows(draft, len(rows), list({seed.id: seed for seed in rows}.values()), [])
+        kept, rejects = without(list({seed.id: seed for seed in rows}.values()), vetoed)
+        if "contamination" not in config.without:
+            kept, hits = Contamination(config, not_to_train_on(stages.store, seeds)).seeds(kept)
+            rejects += hits
+        save_rows(draft, len(rows), kept, rejects)
 
-    inputs = {"seeds": seeds} | {f"written-{i}": ref for i, ref in enumerate(grown_from)}
-    return stages.compute("pool", stages.spec("pool", POOL_VERSION, None, inputs), save)
+    inputs = {"seeds": seeds, **vetoes} | {f"written-{i}": ref for i, ref in enumerate(grown_from)}
+    return stages.compute("pool", stages.spec("pool", POOL_VERSION, config, inputs), save)
 
 
 def split(stages: Stages, pool: Ref, reviews: Ref) -> Ref:
-    config = stages.recipe.split
+    config, branches = stages.recipe.split, stages.recipe.branches
 
     def save(draft: Draft) -> None:
         seeds = stages.store.rows(pool, Seed)
@@ -36,31 +46,59 @@ def split(stages: Stages, pool: Ref, reviews: Ref) -> Ref:
         draft.table("low", low)
         draft.table("high", high)
         draft.record["counts"] = {"in": len(seeds), "out": len(low) + len(high), "low": len(low), "high": len(high)}
-        draft.record |= {"thresholds": {"V": v}, "shortage": routing.shortage(low, high, v)}
+        draft.record |= {"thresholds": {"V": v}, "shortage": routing.shortage(low, high, v, branches)}
 
     inputs = {"pool": pool, "reviews": reviews}
-    return stages.compute("split", stages.spec("split", routing.VERSION, config, inputs), save)
+    shaped_by = config.model_dump(mode="json") | {"branches": branches}
+    return stages.compute("split", stages.spec("split", routing.VERSION, shaped_by, inputs), save)
 
 
 def annotate(
-    stages: Stages, *, seeds: Ref, routes: Ref, seed_reviews: Ref, texts: Mapping[str, Ref], reviews: Ref
+    stages: Stages, *, routes: Ref, pool: Ref, seed_reviews: Ref, rounds: Sequence[Round], reviews: Sequence[Ref]
 ) -> Ref:
-    config, store = stages.recipe.annotate, stages.store
+    """SFT rows and pairs of all rounds so far, cut to the target; its record says which branches have to go on."""
+    recipe, store = stages.recipe, stages.store
+    config, branches = recipe.annotate, recipe.branches
+    answers = [round.clean["answers"] for round in rounds if "answers" in round.clean]
+    texts = [ref for round in rounds for what, ref in round.responses.items() if what != "answers"]
+    if answers:
+        texts.append(best_of_near_duplicates(stages, answers, reviews, pool))
+    vetoed, vetoes = stages.vetoed()
+    candidates = sum(len(store.rows(ref, Written)) for round in rounds for ref in round.written.values())
 
     def save(draft: Draft) -> None:
-        written = [row for ref in texts.values() for row in store.rows(ref, Written)]
-        scored = Scored(store.rows(seed_reviews, Review) + store.rows(reviews, Review))
-        held_out = store.rows(seeds, Seed, "held_out") + store.rows(seeds, Seed, "anchors")
+        written = [row for ref in texts for row in store.rows(ref, Written)]
+        scored = Scored([row for ref in (seed_reviews, *reviews) for row in store.rows(ref, Review)])
         low, high = (store.rows(routes, Seed, table) for table in ("low", "high"))
-        rows, measured = stage.unmeasured(written, held_out)
+        rows, taken_out = without(written, vetoed)
         rows, elsewhere = stage.on_their_branch(rows, low, high)
         sft, low_scores, sft_keep = stage.sft_rows(rows, scored, config)
         pairs, low_margins, margin = preferences.pairs(high, rows, scored, config)
-        rejects = [*measured, *elsewhere, *low_scores, *low_margins]
+        sft, sft_out = without(sft, vetoed)
+        pairs, pairs_out = without(pairs, vetoed)
+        found: dict[Branch, int] = {"sft": len(sft), "preference": len(pairs)}
+        wanted, why = target.still_wanted(found, candidates, branches, recipe.target)
+        sft, sft_over = target.best(sft, recipe.target.sft_rows, [row.score for row in sft])
+        margins = [pair.chosen_score - pair.rejected_score for pair in pairs]
+        pairs, pairs_over = target.best(pairs, recipe.target.pairs, margins)
+        rejects = [*taken_out, *sft_out, *pairs_out, *elsewhere, *low_scores, *low_margins]
+        rejects += [*map(target.left_over, sft_over), *map(target.left_over, pairs_over)]
         save_rows(draft, len(written), [*sft, *pairs], rejects, tables={"sft": sft, "pairs": pairs})
         draft.record["thresholds"] = {"sft_keep": sft_keep, "margin": margin}
-        draft.record["shortage"] = stage.shortage(sft, pairs, sft_keep, margin)
+        draft.record["shortage"] = stage.shortage(sft, pairs, sft_keep, margin, branches)
+        draft.record |= {"wanted": wanted, "target": why}
 
-    inputs = {"seeds": seeds, "routes": routes, "seed_reviews": seed_reviews, "reviews": reviews, **texts}
+    inputs = {"routes": routes, "seed_reviews": seed_reviews, **vetoes} | {
+        f"reviews-{i}": ref for i, ref in enumerate(reviews)
+    }
+    inputs |= {f"texts-{i}": ref for i, ref in enumerate(texts)}
+    shaped_by = config.model_dump(mode="json") | {"target": recipe.target.model_dump(), "branches": branches}
+    shaped_by |= {"candidates": candidates} if recipe.target.candidates else {}
     version = 10 * stage.VERSION + preferences.VERSION
-    return stages.compute("annotate", stages.spec("annotate", version, config, inputs), save)
+    return stages.compute("annotate", stages.spec("annotate", version, shaped_by, inputs), save)
+
+
+def still_wanted(stages: Stages, rows: Ref) -> list[Branch]:
+    """The branches whose target is not reached and may be."""
+    wanted: list[Branch] = stages.store.record(rows)["wanted"]
+    return wanted

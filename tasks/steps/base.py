@@ -1,20 +1,22 @@
 """What all steps share: a stage's spec, how it is run, and what came of it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
 
 from tasks import prompts
-from tasks.artifacts import Draft, Ref, Spec
+from tasks.artifacts import Draft, Ref, Spec, Store
 from tasks.config import Config
 from tasks.offline import Offline
-from tasks.records import Rejected, Row, digest
+from tasks.records import Rejected, Row, Seed, digest
 from tasks.runner import NextCalls, Runner, SaveAnswers
+from tasks.vetoes import Veto
 
 
 class Stages:
     """One iteration's stages. `made` collects their artifacts by label, in the order in which they were made."""
 
-    def __init__(self, runner: Runner | Offline, number: int):
-        self.runner, self.number = runner, number
+    def __init__(self, runner: Runner | Offline, number: int, vetoes: Sequence[Veto] = ()):
+        self.runner, self.number, self.vetoes = runner, number, tuple(vetoes)
         self.recipe, self.store = runner.recipe, runner.store
         self.made: dict[str, Ref] = {}
 
@@ -22,22 +24,24 @@ class Stages:
         self,
         stage: str,
         version: int,
-        config: Config | None,
-        inputs: dict[str, Ref],
+        config: Config | Mapping[str, Any],
+        inputs: Mapping[str, Ref | str],
         used: Sequence[str] = (),
-        sampling: bool = False,
+        sampling: Literal["none", "evolution", "iteration"] = "none",
     ) -> Spec:
         """Content digests, not fingerprints, of the inputs: text that was generated again is other text.
 
-        `used` are the prompts; `sampling` stages depend on the evolution's seed and the iteration's number too.
+        `used` are the prompts. What `sampling` says it depends on: nothing, the evolution's seed, or the iteration's
+        number too.
         """
+        seed = {"seed": self.recipe.sampling_seed, "iteration": self.number}
         return Spec(
             stage=stage,
             version=version,
-            config=config.model_dump(mode="json") if config else {},
-            inputs={name: ref.digest for name, ref in inputs.items()}
+            config=config.model_dump(mode="json") if isinstance(config, Config) else dict(config),
+            inputs={name: ref if isinstance(ref, str) else ref.digest for name, ref in inputs.items()}
             | {f"prompt {name}": digest(prompts.source(name)) for name in used},
-            sampling={"seed": self.recipe.sampling_seed, "iteration": self.number} if sampling else {},
+            sampling={"none": {}, "evolution": {"seed": seed["seed"]}, "iteration": seed}[sampling],
         )
 
     def compute(self, label: str, spec: Spec, save: Callable[[Draft], None]) -> Ref:
@@ -48,6 +52,11 @@ class Stages:
         served = spec.model_copy(update={"config": spec.config | {"dtype": self.runner.dtype}})
         return self.keep(label, self.runner.infer(served, label, model, calls, save))
 
+    def vetoed(self, before: int | None = None) -> tuple[dict[str, str], dict[str, Ref | str]]:
+        """Vetoed rows with the reason, and what that adds to a stage's inputs; `before` an iteration was made."""
+        found = {veto.row: veto.why for veto in self.vetoes if before is None or veto.iteration <= before}
+        return found, {"vetoes": digest(sorted(found))} if found else {}
+
     def keep(self, label: str, ref: Ref) -> Ref:
         self.made[label] = ref
         return ref
@@ -56,6 +65,16 @@ class Stages:
         """What a stage's record says is missing to go on with."""
         problems: list[str] = self.store.record(ref)["shortage"]
         return problems
+
+
+def in_round(what: str, round: int) -> str:
+    """How a stage of a later round is called."""
+    return what if round == 1 else f"{what}, round {round}"
+
+
+def not_to_train_on(store: Store, seeds: Ref) -> list[Seed]:
+    """What models are measured on and the reviewer is calibrated with."""
+    return store.rows(seeds, Seed, "held_out") + store.rows(seeds, Seed, "anchors")
 
 
 def save_rows(

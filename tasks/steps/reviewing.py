@@ -10,7 +10,7 @@ from tasks.graded import Anchor, Pair, Review, Signals
 from tasks.judge import judge
 from tasks.records import Seed, Written, digest
 from tasks.signals.collect import Collector
-from tasks.steps.base import Stages, save_rows
+from tasks.steps.base import Stages, in_round, save_rows
 
 SIGNALS_VERSION = 2  # 2: what cannot be contradicted leads as a right response does
 MIN_ANCHOR_SEEDS = 4
@@ -33,8 +33,9 @@ def calibration(stages: Stages, model: Ref, seeds: Ref) -> Ref | None:
         found = anchors.human(own.seeds, wanted.draws) + own.anchors(answers)
         save_rows(draft, len(own.seeds), found, [])
 
-    spec = stages.spec("anchors", anchors.VERSION, wanted, {"model": model, "seeds": seeds}, ("flawed",))
-    spec = spec.model_copy(update={"sampling": {"seed": recipe.sampling_seed}})  # the same in every iteration
+    spec = stages.spec(  # the same in every iteration
+        "anchors", anchors.VERSION, wanted, {"model": model, "seeds": seeds}, ("flawed",), sampling="evolution"
+    )
     made = stages.infer("write [anchors]", spec, model, lambda _: own.calls() if wanted.own_texts else [], make)
     found = _signals(stages, "anchors", model, {"anchors": made}, lambda: stages.store.rows(made, Anchor))
 
@@ -49,20 +50,22 @@ def calibration(stages: Stages, model: Ref, seeds: Ref) -> Ref | None:
             "judge": judge(rows, scores).model_dump(mode="json"),
         }
 
-    spec = stages.spec("calibrate", calibrate.VERSION, config, {"anchors": made, "signals": found}, ("principles",))
-    spec = spec.model_copy(update={"config": spec.config | {"weights": recipe.review.weights}})
-    return stages.compute("calibrate", spec, fit)
+    shaped_by = config.model_dump(mode="json") | {"weights": recipe.review.weights}
+    inputs = {"anchors": made, "signals": found}
+    return stages.compute(
+        "calibrate", stages.spec("calibrate", calibrate.VERSION, shaped_by, inputs, ("principles",)), fit
+    )
 
 
 def review_seeds(stages: Stages, model: Ref, judged_by: Ref | None, pool: Ref) -> Ref:
     return _review(stages, "seeds", model, judged_by, {"pool": pool}, lambda: stages.store.rows(pool, Seed))
 
 
-def review_written(stages: Stages, model: Ref, judged_by: Ref | None, texts: Mapping[str, Ref]) -> Ref:
+def review_written(stages: Stages, model: Ref, judged_by: Ref | None, texts: Mapping[str, Ref], round: int) -> Ref:
     def items() -> list[Written]:
         return [row for ref in texts.values() for row in stages.store.rows(ref, Written)]
 
-    return _review(stages, "written", model, judged_by, dict(texts), items)
+    return _review(stages, in_round("written", round), model, judged_by, dict(texts), items)
 
 
 def _signals(stages: Stages, what: str, model: Ref, inputs: dict[str, Ref], items: Callable[[], Sequence[Pair]]) -> Ref:
@@ -75,8 +78,8 @@ def _signals(stages: Stages, what: str, model: Ref, inputs: dict[str, Ref], item
         rows = collector.rows(items(), {answer.call: answer for answer in answers})
         save_rows(draft, len(rows), rows, [])
 
-    spec = stages.spec("signals", SIGNALS_VERSION, stages.recipe.signals, {"model": model, **inputs}, collector.prompts)
-    spec = spec.model_copy(update={"inputs": spec.inputs | {"principles": collector.principles}})
+    looked_at: dict[str, Ref | str] = {"model": model, "principles": collector.principles, **inputs}
+    spec = stages.spec("signals", SIGNALS_VERSION, stages.recipe.signals, looked_at, collector.prompts)
     return stages.infer(f"signals [{what}]", spec, model, calls, save)
 
 
@@ -100,8 +103,8 @@ def _review(
         scored: list[Review] = [one for one in reviews if one.outcome == "scored"]
         save_rows(draft, len(rows), scored, unparsed, tables={"rows": reviews})
 
-    spec = stages.spec("review", review.VERSION, config, {"signals": signals, **inputs}, ("principles",))
-    if judged_by:
-        fitted = digest(stages.store.record(judged_by)["calibration"])
-        spec = spec.model_copy(update={"inputs": spec.inputs | {"calibration": fitted}})
-    return stages.compute(f"review [{what}]", spec, save)
+    fitted_to = {"calibration": digest(stages.store.record(judged_by)["calibration"])} if judged_by else {}
+    made_of: dict[str, Ref | str] = {"signals": signals, **inputs, **fitted_to}
+    return stages.compute(
+        f"review [{what}]", stages.spec("review", review.VERSION, config, made_of, ("principles",)), save
+    )

@@ -5,42 +5,46 @@ from collections.abc import Sequence
 from tasks import anchors, constitution, skill
 from tasks import mix as mixing
 from tasks.artifacts import Draft, Ref
-from tasks.config import SftConfig
 from tasks.examples import PreferencePair, SftRow, TrainRow
 from tasks.records import Seed
 from tasks.steps.base import Stages
+from tasks.train_config import SftConfig
+from tasks.vetoes import without
 
-TRAINER = "tasks.backends.trl"
+TRAINER, DIVERGENCE = "tasks.backends.trl", "tasks.backends.divergence"
+DIVERGENCE_VERSION = 1
 VERSION = 3  # 3: rows with their own system message
 
 
-def teach(stages: Stages, model: Ref, seeds: Ref) -> Ref:
+def teach(stages: Stages, model: Ref, pool: Ref) -> Ref:
     """M_0: the starting model after SFT on graded reviews and the seeds themselves; as it is where none are wanted."""
-    config = stages.recipe.teach
+    config, (vetoed, vetoes) = stages.recipe.teach, stages.vetoed()
     if not config.skill_rows:
         return model
 
     def save(draft: Draft) -> None:
-        pool = stages.store.rows(seeds, Seed)
-        rows = [TrainRow.of(seed) for seed in pool] if config.with_seeds else []
-        rows += mixing.some(_skill(pool), config.skill_rows)
+        seeds, _ = without(stages.store.rows(pool, Seed), vetoed)
+        rows = [TrainRow.of(seed) for seed in seeds] if config.with_seeds else []
+        rows += mixing.some(_skill(seeds), config.skill_rows)
         draft.table("sft", rows)
-        draft.record["counts"] = {"in": len(pool), "out": len(rows)}
+        draft.record["counts"] = {"in": len(seeds), "out": len(rows)}
 
-    spec = stages.spec("teach", mixing.VERSION, config, {"seeds": seeds}, ("principles", "read", "sampled", "review"))
+    spec = stages.spec(
+        "teach", mixing.VERSION, config, {"pool": pool, **vetoes}, ("principles", "read", "sampled", "review")
+    )
     rows = stages.compute("reviews to learn", spec, save)
     return _train(stages, "sft", "teach", model, rows, "sft.parquet", config.sft)
 
 
-def mix(stages: Stages, rows: Ref, earlier: Sequence[Ref], seeds: Ref) -> Ref:
+def mix(stages: Stages, rows: Sequence[Ref], earlier: Sequence[Ref], pool: Ref) -> Ref:
     """What is trained on: this iteration's rows and pairs, earlier ones if the recipe says so, and shares beside."""
-    config, store = stages.recipe.mix, stages.store
-    sources = [*(earlier if config.accumulate else []), rows]
+    config, store, (vetoed, vetoes) = stages.recipe.mix, stages.store, stages.vetoed()
+    sources = [*(earlier if config.accumulate else []), *rows]
 
     def save(draft: Draft) -> None:
-        pool = store.rows(seeds, Seed)
+        human, _ = without([seed for seed in store.rows(pool, Seed) if seed.origin == "given"], vetoed)
         written = [row for ref in sources for row in store.rows(ref, SftRow, "sft")]
-        sft = mixing.mix(written, pool, _skill(pool) if config.skill_share else [], config)
+        sft = mixing.mix(written, human, _skill(human) if config.skill_share else [], config)
         pairs = {pair.id: pair for ref in sources for pair in store.rows(ref, PreferencePair, "pairs")}
         draft.table("sft", sft)
         draft.table("pairs", list(pairs.values()))
@@ -50,7 +54,7 @@ def mix(stages: Stages, rows: Ref, earlier: Sequence[Ref], seeds: Ref) -> Ref:
             "out": len(sft) + len(pairs),
         }
 
-    inputs = {"seeds": seeds} | {f"rows-{i}": ref for i, ref in enumerate(sources)}
+    inputs = {"pool": pool, **vetoes} | {f"rows-{i}": ref for i, ref in enumerate(sources)}
     used = ("principles", "read", "sampled", "review") if config.skill_share else ()
     return stages.compute("mix", stages.spec("mix", mixing.VERSION, config, inputs, used), save)
 
@@ -59,29 +63,55 @@ def sft(stages: Stages, model: Ref, rows: Ref) -> Ref:
     return _train(stages, "sft", "sft", model, rows, "sft.parquet", stages.recipe.sft)
 
 
-def dpo(stages: Stages, model: Ref, rows: Ref) -> Ref:
-    return _train(stages, "dpo", "dpo", model, rows, "pairs.parquet", stages.recipe.dpo)
+def dpo(stages: Stages, model: Ref, rows: Ref, *, champion: Ref, base: Ref) -> Ref:
+    reference = {"sft": model, "champion": champion, "base": base}[stages.recipe.dpo.reference]
+    return _train(stages, "dpo", "dpo", model, rows, "pairs.parquet", stages.recipe.dpo, reference)
 
 
-def _skill(pool: Sequence[Seed]) -> list[TrainRow]:
-    return skill.rows(anchors.human(pool, draws=1), constitution.load())
+def divergence(stages: Stages, candidate: Ref, base: Ref, seeds: Ref) -> Ref:
+    """How far the candidate is from M_0, on the held-out seeds; tracked, and no axis of the gate."""
+    most = stages.recipe.dpo.max_tokens
+    given = {
+        "model": str(stages.store.path(candidate)),
+        "base": str(stages.store.path(base)),
+        "rows": str(stages.store.path(seeds) / "held_out.parquet"),
+        "cpu": stages.runner.platform.name == "cpu",
+        "max_tokens": most,
+    }
+    inputs = {"model": candidate, "base": base, "rows": stages.store.record(seeds)["files"]["held_out.parquet"]}
+    spec = stages.spec("divergence", DIVERGENCE_VERSION, {"max_tokens": most}, inputs)
+    return stages.keep("divergence", stages.runner.train(spec, "divergence", DIVERGENCE, given))
 
 
-def _train(stages: Stages, method: str, label: str, model: Ref, rows: Ref, table: str, config: SftConfig) -> Ref:
+def _skill(seeds: Sequence[Seed]) -> list[TrainRow]:
+    return skill.rows(anchors.human(seeds, draws=1), constitution.load())
+
+
+def _train(
+    stages: Stages,
+    method: str,
+    label: str,
+    model: Ref,
+    rows: Ref,
+    table: str,
+    config: SftConfig,
+    reference: Ref | None = None,
+) -> Ref:
     recipe, store = stages.recipe, stages.store
+    of_its_own = reference is not None and reference != model
     given = {
         "method": method,
         "model": str(store.path(model)),
         "rows": str(store.path(rows) / table),
         "config": config.model_dump(mode="json"),
+        "reference": str(store.path(reference)) if reference and of_its_own else "",
         "device_rows": recipe.trainer.device_rows,
         "save_steps": recipe.trainer.save_steps,
         "cpu": stages.runner.platform.name == "cpu",
         "seed": recipe.sampling_seed,
     }
     # The table's digest, not the artifact's: other pairs do not make it another SFT.
-    of_table = store.record(rows)["files"][table]
-    spec = stages.spec(method, VERSION, config, {"model": model})
-    sampling = {"seed": recipe.sampling_seed}  # of LoRA's beginnings and the rows' order
-    spec = spec.model_copy(update={"inputs": spec.inputs | {"rows": of_table}, "sampling": sampling})
+    inputs: dict[str, Ref | str] = {"model": model, "rows": store.record(rows)["files"][table]}
+    inputs |= {"reference": reference} if reference and of_its_own else {}
+    spec = stages.spec(method, VERSION, config, inputs, sampling="evolution")  # LoRA's beginnings, the rows' order
     return stages.keep(label, stages.runner.train(spec, label, TRAINER, given))

@@ -1,50 +1,120 @@
-"""Write: new instructions and answers from low seeds, flawed and ordinary responses from high ones; clean them."""
+"""Write, in rounds: from low seeds instructions and answers, from high ones flawed and ordinary responses; clean."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count
+from typing import Literal
 
 from tasks import clean as rules
 from tasks import write
 from tasks.artifacts import Draft, Ref
 from tasks.calls import Answer, Call
-from tasks.records import Row, Seed, Written
-from tasks.steps.base import Stages, save_rows
+from tasks.clean import near
+from tasks.config import Branch
+from tasks.graded import Review, Scored
+from tasks.records import Rejected, Row, Seed, Written
+from tasks.steps.base import Stages, in_round, not_to_train_on, save_rows
+
+RESPONSES = ("answers", "flawed", "ordinary")
 
 
-def instructions(stages: Stages, model: Ref, routes: Ref) -> Ref:
-    return _write(stages, "instructions", model, routes, lambda: stages.store.rows(routes, Seed, "low"))
+@dataclass(frozen=True)
+class Round:
+    """What one round wrote, by kind: as the model wrote it, and what cleaning left. A round may leave a branch out."""
+
+    number: int
+    written: dict[str, Ref]
+    clean: dict[str, Ref]
+
+    @property
+    def responses(self) -> dict[str, Ref]:
+        return {what: ref for what, ref in self.clean.items() if what in RESPONSES}
 
 
-def answers(stages: Stages, model: Ref, asked: Ref) -> Ref:
-    return _write(stages, "answers", model, asked, lambda: stages.store.rows(asked, Written))
+def write_round(
+    stages: Stages,
+    model: Ref,
+    *,
+    routes: Ref,
+    pool: Ref,
+    seeds: Ref,
+    branches: Sequence[Branch],
+    earlier: Sequence[Round],
+) -> Round:
+    """New instructions and answers from low seeds, flawed and ordinary responses from high ones, cleaned.
+
+    What earlier rounds of the iteration wrote is known to the rules, and no sample is drawn twice.
+    """
+    store, made = stages.store, Round(len(earlier) + 1, {}, {})
+
+    def write_one(what: str, source: Ref, rows: Callable[[], Sequence[Row]]) -> Ref:
+        made.written[what] = _write(stages, what, model, source, rows, made.number)
+        before = [round.written[what] for round in earlier if what in round.written]
+        made.clean[what] = _clean(stages, what, made.written[what], before, pool, seeds, made.number)
+        return made.clean[what]
+
+    if "sft" in branches:
+        asked = write_one("instructions", routes, lambda: store.rows(routes, Seed, "low"))
+        write_one("answers", asked, lambda: store.rows(asked, Written))
+    if "preference" in branches:
+        write_one("flawed", routes, lambda: store.rows(routes, Seed, "high"))
+        if stages.recipe.write.ordinary_per_high_seed:
+            write_one("ordinary", routes, lambda: store.rows(routes, Seed, "high"))
+    return made
 
 
-def flawed(stages: Stages, model: Ref, routes: Ref) -> Ref:
-    return _write(stages, "flawed", model, routes, lambda: stages.store.rows(routes, Seed, "high"))
+def rounds_of(made: Mapping[str, Ref]) -> list[Round]:
+    """The rounds of an iteration that is done, from its artifacts by label."""
+    found: list[Round] = []
+    for number in count(1):
+        kinds = [what for what in ("instructions", *RESPONSES) if f"clean [{in_round(what, number)}]" in made]
+        if not kinds:
+            return found
+        written, clean = ({k: made[f"{stage} [{in_round(k, number)}]"] for k in kinds} for stage in ("write", "clean"))
+        found.append(Round(number, written, clean))
+    raise AssertionError("count ends nowhere")
 
 
-def ordinary(stages: Stages, model: Ref, routes: Ref) -> Ref:
-    return _write(stages, "ordinary", model, routes, lambda: stages.store.rows(routes, Seed, "high"))
-
-
-def clean(stages: Stages, what: str, written: Ref, pool: Ref) -> Ref:
-    apply = rules.instructions if what == "instructions" else rules.responses
+def best_of_near_duplicates(stages: Stages, answers: Sequence[Ref], reviews: Sequence[Ref], pool: Ref) -> Ref:
+    """Answers whose near duplicates all score lower; what the pool has already goes whatever it scores."""
+    config, store = stages.recipe.clean, stages.store
 
     def save(draft: Draft) -> None:
-        rows = stages.store.rows(written, Written)
-        kept, rejects = apply(rows, stages.store.rows(pool, Seed), stages.recipe.clean)
+        rows = [row for ref in answers for row in store.rows(ref, Written)]
+        kept, rejects = rows, list[Rejected]()
+        if "near_duplicate" not in config.without:
+            scored = Scored([row for ref in reviews for row in store.rows(ref, Review)])
+            kept, rejects = near.best(rows, scored, store.rows(pool, Seed), config)
         save_rows(draft, len(rows), kept, rejects)
 
-    spec = stages.spec("clean", rules.VERSION, stages.recipe.clean, {"written": written, "pool": pool})
-    return stages.compute(f"clean [{what}]", spec, save)
+    inputs = {"pool": pool} | {f"answers-{i}": ref for i, ref in enumerate(answers)}
+    inputs |= {f"reviews-{i}": ref for i, ref in enumerate(reviews)}
+    return stages.compute("best [answers]", stages.spec("best", rules.VERSION, config, inputs), save)
 
 
-def _write(stages: Stages, what: str, model: Ref, source: Ref, rows: Callable[[], Sequence[Row]]) -> Ref:
+def _clean(stages: Stages, what: str, written: Ref, earlier: Sequence[Ref], pool: Ref, seeds: Ref, round: int) -> Ref:
+    field: Literal["instruction", "response"] = "instruction" if what == "instructions" else "response"
+
+    def save(draft: Draft) -> None:
+        before = [row for ref in earlier for row in stages.store.rows(ref, Written)]
+        rows, items = stages.store.rows(written, Written), not_to_train_on(stages.store, seeds)
+        mine = {row.id for row in rows}
+        kept, rejects = rules.clean([*before, *rows], field, stages.store.rows(pool, Seed), items, stages.recipe.clean)
+        save_rows(draft, len(rows), [r for r in kept if r.id in mine], [r for r in rejects if r.row in mine])
+
+    inputs = {"written": written, "pool": pool, "seeds": seeds} | {f"before-{i}": r for i, r in enumerate(earlier)}
+    spec = stages.spec("clean", rules.VERSION, stages.recipe.clean, inputs)
+    return stages.compute(f"clean [{in_round(what, round)}]", spec, save)
+
+
+def _write(stages: Stages, what: str, model: Ref, source: Ref, rows: Callable[[], Sequence[Row]], round: int) -> Ref:
     config = stages.recipe.write
-    writer = write.WRITERS[what](config, model.digest, stages.number, stages.recipe.sampling_seed)
+    writer = write.WRITERS[what](config, model.digest, stages.number, stages.recipe.sampling_seed, round)
 
     def save(draft: Draft, asked: list[Call], answers: list[Answer]) -> None:
         save_rows(draft, len(asked), writer.rows(rows(), asked, answers), [])
 
     inputs = {"model": model, "source": source}
-    spec = stages.spec(f"write-{what}", write.VERSION, config, inputs, writer.used_prompts, sampling=True)
-    return stages.infer(f"write [{what}]", spec, model, lambda _: writer.calls(rows()), save)
+    shaped_by = config.model_dump(mode="json") | {"round": round}
+    spec = stages.spec(f"write-{what}", write.VERSION, shaped_by, inputs, writer.used_prompts, sampling="iteration")
+    return stages.infer(f"write [{in_round(what, round)}]", spec, model, lambda _: writer.calls(rows()), save)

@@ -1,0 +1,100 @@
+"""What `lance explain` prints: a row's way back to its seed, what became of it, and what it trained."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.tree import Tree
+
+from tasks import ledger as ledgers
+from tasks.artifacts import Store
+from tasks.home import Home
+from tasks.lineage import Lineage
+
+TEXTS = ("instruction", "response", "chosen", "rejected", "text")
+HIDDEN = {"id", "parents", "item", "author", "reviewer", "names", "values", "principles", "holds", "system", *TEXTS}
+
+
+@dataclass(frozen=True)
+class Explained:
+    """One row with all that it came from, or all that came from it."""
+
+    lineage: Lineage
+    row: str
+    others: list[str]
+    backwards: bool
+
+    def summary(self) -> dict[str, Any]:
+        def one(row: str) -> dict[str, Any]:
+            places = [str(place) for place in self.lineage.find(row).places]
+            return {"row": row, "places": places, "fields": self.lineage.content(row)}
+
+        trained = self.lineage.trained({self.row, *self.lineage.descendants(self.row)})
+        return {
+            "evolution": self.lineage.ledger.name,
+            **one(self.row),
+            "ancestors" if self.backwards else "descendants": [one(row) for row in self.others],
+            "trained": {what: str(self.lineage.store.path(ref)) for what, ref in trained.items()},
+        }
+
+    def print(self, console: Console) -> None:
+        if self.backwards:
+            tree = Tree(self._described(self.row))
+            self._grow(tree, self.row, set())
+            console.print(tree)
+        else:
+            console.print(self._described(self.row))
+            for row in self.others:
+                console.print("  " + self._described(row).replace("\n", "\n  "))
+        trained = self.summary()["trained"]
+        for what, path in trained.items():
+            console.print(f"trained {what}: {path}", soft_wrap=True)
+        if not trained:
+            console.print("it trained no checkpoint")
+
+    def _grow(self, tree: Tree, row: str, shown: set[str]) -> None:
+        for parent in self.lineage.find(row).parents:
+            if parent in self.lineage.rows and parent not in shown:
+                shown.add(parent)
+                self._grow(tree.add(self._described(parent)), parent, shown)
+
+    def _described(self, row: str) -> str:
+        fields = self.lineage.content(row)
+        places = ", ".join(dict.fromkeys(str(place) for place in self.lineage.find(row).places))
+        facts = [f"{name} {_short(value)}" for name, value in fields.items() if name not in HIDDEN and _said(value)]
+        facts += [f"{n} {v:.2f}" for n, v in zip(fields.get("names") or [], fields.get("values") or [], strict=True)]
+        facts += [
+            f"{n} {v:.2f}" for n, v in zip(fields.get("principles") or [], fields.get("holds") or [], strict=True)
+        ]
+        lines = [f"[bold]{row}[/bold]  {escape(places)}", escape(", ".join(facts))]
+        lines += [f"[dim]{name}[/dim] {escape(_short(fields[name], 160))}" for name in TEXTS if fields.get(name)]
+        return "\n".join(filter(None, lines))
+
+
+def explain(home: Home, row: str, evolution: str | None, backwards: bool) -> Explained:
+    """Looks through all evolutions where none is named; raises ValueError where none has the row."""
+    names = (
+        [evolution] if evolution else sorted(path.parent.name for path in home.root.glob("evolutions/*/ledger.json"))
+    )
+    for name in names:
+        ledger = ledgers.read(home.ledger(name))
+        if ledger is None:
+            raise ValueError(f"no evolution {name!r} in {home.root}")
+        lineage = Lineage(Store(home.store), ledger)
+        if row in lineage.rows or evolution:
+            others = lineage.ancestors(row) if backwards else lineage.descendants(row)
+            return Explained(lineage, row, others, backwards)
+    raise ValueError(
+        f"no row {row!r} in {home.root} (evolutions: {', '.join(names) or 'none'}); `lance show NAME --rows STAGE` "
+        "prints rows with their ids"
+    )
+
+
+def _said(value: Any) -> bool:
+    return value not in (None, "", [], ())
+
+
+def _short(value: Any, most: int = 60) -> str:
+    text = " ".join((f"{value:.3g}" if isinstance(value, float) else str(value)).split())
+    return text if len(text) <= most else f"{text[: most - 1]}…"

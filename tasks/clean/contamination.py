@@ -1,0 +1,55 @@
+"""Texts that hold an item which models are measured on, or the reviewer calibrated with: they must never train.
+
+A hit is a run of words in common with an item, as in the field's n-gram checks, an item's whole instruction if it is
+shorter than that, or nearly the same instruction.
+"""
+
+from collections.abc import Sequence
+from itertools import chain
+
+from tasks.clean.near import NearDuplicates
+from tasks.clean.rule import Candidate, Rule
+from tasks.config import CleanConfig
+from tasks.records import Rejected, Seed
+from tasks.text import grams, words
+
+MIN_RUN_WORDS = 5  # "what is the capital of" stands in many an instruction, and with one word more it is an item
+
+
+class Contamination(Rule):
+    name = "contamination"
+
+    def __init__(self, config: CleanConfig, items: Sequence[Seed]):
+        self.instructions = NearDuplicates(config.contamination_rouge_l)
+        self.runs: dict[tuple[str, ...], str] = {}
+        for item in items:
+            instruction, most = words(item.instruction), config.contamination_run_words
+            self.instructions.add(item.source, instruction)
+            if len(instruction) > MIN_RUN_WORDS:
+                self.runs |= dict.fromkeys(grams(instruction, min(most, len(instruction))), item.source)
+            self.runs |= dict.fromkeys(grams(words(item.response), most), item.source)
+        self.run_lengths = sorted({len(run) for run in self.runs})
+
+    def __call__(self, candidate: Candidate) -> str | None:
+        return self.hit(candidate.row.instruction, candidate.row.response)
+
+    def hit(self, instruction: str, response: str) -> str | None:
+        """Which item was found in this pair, and how."""
+        if found := self.instructions.find(words(instruction)):
+            return f"ROUGE-L {found[1]:.2f} with the instruction of {found[0]}, which is only measured on"
+        for text in (instruction, response):
+            tokens = words(text)
+            for run in chain.from_iterable(grams(tokens, length) for length in self.run_lengths):
+                if run in self.runs:
+                    return f"“{' '.join(run)}” stands in {self.runs[run]}, which is only measured on"
+        return None
+
+    def seeds(self, pool: Sequence[Seed]) -> tuple[list[Seed], list[Rejected]]:
+        """Seeds that may be worked on and trained on, and those that hold an item."""
+        hits = {seed.id: self.hit(seed.instruction, seed.response) for seed in pool}
+        rejects = [
+            Rejected(row=seed.id, rule=self.name, detail=hit, text=seed.instruction, parents=(seed.id,))
+            for seed in pool
+            if (hit := hits[seed.id])
+        ]
+        return [seed for seed in pool if not hits[seed.id]], rejects

@@ -1,0 +1,53 @@
+"""Within a family (a seed, and what was written for it): the published ROUGE-L filter, and the same words anywhere."""
+
+from collections.abc import Hashable, Sequence
+
+from tasks.clean.rule import Candidate, Rule
+from tasks.config import CleanConfig
+from tasks.records import Seed
+from tasks.text import rouge_l, words
+
+
+class Duplicate(Rule):
+    name = "duplicate"
+
+    def __init__(self) -> None:
+        self.seen: set[Hashable] = set()
+
+    def __call__(self, candidate: Candidate) -> str | None:
+        return "the same words as an earlier row" if self._words(candidate) in self.seen else None
+
+    def keep(self, candidate: Candidate) -> None:
+        self.seen.add(self._words(candidate))
+
+    def _words(self, candidate: Candidate) -> Hashable:
+        return tuple(candidate.tokens) or candidate.text  # a formula of signs has no words
+
+
+class Overlap(Rule):
+    """Published: ROUGE-L recall, precision or F above 0.70 against the seed or a sibling."""
+
+    name = "overlap"
+
+    def __init__(self, config: CleanConfig, seeds: Sequence[Seed]):
+        self.most = config.max_rouge_l
+        self.families: dict[Hashable, list[list[str]]] = {}
+        for seed in seeds:
+            self.families[seed.id] = [words(seed.instruction)]
+            self.families[seed.id, seed.instruction] = [words(seed.response)]
+
+    def __call__(self, candidate: Candidate) -> str | None:
+        family = self.families.get(self._family(candidate), [])
+        highest = max((rouge_l(candidate.tokens, other) for other in family), default=0.0)
+        if highest > self.most:
+            return f"ROUGE-L {highest:.2f} within its family, expected at most {self.most:g}"
+        return None
+
+    def keep(self, candidate: Candidate) -> None:
+        self.families.setdefault(self._family(candidate), []).append(candidate.tokens)
+
+    @staticmethod
+    def _family(candidate: Candidate) -> Hashable:
+        """A new instruction's is its seed's; a response's is that of the instruction that it answers."""
+        row = candidate.row
+        return (row.seed, row.instruction) if candidate.is_response else row.seed

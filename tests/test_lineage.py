@@ -1,0 +1,125 @@
+"""Lineage and vetoes: back to the seed, forth to the checkpoints, and what a person takes out."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from tasks.artifacts import Ref, Spec, Store
+from tasks.examples import PreferencePair, SftRow, TrainRow
+from tasks.gate import Verdict
+from tasks.ledger import Iteration, Ledger
+from tasks.lineage import Lineage
+from tasks.records import Rejected, Row
+from tasks.vetoes import Veto, add, read, without
+from tests.rows import review, seed, written
+
+LOW, HIGH = seed("Say why.", "Because."), seed("Name a river.", "The Elbe.")
+ASKED = written(LOW, instruction="Say in two sentences why it rains.")
+ANSWER = written(LOW, "Water rises and falls.", instruction=ASKED.instruction).model_copy()
+FLAWED = written(HIGH, "The Alps.", branch="high", flaw="wrong fact")
+SFT = SftRow.of(ANSWER, review(ANSWER, 9))
+PAIR = PreferencePair.of(HIGH, review(HIGH, 9), FLAWED, review(FLAWED, 2))
+TRAIN = TrainRow.of(SFT)
+GONE = Rejected.of(ASKED, "overlap", "too near")
+
+
+def evolution(folder: Path) -> tuple[Store, Ledger]:
+    store = Store(folder)
+
+    def made(stage: str, **tables: Sequence[Row]) -> Ref:
+        with store.draft(spec := Spec(stage=stage, version=1)) as draft:
+            for name, rows in tables.items():
+                draft.table(name, rows)
+        found = store.find(spec)
+        assert found
+        return found
+
+    stages = {
+        "write [answers]": made("write", rows=[ANSWER, FLAWED]),
+        "clean": made("clean", rows=[ANSWER, FLAWED], rejects=[GONE]),
+        "review": made("review", rows=[review(row, 9) for row in (ANSWER, HIGH)] + [review(FLAWED, 2)]),
+        "annotate": made("annotate", sft=[SFT], pairs=[PAIR]),
+        "mix": made("mix", sft=[TRAIN], pairs=[PAIR]),
+        "sft": made("sft"),
+        "dpo": made("dpo"),
+    }
+    one = Iteration(
+        number=1,
+        seeds_source="seeds.jsonl",
+        seeds=made("seeds", rows=[LOW, HIGH]),
+        champion_before=stages["sft"],
+        champion_after=stages["dpo"],
+        candidate=stages["dpo"],
+        verdict=Verdict(decision="promote", reasons=("because",)),
+        stages=stages,
+        recipe={},
+        seconds=1,
+        run="r",
+    )
+    return store, Ledger(name="mine", model="tiny", iterations=[one])
+
+
+def test_a_pair_leads_back_to_its_seed(tmp_path: Path) -> None:
+    lineage = Lineage(*evolution(tmp_path))
+    found = lineage.ancestors(PAIR.id)
+    assert set(found) == {HIGH.id, FLAWED.id, review(HIGH, 9).id, review(FLAWED, 2).id}
+    assert [str(place) for place in lineage.find(PAIR.id).places] == ["1: annotate / pairs", "1: mix / pairs"]
+    assert lineage.content(FLAWED.id)["flaw"] == "wrong fact"
+
+
+def test_a_seeds_descendants_end_in_the_checkpoints(tmp_path: Path) -> None:
+    store, ledger = evolution(tmp_path)
+    lineage = Lineage(store, ledger)
+    low, high = lineage.descendants(LOW.id), lineage.descendants(HIGH.id)
+    assert {ANSWER.id, SFT.id, TRAIN.id} <= set(low)
+    assert PAIR.id in high
+    assert PAIR.id not in low
+    stages = ledger.iterations[0].stages
+    assert lineage.trained(set(low)) == {"iteration 1, sft": stages["sft"]}
+    assert lineage.trained(set(high)) == {"iteration 1, dpo": stages["dpo"]}
+    assert lineage.trained({FLAWED.id}) == {}  # itself it stands in no mix
+
+
+def test_an_unknown_row_is_said_to_be_one(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"no row 'seed-0' in evolution 'mine' \(\d+ rows\)"):
+        Lineage(*evolution(tmp_path)).ancestors("seed-0")
+
+
+@pytest.mark.parametrize(
+    ("vetoed", "kept"),
+    [
+        (ANSWER.id, [FLAWED]),
+        (LOW.id, [FLAWED]),  # written for it
+        (HIGH.id, [ANSWER]),
+        ("written-0", [ANSWER, FLAWED]),
+    ],
+)
+def test_a_veto_takes_out_the_row_and_what_was_made_from_it(vetoed: str, kept: list[Row]) -> None:
+    found, rejects = without([ANSWER, FLAWED], {vetoed: "it is wrong"})
+    assert found == kept
+    assert all((reject.rule, reject.detail) == ("veto", "it is wrong") for reject in rejects)
+    assert len(found) + len(rejects) == 2
+
+
+def test_pairs_sft_rows_and_seeds_can_be_vetoed_too() -> None:
+    assert without([PAIR], {PAIR.id: "no"})[0] == without([PAIR], {HIGH.id: "no"})[0] == []
+    assert without([SFT], {ANSWER.id: "no"})[0] == without([SFT], {LOW.id: "no"})[0] == []
+    assert without([LOW, HIGH], {LOW.id: "no"})[0] == [HIGH]
+
+
+def test_vetoes_are_kept_with_their_reason_and_once(tmp_path: Path) -> None:
+    path = tmp_path / "mine" / "vetoes.jsonl"
+    assert read(path) == []
+    first = add(path, [LOW.id, LOW.id], "not ours", 2, "2026-01-01T00:00:00+00:00")
+    assert add(path, [LOW.id, PAIR.id], "again", 3, "2026-01-02T00:00:00+00:00") == read(path)[1:]
+    assert first == [Veto(row=LOW.id, why="not ours", iteration=2, at="2026-01-01T00:00:00+00:00")]
+    assert [veto.why for veto in read(path)] == ["not ours", "again"]
+
+
+def test_what_is_nothing_to_learn_from_is_not_vetoed(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="review-1 cannot be vetoed; veto the seed, written, sft, pair row"):
+        add(tmp_path / "v.jsonl", ["review-1"], "no", 1, "now")
+    (tmp_path / "v.jsonl").write_text("{}\n")
+    with pytest.raises(ValueError, match=r"v\.jsonl, line 1: not a veto"):
+        read(tmp_path / "v.jsonl")
