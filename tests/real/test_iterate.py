@@ -1,0 +1,233 @@
+"""The order of things in an iteration, without Prefect's server, an engine or a trainer: rounds, branches, vetoes.
+
+Whatever a model would do is done by a few lines here; stages, store and flow are the real ones.
+"""
+
+import hashlib
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from flows.iterate import _candidate_and_verdict
+from tasks.artifacts import Draft, Ref, Spec, Store
+from tasks.calls import Answer, Call
+from tasks.examples import PreferencePair, SftRow, TrainRow
+from tasks.funnel import funnel
+from tasks.graded import Review
+from tasks.recipes import Recipe, changed
+from tasks.records import Rejected, Seed, Written
+from tasks.runner import NextCalls, Runner, SaveAnswers
+from tasks.steps.base import Stages
+from tasks.vetoes import Veto
+
+WORDS = [
+    "river",
+    "stone",
+    "wind",
+    "light",
+    "paper",
+    "north",
+    "garden",
+    "copper",
+    "seven",
+    "window",
+    "letter",
+    "winter",
+    "cloud",
+    "metal",
+    "orange",
+    "field",
+]
+RECIPE: dict[str, Any] = {
+    "name": "scripted",
+    "signals": {"use": []},
+    "review": {"score": "random"},
+    "split": {"threshold": {"quantile": 0.5}},
+    "annotate": {"sft_keep": {"quantile": 0.2}, "margin": {"quantile": 0.0}},
+    "write": {"instructions_per_low_seed": 1, "answers_per_instruction": 2, "flawed_per_high_seed": 1},
+    "gate": {"min_items": 2},
+}
+
+
+def sentence(of: str) -> str:
+    dice = random.Random(of)
+    return " ".join(dice.choice(WORDS) + str(dice.randint(0, 999)) for _ in range(16))
+
+
+@dataclass
+class Scripted:
+    """In a Runner's place: it answers at once with words drawn from a hash of the request."""
+
+    recipe: Recipe
+    store: Store
+    asked: list[str] = field(default_factory=list)
+    trained: list[str] = field(default_factory=list)
+    dtype: str = "float32"
+
+    class platform:
+        name = "cpu"
+
+    def compute(self, spec: Spec, label: str, write: Callable[[Draft], None]) -> Ref:
+        if self.store.find(spec) is None:
+            with self.store.draft(spec) as draft:
+                write(draft)
+        found = self.store.find(spec)
+        assert found
+        return found
+
+    def infer(self, spec: Spec, label: str, model: Ref, calls: NextCalls, write: SaveAnswers) -> Ref:
+        def save(draft: Draft) -> None:
+            self.asked.append(label)
+            asked = calls({})
+            write(draft, asked, [self._answer(call) for call in asked])
+            draft.record |= {"tokens": {"prompt": 0, "new": 0}, "requests": len(asked)}
+
+        return self.compute(spec, label, save)
+
+    def train(self, spec: Spec, label: str, module: str, given: dict[str, Any]) -> Ref:
+        def save(draft: Draft) -> None:
+            self.trained.append(label)
+            (draft.path / "model.safetensors").write_bytes(hashlib.sha256(spec.fingerprint.encode()).digest())
+            draft.record |= {"loss": {"before": 1.0, "after": 0.5}, "moved": 0.1, "kl": 0.01}
+
+        return self.compute(spec, label, save)
+
+    def _answer(self, call: Call) -> Answer:
+        log_probs = (-1.0, -2.0) if call.kind == "likelihood" else ()
+        return Answer(
+            call=call.key, text=sentence(call.key), finish="stop", log_probs=log_probs, prompt_tokens=1, new_tokens=9
+        )
+
+
+@dataclass
+class Ran:
+    stages: Stages
+    runner: Scripted
+    candidate: Ref | None
+    reasons: tuple[str, ...]
+
+    def rows(self, label: str, kind: Any, table: str = "rows") -> list[Any]:
+        return self.stages.store.rows(self.stages.made[label], kind, table)
+
+    def record(self, label: str) -> dict[str, Any]:
+        return self.stages.store.record(self.stages.made[label])
+
+
+SEEDS = [Seed(instruction=f"Tell {sentence(f'i{n}')}", response=sentence(f"r{n}"), source=f"s:{n}") for n in range(24)]
+HELD_OUT = [Seed(instruction=f"Ask {sentence(f'h{n}')}", response=sentence(f"a{n}"), source=f"h:{n}") for n in range(4)]
+
+
+def run(
+    folder: Path, *settings: str, vetoes: Sequence[Veto] = (), seeds: Sequence[Seed] = SEEDS, number: int = 1
+) -> Ran:
+    runner = Scripted(changed(RECIPE, settings), Store(folder))
+    stages = Stages(cast(Runner, runner), number, vetoes)
+
+    def save(draft: Draft) -> None:
+        draft.table("rows", seeds)
+        draft.table("held_out", HELD_OUT)
+        draft.table("anchors", [])
+
+    taken_in = runner.compute(Spec(stage="seeds", version=1, inputs={"n": str(len(seeds))}), "seeds", save)
+    base = runner.train(Spec(stage="base", version=1), "base", "", {})
+    runner.trained.clear()
+    candidate, verdict = _candidate_and_verdict(stages, base, base, taken_in, [])
+    return Ran(stages, runner, candidate, verdict.reasons)
+
+
+def test_an_iteration_in_one_round(tmp_path: Path) -> None:
+    found = run(tmp_path)
+    assert found.runner.trained == ["sft", "dpo", "divergence"]
+    assert [label for label in found.stages.made if "round" in label] == []
+    assert found.record("annotate")["target"] == ""
+    labels = [row.label for row in funnel(found.stages.store, found.stages.made)]
+    assert labels.index("clean [instructions]") < labels.index("write [answers]") < labels.index("annotate")
+
+
+def test_rounds_go_on_until_the_target_is_reached_exactly(tmp_path: Path) -> None:
+    first = run(tmp_path)
+    one_round = len(first.rows("annotate", SftRow, "sft"))
+    wanted = one_round + 5
+    found = run(tmp_path, f"target.sft_rows={wanted}", "target.pairs=3", "target.candidates=500")
+    assert len(found.rows("annotate", SftRow, "sft")) == wanted
+    assert len(found.rows("annotate", PreferencePair, "pairs")) == 3
+    assert found.record("annotate")["target"].startswith("target reached with")
+    assert "write [answers, round 2]" in found.stages.made
+    assert "write [flawed, round 2]" not in found.stages.made, "the pairs were there after the first round"
+    assert "write [answers]" not in found.runner.asked, "the first round is the one that stood"
+    draws = [row.draw for row in found.rows("write [instructions, round 2]", Written)]
+    assert set(draws) == {1}
+    kept = {row.instruction for row in found.rows("annotate", SftRow, "sft")}
+    later = {row.instruction for row in found.rows("clean [answers, round 2]", Written)}
+    assert kept & later, "rows of both rounds are among them"
+
+
+def test_a_spent_budget_ends_the_rounds_and_says_so(tmp_path: Path) -> None:
+    found = run(tmp_path, "target.sft_rows=1000", "target.candidates=60")
+    said = found.record("annotate")["target"]
+    assert said.startswith("all 60 candidates spent (")
+    assert f"sft {len(found.rows('annotate', SftRow, 'sft'))} of 1000" in said
+    assert found.candidate, "what there is trains"
+
+
+def test_the_instruction_branch_alone(tmp_path: Path) -> None:
+    found = run(tmp_path, "branches=[sft]", "split.threshold.score=10")
+    assert found.runner.trained == ["sft", "divergence"]
+    assert not [label for label in found.stages.made if "flawed" in label]
+    assert found.candidate == found.stages.made["sft"]
+
+
+def test_the_preference_branch_alone(tmp_path: Path) -> None:
+    found = run(tmp_path, "branches=[preference]")
+    assert found.runner.trained == ["dpo", "divergence"]
+    assert not [label for label in found.stages.made if "answers" in label or "instructions" in label]
+
+
+def test_the_seeds_alone(tmp_path: Path) -> None:
+    found = run(tmp_path, "branches=[]", "mix.human_share=1")
+    assert found.runner.trained == ["sft", "divergence"]
+    assert {row.instruction for row in found.rows("mix", TrainRow, "sft")} == {seed.instruction for seed in SEEDS}
+    assert not [label for label in found.runner.asked if not label.startswith("evaluate")]
+
+
+def test_the_reference_of_dpo_is_part_of_what_it_is(tmp_path: Path) -> None:
+    first = run(tmp_path)
+    again = run(tmp_path, "dpo.reference=base")
+    assert (first.stages.made["sft"], again.runner.trained) == (again.stages.made["sft"], ["dpo", "divergence"])
+    assert "reference" in again.record("dpo")["inputs"]
+
+
+def test_a_seed_that_holds_a_measured_item_is_neither_worked_on_nor_trained_on(tmp_path: Path) -> None:
+    leaked = Seed(instruction=HELD_OUT[0].instruction.upper(), response="Yes, it is so.", source="s:99")
+    found = run(tmp_path, "mix.human_share=0.5", seeds=[*SEEDS, leaked])
+    (reject,) = found.rows("pool", Rejected, "rejects")
+    assert (reject.row, reject.rule) == (leaked.id, "contamination")
+    assert "h:0" in reject.detail
+    assert leaked.instruction not in {row.instruction for row in found.rows("mix", TrainRow, "sft")}
+
+
+@pytest.mark.parametrize("kind", ["written", "sft", "pair", "seed"])
+def test_a_vetoed_row_trains_nowhere_and_what_follows_is_made_again(tmp_path: Path, kind: str) -> None:
+    first = run(tmp_path, "mix.human_share=0.3")
+    sft, pairs = first.rows("annotate", SftRow, "sft"), first.rows("annotate", PreferencePair, "pairs")
+    row = {"written": sft[0].parents[0], "sft": sft[0].id, "pair": pairs[0].id, "seed": pairs[0].seed}[kind]
+    again = run(tmp_path, "mix.human_share=0.3", vetoes=[Veto(row=row, why="no", iteration=2, at="now")])
+    assert not [label for label in again.runner.asked if not label.startswith("evaluate")], "nothing is written again"
+    assert "dpo" in again.runner.trained
+    assert "veto" in {reject.rule for reject in again.rows("annotate", Rejected, "rejects")}
+    left = {one.id for one in again.rows("annotate", SftRow, "sft") + again.rows("annotate", PreferencePair, "pairs")}
+    assert (sft[0].id not in left) == (kind in ("written", "sft"))
+    assert (pairs[0].id not in left) == (kind in ("pair", "seed"))
+    later = run(tmp_path, number=2, vetoes=[Veto(row=row, why="no", iteration=2, at="now")])
+    assert row not in {seed.id for seed in later.rows("pool", Seed)}
+
+
+def test_scores_that_say_nothing_are_the_same_for_the_same_row(tmp_path: Path) -> None:
+    scores = [review.score for review in run(tmp_path).rows("review [seeds]", Review)]
+    assert scores == [review.score for review in run(tmp_path).rows("review [seeds]", Review)]
+    assert max(scores) - min(scores) > 5
+    assert all(0 <= score <= 10 for score in scores)
