@@ -101,6 +101,33 @@ def whatif(
 
 
 @app.command()
+def plan(
+    recipe: Annotated[str, typer.Argument(help="A recipe's name or path.")],
+    settings: Annotated[list[str] | None, typer.Option("--set", help="key=value of the recipe.")] = None,
+    model: Annotated[str | None, typer.Option(help="The model's folder, where the hub cannot be asked.")] = None,
+    tokens_per_second: Annotated[float | None, typer.Option(min=0.001, help="What the engines write together.")] = None,
+    price_per_hour: Annotated[float | None, typer.Option(min=0, help="Of all GPUs together.")] = None,
+    gpu_memory_gib: Annotated[float | None, typer.Option(min=0, help="Of one GPU.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check a recipe without running it, and say what it will ask, take and cost."""
+    from flows.plan import plan as make_plan
+    from flows.plan import print_plan
+    from tasks.home import Home
+
+    chosen = recipes.load(recipe, [*([f"model={json.dumps(model)}"] if model else []), *(settings or [])])
+    found = make_plan(
+        chosen, Home.here(), tokens_per_second=tokens_per_second, price=price_per_hour, gpu_memory_gib=gpu_memory_gib
+    )
+    if as_json:
+        print(found.model_dump_json(indent=1))
+    else:
+        print_plan(found, chosen, _output())
+    if found.problems:
+        raise typer.Exit(BAD_INPUT)
+
+
+@app.command()
 def explain(
     row: Annotated[str, typer.Argument(help="A row's id, e.g. pair-0123456789abcdef.")],
     evolution: Annotated[str | None, typer.Option(help="Look in this evolution alone.")] = None,

@@ -25,6 +25,7 @@ LAYERS = [  # a module may import what stands in a later layer, or in its own fo
     ("tasks.backends.engines", False),
     ("tasks.backends", True),
     ("tasks.progress", False),
+    ("tasks.plan", False),
     ("stages", False),
     ("tasks.clean", True),
     ("tasks.funnel", False),
