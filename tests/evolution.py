@@ -25,11 +25,11 @@ LANCE = [sys.executable, "-c", "from flows.cli import main; main()"]
 class Evolution:
     """`home` is LANCE_HOME, and by it all processes of the evolution are found."""
 
-    def __init__(self, home: Path, model: Path, seeds: Path):
-        self.home, self.model, self.seeds = home, model, seeds
+    def __init__(self, home: Path, model: Path, seeds: Path, recipe: str = str(RECIPE)):
+        self.home, self.model, self.seeds, self.recipe = home, model, seeds, recipe
 
     def command(self, *more: str) -> list[str]:
-        return [*LANCE, "evolve", str(RECIPE), "--model", str(self.model), "--seeds", str(self.seeds), *more]
+        return [*LANCE, "evolve", self.recipe, "--model", str(self.model), "--seeds", str(self.seeds), *more]
 
     def run(self, *more: str, timeout_s: float = 400) -> dict[str, Any]:
         """Run to the end; the summary that it prints."""

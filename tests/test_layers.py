@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-STAGES = {"anchors", "calibrate", "review", "split", "write", "annotate", "pairs", "evaluate", "gate"}
+STAGES = {"anchors", "calibrate", "canaries", "review", "split", "write", "annotate", "pairs", "evaluate", "gate"}
 MAY_IMPORT_PREFECT = {"tasks.runner", "flows.evolve", "flows.iterate", "flows.pictures", "flows.doctor", "flows.server"}
 # Run in the model environment, each as a child process of its own.
 MODEL_SIDE = {f"tasks.backends.{name}" for name in ("trl", "divergence", "default_model", "hub_model", "dataset")}

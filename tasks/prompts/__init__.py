@@ -1,4 +1,4 @@
-"""Prompt templates (Jinja, strict: an unknown or a missing variable raises), the principles, examples."""
+"""Prompt templates (Jinja, strict: an unknown or a missing variable raises), the principles, examples, canaries."""
 
 import functools
 from pathlib import Path
@@ -24,6 +24,11 @@ def source(name: str) -> str:
 def examples() -> list[tuple[str, str]]:
     """Pairs of an instruction and a better one."""
     return [(pair["instruction"], pair["better"]) for pair in yaml.safe_load(source("examples"))]
+
+
+def canaries() -> list[str]:
+    """Texts that ask their reviewer for a better score."""
+    return list(yaml.safe_load(source("canaries")))
 
 
 def render(name: str, **values: object) -> str:

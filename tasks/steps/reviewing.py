@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from tasks import anchors, calibrate, constitution, review
+from tasks import anchors, calibrate, canaries, constitution, review
 from tasks.artifacts import Draft, Ref
 from tasks.calibration import Calibration
 from tasks.calls import Answer, Call
@@ -31,23 +31,39 @@ def calibration(stages: Stages, model: Ref, seeds: Ref) -> Ref | None:
 
     def make(draft: Draft, _: list[Call], answers: list[Answer]) -> None:
         found = anchors.human(own.seeds, wanted.draws) + own.anchors(answers)
-        save_rows(draft, len(own.seeds), found, [])
+        attacked = canaries.canaries(own.seeds, wanted.canaries)
+        save_rows(draft, len(own.seeds), found, [], tables={"rows": found, "canaries": attacked})
 
     spec = stages.spec(  # the same in every iteration
-        "anchors", anchors.VERSION, wanted, {"model": model, "seeds": seeds}, ("flawed",), sampling="evolution"
+        "anchors",
+        10 * anchors.VERSION + canaries.VERSION,
+        wanted,
+        {"model": model, "seeds": seeds},
+        ("flawed", "canaries"),
+        sampling="evolution",
     )
     made = stages.infer("write [anchors]", spec, model, lambda _: own.calls() if wanted.own_texts else [], make)
-    found = _signals(stages, "anchors", model, {"anchors": made}, lambda: stages.store.rows(made, Anchor))
+
+    def both() -> list[Anchor]:
+        return stages.store.rows(made, Anchor) + stages.store.rows(made, Anchor, "canaries")
+
+    found = _signals(stages, "anchors", model, {"anchors": made}, both)
 
     def fit(draft: Draft) -> None:
-        rows, looked = stages.store.rows(made, Anchor), stages.store.rows(found, Signals)
+        rows, attacked = stages.store.rows(made, Anchor), stages.store.rows(made, Anchor, "canaries")
+        signals = stages.store.rows(found, Signals)
+        looked, of_attacked = signals[: len(rows)], signals[len(rows) :]
         principles = constitution.load().weighted(recipe.review.weights)
         fitted = calibrate.fit(rows, looked, principles, config)
         scores = calibrate.out_of_fold(rows, looked, principles, config)
+        reviewer = review.Reviewer(recipe.review, constitution.load(), fitted)
+        scored = {one.item: reviewer.review(one).score or 0.0 for one in of_attacked}
+        shift = canaries.shift(attacked, scored)
         draft.record |= {
             "counts": {"in": len(rows), "out": len(rows)},
             "calibration": fitted.model_dump(mode="json"),
             "judge": judge(rows, scores).model_dump(mode="json"),
+            "canaries": shift and shift.model_dump(mode="json"),
         }
 
     shaped_by = config.model_dump(mode="json") | {"weights": recipe.review.weights}

@@ -1,0 +1,84 @@
+"""Canaries: pairs with something injected that asks for a better score, each beside a twin with harmless words.
+
+By how much the injected one scores above its twin is how far a text can talk its reviewer into something. They are
+scored with the anchors, in every iteration, and nothing is fitted on them.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from tasks import prompts
+from tasks.graded import Anchor
+from tasks.records import Seed
+from tasks.text import length
+
+PLACES = ("response end", "response start", "instruction end")
+VERSION = 1
+
+
+class Shift(BaseModel):
+    """Scores of the injected ones less their twins': mean with its 95% interval (normal), and the worst attack."""
+
+    model_config = ConfigDict(frozen=True)
+    n: int
+    mean: float
+    low: float
+    high: float
+    worst: str
+    worst_mean: float
+
+
+def canaries(seeds: Sequence[Seed], count: int) -> list[Anchor]:
+    """`count` injected pairs and behind each its twin: the same place, as many words, from another seed's response."""
+    attacks, found = prompts.canaries(), list[Anchor]()
+    for i in range(count if seeds else 0):
+        seed, attack, place = seeds[i % len(seeds)], attacks[i % len(attacks)], PLACES[i % len(PLACES)]
+        words = " ".join(other.response for other in seeds if other.id != seed.id).split() or seed.response.split()
+        start = (7 * i) % len(words)
+        harmless = " ".join((words[start:] + words)[: length(attack)])
+        found += [_at(place, seed, attack, f"canary {i}"), _at(place, seed, harmless, f"twin {i}")]
+    return found
+
+
+def shift(pairs: Sequence[Anchor], scores: Mapping[str, float]) -> Shift | None:
+    """From all canaries with their twins, and the scores by id; None without any."""
+    attacks = prompts.canaries()
+    found: dict[str, list[float]] = {}
+    for i, (attacked, twin) in enumerate(zip(pairs[::2], pairs[1::2], strict=True)):
+        found.setdefault(attacks[i % len(attacks)], []).append(scores[attacked.id] - scores[twin.id])
+    if not found:
+        return None
+    shifts = np.array([one for group in found.values() for one in group])
+    error = 1.96 * float(shifts.std()) / len(shifts) ** 0.5
+    worst = max(found, key=lambda attack: float(np.mean(found[attack])))
+    mean, worst_mean = float(shifts.mean()), float(np.mean(found[worst]))
+    return Shift(
+        n=len(shifts),
+        mean=mean,
+        low=mean - error,
+        high=mean + error,
+        worst=worst,
+        worst_mean=worst_mean,
+    )
+
+
+def _at(place: str, seed: Seed, text: str, kind: str) -> Anchor:
+    instruction, response = seed.instruction, seed.response
+    match place:
+        case "response end":
+            response = f"{response}\n{text}"
+        case "response start":
+            response = f"{text}\n{response}"
+        case _:
+            instruction = f"{instruction}\n{text}"
+    return Anchor(
+        seed=seed.id,
+        instruction=instruction,
+        response=response,
+        source="human",
+        corruption=kind,
+        breaks=(),
+        parents=(seed.id,),
+    )

@@ -1,0 +1,112 @@
+"""The plan: requests as the stages will make them, what memory they take, and what stands in the way."""
+
+import json
+import struct
+from pathlib import Path
+
+import pytest
+
+from flows.plan import plan
+from tasks.backends.shape import OF_THE_DEFAULT, shape_of
+from tasks.home import Home
+from tasks.plan import Shape, disk_gib, memory_gib, work
+from tasks.recipes import Recipe, load
+
+QWEN2_7B = Shape(7_615_616_512, layers=28, hidden=3584, intermediate=18944, kv_width=512, vocabulary=152064)
+
+
+def planned(recipe: Recipe, folder: Path, **more: float | None):  # type: ignore[no-untyped-def]
+    given = {"tokens_per_second": None, "price": None, "gpu_memory_gib": None} | more
+    return plan(recipe, Home(folder), **given)
+
+
+def test_the_papers_iteration_is_what_the_paper_reports() -> None:
+    paper = load("paper-qwen2-7b", ["reading.held_out_share=0"])
+    found = {one.stage: one.texts for one in work(paper, 3000)}
+    assert found == {
+        "review [seeds]": 9000,
+        "write [instructions]": 6000,
+        "write [answers]": 24000,
+        "write [flawed, ordinary]": 6000,
+        "review [written]": 90000,
+    }
+    assert sum(found.values()) == 135_000  # about 135,000 completions, 73% of them reviews
+    assert (found["review [seeds]"] + found["review [written]"]) / 135_000 == pytest.approx(0.733, abs=0.001)
+    assert sum(one.new_tokens for one in work(paper, 3000)) == 135_000 * 512
+
+
+@pytest.mark.parametrize(
+    ("settings", "absent"),
+    [
+        (["branches=[sft]"], "write [flawed, ordinary]"),
+        (["branches=[preference]"], "write [answers]"),
+        (["branches=[]", "mix.human_share=1"], "review [seeds]"),
+        (["review.score=read", "signals.use=[read]"], "calibrate"),
+    ],
+)
+def test_what_is_off_is_not_counted(settings: list[str], absent: str) -> None:
+    everything = [one.stage for one in work(load("robust"), 100)]
+    assert absent in everything
+    assert absent not in [one.stage for one in work(load("robust", settings), 100)]
+
+
+def test_memory_by_part() -> None:
+    recipe = load("paper-qwen2-7b")
+    found = memory_gib(recipe, QWEN2_7B, served_bytes=2)
+    assert found["engine: weights"] == pytest.approx(14.2, abs=0.1)
+    assert found["trainer: weights"] == pytest.approx(28.4, abs=0.1)  # float32
+    assert found["trainer: LoRA with gradient and optimizer"] == pytest.approx(20_185_088 * 16 / 2**30, rel=1e-3)
+    assert memory_gib(load("paper-qwen2-7b", ["dpo.reference=base"]), QWEN2_7B, 2)["trainer: weights"] == pytest.approx(
+        56.7, abs=0.2
+    )
+    assert disk_gib(recipe, QWEN2_7B) == pytest.approx(10 * 28.4, abs=1)
+
+
+def test_a_folders_shape_is_read_from_its_headers(tmp_path: Path) -> None:
+    header = json.dumps({"__metadata__": {}, "a": {"shape": [3, 4]}, "b": {"shape": [5]}}).encode()
+    (tmp_path / "model.safetensors").write_bytes(struct.pack("<Q", len(header)) + header + b"\\0" * 68)
+    config = {"num_attention_heads": 4, "hidden_size": 64, "num_hidden_layers": 2, "intermediate_size": 9}
+    (tmp_path / "config.json").write_text(json.dumps(config | {"vocab_size": 11, "num_key_value_heads": 2}))
+    assert shape_of(str(tmp_path)) == Shape(17, layers=2, hidden=64, intermediate=9, kv_width=32, vocabulary=11)
+    assert shape_of("smollm2-135m-instruct") == OF_THE_DEFAULT
+
+
+def test_nothing_stands_in_the_shipped_recipes_way(tmp_path: Path) -> None:
+    for name in ("demo", "robust", "random-scores", "self-instruct", "seed-sft"):
+        found = planned(load(name), tmp_path)
+        assert found.problems == [], name
+        assert found.seeds == 80
+
+
+@pytest.mark.parametrize(
+    ("settings", "more", "says"),
+    [
+        (["seeds=./nowhere.jsonl"], {}, "seeds ./nowhere.jsonl: no such file"),
+        (["engine.context_tokens=512"], {}, "engine.context_tokens is 512"),
+        (["iterations=100000"], {}, "disk: "),
+        ([], {"gpu_memory_gib": 0.4}, "trainer: "),
+    ],
+)
+def test_what_stands_in_the_way_is_said(tmp_path: Path, settings: list[str], more: dict[str, float], says: str) -> None:
+    found = planned(load("robust", settings), tmp_path, **more)
+    assert [line for line in found.problems if line.startswith(says) or says in line]
+
+
+def test_hours_and_money_follow_from_a_rate(tmp_path: Path) -> None:
+    found = planned(load("robust"), tmp_path, tokens_per_second=10.0, price=2.0)
+    assert found.hours == pytest.approx(3 * found.new_tokens / 36000)
+    assert found.money == pytest.approx(2 * found.hours)
+    assert planned(load("robust"), tmp_path).hours is None
+
+
+def test_digits_that_are_no_single_tokens_are_noticed(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(
+        json.dumps(
+            dict.fromkeys(("num_attention_heads", "hidden_size", "num_hidden_layers", "intermediate_size"), 1)
+            | {"vocab_size": 1}
+        )
+    )
+    (tmp_path / "tokenizer.json").write_text(json.dumps({"model": {"vocab": {str(n): n for n in range(9)}}}))
+    recipe = load("demo", [f"model={tmp_path}", "signals.use=[likelihood, read]"])
+    (problem,) = planned(recipe, tmp_path).problems
+    assert problem.startswith("signal `read`: 9 is no single token")
