@@ -1,4 +1,4 @@
-"""The `lance` command line. Exit codes: 0 done, 2 bad input, 3 a part failed (try again), 130 interrupted."""
+"""The `lance` command line. Exit codes: 0 done, 2 bad input, 3 failed (try again), 4 budget spent, 130 interrupted."""
 
 import json
 import sys
@@ -17,7 +17,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
-BAD_INPUT, FAILED, INTERRUPTED = 2, 3, 130
+BAD_INPUT, FAILED, BUDGET_SPENT, INTERRUPTED = 2, 3, 4, 130
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output instead of text.")]
 
 
@@ -48,6 +48,7 @@ def evolve(
         recipe, [f"{key}={json.dumps(v)}" for key, v in changed.items() if v is not None] + (settings or [])
     )
     from flows.server import prefect_api
+    from tasks.budget import BudgetSpent
     from tasks.home import Home
 
     home = Home.here()
@@ -59,6 +60,8 @@ def evolve(
             evolve_flow(name=chosen.name, recipe=chosen, go_on=go_on)
     except KeyboardInterrupt:
         _fail("interrupted; the same command goes on from here", INTERRUPTED)
+    except BudgetSpent as spent:
+        _fail(f"{spent}; what was finished is kept, and the same command with more goes on from here", BUDGET_SPENT)
     _show(chosen.name, None, as_json)
 
 

@@ -13,6 +13,7 @@ from tasks import vetoes
 from tasks.artifacts import Ref, Store
 from tasks.backends import models, platform
 from tasks.backends.engines import Engines
+from tasks.budget import Budget
 from tasks.home import Home
 from tasks.intake import take_in_seeds
 from tasks.ledger import Ledger
@@ -66,7 +67,13 @@ def _runner(recipe: Recipe, home: Home) -> Iterator[Runner]:
         engines = Engines(store, recipe.engine, device, home.logs, progress)
         try:
             yield Runner(
-                recipe=recipe, store=store, work=home.work, platform=device, engines=engines, progress=progress
+                recipe=recipe,
+                store=store,
+                work=home.work,
+                platform=device,
+                engines=engines,
+                progress=progress,
+                budget=Budget(recipe.budget),
             )
         finally:
             engines.close()

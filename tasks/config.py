@@ -196,6 +196,13 @@ class GateConfig(Config):
     max_distinct_2_loss: Share = 0.1
 
 
+class BudgetConfig(Config):
+    """What a run may spend before it stops; nothing of it shapes an artifact."""
+
+    tokens: Positive | None = None  # written by the engines
+    hours: Annotated[float, Field(gt=0)] | None = None
+
+
 class EngineConfig(Config):
     """How inference is run. `dtype` must have kernels on the device: bfloat16 is 7x slower than float32 on AVX2."""
 

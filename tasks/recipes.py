@@ -15,6 +15,7 @@ from tasks.config import (
     AnchorsConfig,
     AnnotateConfig,
     Branch,
+    BudgetConfig,
     CalibrationConfig,
     CleanConfig,
     Config,
@@ -62,6 +63,7 @@ class Recipe(Config):
     dpo: DpoConfig = DpoConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
     gate: GateConfig = GateConfig()
+    budget: BudgetConfig = BudgetConfig()
     engine: EngineConfig = EngineConfig()
     trainer: TrainerConfig = TrainerConfig()
 

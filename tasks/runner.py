@@ -24,6 +24,7 @@ from tasks.backends.child import ChildFailed
 from tasks.backends.client import Journal
 from tasks.backends.engines import Engines
 from tasks.backends.platform import Platform
+from tasks.budget import Budget
 from tasks.calls import Answer, Call
 from tasks.jobs import Job
 from tasks.progress import Bar, Progress
@@ -95,6 +96,7 @@ class Runner:
     platform: Platform
     engines: Engines
     progress: Progress
+    budget: Budget
 
     @property
     def dtype(self) -> str:
@@ -170,6 +172,7 @@ class Runner:
             nonlocal counted
             bar.advance(-counted)  # of an attempt before
             counted = 0
+            self.budget.check()
             client, started = self.engines.client(model), time.monotonic()
             if self.store.find(shard_spec):  # made by another run while this one waited for the device
                 bar.advance(len(shard))
@@ -181,6 +184,7 @@ class Runner:
                 draft.record["seconds"] = round(time.monotonic() - started, 3)
             journal.path.unlink(missing_ok=True)
             new = sum(answer.new_tokens for answer in answers)
+            self.budget.spend(new)
             say(f"{len(shard)} answers, {new} new tokens, {time.monotonic() - started:.0f} s")
 
         found = self.store.find(shard_spec)
@@ -194,6 +198,7 @@ class Runner:
         job = Job(store=self.store.root, spec=spec, work=self.work / f"{spec.stage}-{spec.fingerprint}", given=given)
 
         def make(say: Say) -> None:
+            self.budget.check()
             self.engines.stop()  # the device is the trainer's now
             with self.progress.bar(label) as bar:
                 said_at = time.monotonic()

@@ -20,6 +20,7 @@ LAYERS = [  # a module may import what stands in a later layer, or in its own fo
     ("tasks.intake", False),
     ("tasks.lineage", False),
     ("tasks.runner", False),
+    ("tasks.budget", False),
     ("tasks.offline", False),
     ("tasks.ledger", False),
     ("tasks.backends.engines", False),

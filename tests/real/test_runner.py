@@ -19,8 +19,9 @@ from tasks.backends.child import ChildFailed
 from tasks.backends.client import Journal
 from tasks.backends.engines import Engines
 from tasks.backends.platform import detect
+from tasks.budget import Budget, BudgetSpent
 from tasks.calls import Answer, Call, chat
-from tasks.config import EngineConfig
+from tasks.config import BudgetConfig, EngineConfig
 from tasks.jobs import BAD_INPUT
 from tasks.progress import Progress
 from tasks.recipes import Recipe
@@ -58,7 +59,7 @@ class FlakyEngines:
         return [journal.answers[call.key] for call in calls]
 
 
-def runner(folder: Path, engines: FlakyEngines | None = None) -> Runner:
+def runner(folder: Path, engines: FlakyEngines | None = None, budget: BudgetConfig = BudgetConfig()) -> Runner:  # noqa: B008
     recipe = Recipe(name="test", engine=EngineConfig(shard_requests=2))
     return Runner(
         recipe=recipe,
@@ -67,6 +68,7 @@ def runner(folder: Path, engines: FlakyEngines | None = None) -> Runner:
         platform=detect(),
         engines=cast(Engines, engines or FlakyEngines()),
         progress=Progress(quiet=True),
+        budget=Budget(budget),
     )
 
 
@@ -172,3 +174,13 @@ def test_a_record_counts_requests_and_tokens(tmp_path: Path) -> None:
     (record,) = (tmp_path / "store" / "write").glob("*/record.json")
     found = json.loads(record.read_text())
     assert (found["requests"], found["tokens"]) == (3, {"prompt": 3, "new": 3})
+
+
+def test_a_spent_budget_ends_a_run_and_the_next_one_goes_on(tmp_path: Path) -> None:
+    engines = FlakyEngines()
+    with pytest.raises(BudgetSpent, match=r"of 3 tokens \(budget\.tokens\)"):
+        asked_in_shards(runner(tmp_path, engines, BudgetConfig(tokens=3)), engines, 12)
+    asked = len(engines.asked)
+    assert 3 <= asked < 12, "what was under way is finished, and nothing else is asked"
+    assert asked_in_shards(runner(tmp_path, engines), engines, 12) == [f"row {i}" for i in range(12)]
+    assert len(engines.asked) == 12
