@@ -13,7 +13,7 @@ from tasks.calls import Answer, Call, chat, sampling_seed
 from tasks.checkable import Question, questions
 from tasks.corrupt import BREAKS, INSTRUCTION, RESPONSE, UNKNOWN, corrupted
 from tasks.graded import Anchor
-from tasks.records import Seed
+from tasks.records import History, Seed
 
 VERSION = 1
 ABLE = ("complete", "correct", "well_put", "expert")  # what a model's ordinary answer may or may not fulfil
@@ -24,14 +24,14 @@ def human(seeds: Sequence[Seed], draws: int) -> list[Anchor]:
     responses, instructions = [s.response for s in seeds], [s.instruction for s in seeds]
     found = []
     for seed in seeds:
-        found.append(_anchor(seed.id, seed.instruction, seed.response, "human", "good"))
+        found.append(_anchor(seed, seed.instruction, seed.response, "human", "good"))
         for draw in range(draws):
             key = f"{seed.id}/{draw}"
             for kind, text in corrupted(seed.response, responses, key, RESPONSE).items():
-                found.append(_anchor(seed.id, seed.instruction, text, "human", kind))
+                found.append(_anchor(seed, seed.instruction, text, "human", kind))
             for kind, text in corrupted(seed.instruction, instructions, key, INSTRUCTION).items():
                 unknown = UNKNOWN.get(kind, ())
-                found.append(_anchor(seed.id, text, seed.response, "human", kind, unknown=unknown))
+                found.append(_anchor(seed, text, seed.response, "human", kind, unknown=unknown))
     return _unique(found)
 
 
@@ -43,9 +43,9 @@ class OwnTexts:
         self.questions = questions(len(seeds), "anchors")
 
     def calls(self) -> list[Call]:
-        answers = [self._call(seed.instruction, f"{seed.id}/answer") for seed in self.seeds]
+        answers = [self._call(seed.instruction, f"{seed.id}/answer", seed.history) for seed in self.seeds]
         flawed = [
-            self._call(flaws.request(seed.instruction, flaws.in_turn(i)), f"{seed.id}/flawed")
+            self._call(flaws.request(seed.instruction, flaws.in_turn(i)), f"{seed.id}/flawed", seed.history)
             for i, seed in enumerate(self.seeds)
         ]
         return (
@@ -74,12 +74,12 @@ class OwnTexts:
         found += [a for q, text in zip(self.questions, checked, strict=True) if (a := _checked(q, text))]
         return _unique([anchor for anchor in found if anchor.response])
 
-    def _call(self, instruction: str, row: str) -> Call:
+    def _call(self, instruction: str, row: str, history: History = ()) -> Call:
         seed = sampling_seed(self.sampling, "anchors", row)
         return Call(
             kind="write",
             row=row,
-            messages=chat(instruction),
+            messages=chat(instruction, history=history),
             max_new_tokens=self.max_new_tokens,
             temperature=0.7,
             top_p=0.9,
@@ -88,7 +88,7 @@ class OwnTexts:
 
 
 def _anchor(
-    seed: str,
+    of: Seed | Question,
     instruction: str,
     response: str,
     source: Literal["human", "own"],
@@ -97,7 +97,8 @@ def _anchor(
     unknown: tuple[str, ...] = (),
 ) -> Anchor:
     return Anchor(
-        seed=seed,
+        seed=of.id if isinstance(of, Seed) else f"question/{of.text}",
+        history=of.history if isinstance(of, Seed) else (),
         instruction=instruction,
         response=response,
         source=source,
@@ -108,7 +109,7 @@ def _anchor(
 
 
 def _own(seed: Seed, text: str, kind: str, breaks: tuple[str, ...] = (), unknown: tuple[str, ...] = ()) -> Anchor:
-    return _anchor(seed.id, seed.instruction, text, "own", kind, breaks, unknown)
+    return _anchor(seed, seed.instruction, text, "own", kind, breaks, unknown)
 
 
 def _checked(question: Question, text: str) -> Anchor | None:
@@ -116,14 +117,12 @@ def _checked(question: Question, text: str) -> Anchor | None:
     if right is None or not text:
         return None
     kind = "own right answer" if right else "own wrong answer"
-    return _anchor(
-        f"question/{question.text}", question.text, text, "own", kind, () if right else ("correct", "expert")
-    )
+    return _anchor(question, question.text, text, "own", kind, () if right else ("correct", "expert"))
 
 
 def _unique(anchors: Sequence[Anchor]) -> list[Anchor]:
     """A text that came out twice stands once, as what it was first: two draws can cut at the same place."""
-    found: dict[tuple[str, str], Anchor] = {}
+    found: dict[tuple[str, ...], Anchor] = {}
     for anchor in anchors:
-        found.setdefault((anchor.instruction, anchor.response), anchor)
+        found.setdefault((*anchor.history, anchor.instruction, anchor.response), anchor)
     return list(found.values())

@@ -4,17 +4,18 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from tasks.records import SYSTEM, Row, digest
+from tasks.records import SYSTEM, History, Row, digest
 
 Messages = tuple[dict[str, str], ...]
 
 LABELS = tuple("0123456789")  # one token each in every tokenizer that splits digits; the client checks it
 
 
-def chat(instruction: str, response: str | None = None, system: str = SYSTEM) -> Messages:
+def chat(instruction: str, response: str | None = None, system: str = SYSTEM, history: History = ()) -> Messages:
     """The one chat format of prompts, training rows and evaluation."""
-    turns = [{"role": "system", "content": system}, {"role": "user", "content": instruction}]
-    return tuple(turns if response is None else [*turns, {"role": "assistant", "content": response}])
+    said = [*history, instruction, *([] if response is None else [response])]
+    turns = [{"role": ("user", "assistant")[i % 2], "content": text} for i, text in enumerate(said)]
+    return ({"role": "system", "content": system}, *turns)
 
 
 class Call(BaseModel):

@@ -75,6 +75,7 @@ def _at(place: str, seed: Seed, text: str, kind: str) -> Anchor:
             instruction = f"{instruction}\n{text}"
     return Anchor(
         seed=seed.id,
+        history=seed.history,
         instruction=instruction,
         response=response,
         source="human",

@@ -25,16 +25,15 @@ def calls(held_out: Sequence[Seed], config: EvaluateConfig) -> list[Call]:
     responses = [seed.response for seed in held_out]
     found = []
     for seed in held_out:
+        asked = chat(seed.instruction, history=seed.history)
         texts = {GOOD: seed.response, **corrupted(seed.response, responses, seed.id, KINDS)}
         for kind, text in texts.items():
-            found.append(
-                Call(kind="likelihood", row=f"{seed.id}/{kind}", messages=chat(seed.instruction), response=text)
-            )
+            found.append(Call(kind="likelihood", row=f"{seed.id}/{kind}", messages=asked, response=text))
         found.append(
             Call(
                 kind="write",
                 row=f"{seed.id}/{RESPONSE}",
-                messages=chat(seed.instruction),
+                messages=asked,
                 max_new_tokens=config.max_new_tokens,
             )
         )

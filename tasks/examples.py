@@ -5,7 +5,7 @@ from typing import Literal, Self
 from pydantic import model_validator
 
 from tasks.graded import Review
-from tasks.records import SYSTEM, Row, Seed, Written
+from tasks.records import SYSTEM, History, Row, Seed, Written
 
 
 class SftRow(Row):
@@ -13,6 +13,7 @@ class SftRow(Row):
 
     kind = "sft"
 
+    history: History = ()
     instruction: str
     response: str
     score: float
@@ -25,6 +26,7 @@ class SftRow(Row):
             raise ValueError(f"{written.id} was written with the flaw {written.flaw!r} and can never be an SFT row")
         assert review.item == written.id and review.score is not None
         return cls(
+            history=written.history,
             instruction=written.instruction,
             response=written.response,
             score=review.score,
@@ -36,6 +38,7 @@ class SftRow(Row):
     def as_seed(self) -> Seed:
         """This example as a seed of the next iteration. There is no other way from written text to a seed."""
         return Seed(
+            history=self.history,
             instruction=self.instruction,
             response=self.response,
             origin="written",
@@ -51,6 +54,7 @@ class TrainRow(Row):
     kind = "train"
 
     system: str = SYSTEM
+    history: History = ()
     instruction: str
     response: str
     origin: Literal["written", "given", "skill"]
@@ -58,7 +62,13 @@ class TrainRow(Row):
     @classmethod
     def of(cls, row: SftRow | Seed) -> Self:
         origin = "written" if isinstance(row, SftRow) else row.origin
-        return cls(instruction=row.instruction, response=row.response, origin=origin, parents=(row.id,))
+        return cls(
+            history=row.history,
+            instruction=row.instruction,
+            response=row.response,
+            origin=origin,
+            parents=(row.id,),
+        )
 
 
 class PreferencePair(Row):
@@ -66,6 +76,7 @@ class PreferencePair(Row):
 
     kind = "pair"
 
+    history: History = ()
     instruction: str
     chosen: str
     rejected: str
@@ -86,6 +97,7 @@ class PreferencePair(Row):
         assert chosen_review.item == chosen.id and chosen_review.score is not None
         assert rejected_review.item == rejected.id and rejected_review.score is not None
         return cls(
+            history=chosen.history,
             instruction=chosen.instruction,
             chosen=chosen.response,
             rejected=rejected.response,

@@ -5,7 +5,7 @@ from typing import Literal, Protocol, Self
 
 from pydantic import model_validator
 
-from tasks.records import Row, Seed, Written
+from tasks.records import History, Row, Seed, Written
 
 
 class Pair(Protocol):
@@ -13,6 +13,8 @@ class Pair(Protocol):
 
     @property
     def id(self) -> str: ...
+    @property
+    def history(self) -> History: ...
     @property
     def instruction(self) -> str: ...
     @property
@@ -25,6 +27,7 @@ class Anchor(Row):
     kind = "anchor"
 
     seed: str  # anchors of one seed stay together where a set is divided
+    history: History = ()
     instruction: str
     response: str
     source: Literal["human", "own"]  # who wrote the response; "own": the reviewer itself

@@ -21,7 +21,7 @@ def mix(
     """The rows, each text once. Shares are of the whole; where there are too few rows for one, all are taken."""
     if config.human_share == 1:
         return [TrainRow.of(seed) for seed in human]
-    of_text = {(row.instruction, row.response): TrainRow.of(row) for row in written}
+    of_text = {(*row.history, row.instruction, row.response): TrainRow.of(row) for row in written}
     whole = len(of_text) / (1 - config.human_share - config.skill_share)
     chosen = [TrainRow.of(seed) for seed in some(human, math.ceil(config.human_share * whole))]
     return [*of_text.values(), *chosen, *some(skill, math.ceil(config.skill_share * whole))]

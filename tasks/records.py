@@ -15,6 +15,10 @@ from pydantic import BaseModel, ConfigDict, model_validator
 SYSTEM = "You are a helpful assistant."
 
 
+# Turns before the last question, from the first: user, assistant, user, assistant ...; empty for a single question.
+History = tuple[str, ...]
+
+
 def digest(value: Any) -> str:
     """SHA-256 (hex) of `value` in canonical JSON; raises TypeError for what JSON does not know."""
     text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
@@ -49,6 +53,7 @@ class Seed(Row):
     kind = "seed"
     not_identity = frozenset({"id", "source"})  # moving a row within its file does not make it another row
 
+    history: History = ()
     instruction: str
     response: str
     origin: Literal["given", "written"] = "given"
@@ -63,6 +68,7 @@ class Written(Row):
 
     branch: Literal["low", "high"]
     seed: str
+    history: History = ()
     instruction: str
     response: str = ""  # empty while only the instruction is written
     flaw: str | None = None  # the flaw that was asked for; once flawed, flawed for life

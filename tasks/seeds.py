@@ -3,8 +3,8 @@
     found = read(Path("deployments/seeds/everyday.jsonl"), SeedsConfig(), on_row=lambda count: None)
     parts = divide(found.seeds, held_out_share=0.2, anchor_share=0.2)
 
-A seed is one instruction with one response, read from one of the FORMS of `tasks.seed_forms`. Their text is kept as it
-is, but for outer white space, line ends (\\r\\n becomes \\n) and NUL characters.
+A seed is one instruction with one response, and the turns before it if there were any, read from one of the FORMS of
+`tasks.seed_forms`. Text is kept as it is, but for outer white space, line ends (\\r\\n becomes \\n) and NUL characters.
 """
 
 import hashlib
@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tasks.config import SeedsConfig
-from tasks.records import Rejected, Seed
+from tasks.records import History, Rejected, Seed
 from tasks.seed_files import RawRow, read_rows, refusal
 from tasks.seed_forms import FORMS, PAIR, Turn, form_of, text_of
 from tasks.text import length
 
-DROPS = ("empty", "duplicate", "over_long", "several_turns")  # rules that take one row out
+DROPS = ("empty", "duplicate", "over_long", "turns")  # rules that take one row out
 REPAIRS = ("byte_order_mark", "nul_bytes", "system_message")  # rules that change a row, which may be dropped later
 CUT = "over_max_rows"  # one line for all the rows it left out
 
@@ -73,7 +73,7 @@ class _Reading:
         self.rejects: list[Rejected] = []
         self.ignored: set[str] = set()
         self.form = FORMS[0]  # of the file that is being read
-        self.first: dict[tuple[str, str], str] = {}  # normalised instruction and response -> where it stood first
+        self.first: dict[tuple[str, ...], str] = {}  # normalised texts -> where they stood first
         self.left_out: list[str] = []
 
     def add(self, row: RawRow) -> None:
@@ -89,34 +89,36 @@ class _Reading:
         turns = list(self.form.turns(row))
         said = [turn for turn in turns if turn.role != "system"]
         roles = [turn.role for turn in said]
-        if roles not in ([], ["user"], ["assistant"], [*PAIR]):  # one that is missing makes the row empty, below
-            detail = f"expected a user turn and an assistant turn, found {', '.join(roles)}"
-            self._reject(row.source, "several_turns", detail, "\n\n".join(f"{t.role}: {t.content}" for t in turns))
+        if roles not in (["user"], ["assistant"], [*PAIR] * (len(roles) // 2)):  # one that is missing: empty, below
+            detail = f"expected user and assistant in turn, the assistant last, found {', '.join(roles)}"
+            self._reject(row.source, "turns", detail, "\n\n".join(f"{t.role}: {t.content}" for t in turns))
             return
         for turn in turns:
             if turn.role == "system":
                 self._reject(row.source, "system_message", "removed, the rest kept", text_of(row, turn))
-        texts = dict.fromkeys(PAIR, "") | {turn.role: text_of(row, turn) for turn in said}
+        texts = dict.fromkeys(PAIR, "") | {turn.role: text_of(row, turn) for turn in said[-2:]}
+        history = tuple(text_of(row, turn) for turn in said[:-2])
         if "input" in self.form.used and row.values.get("input") is not None:
             texts["user"] = f"{texts['user'].strip()}\n\n{text_of(row, Turn('user', 'input', row.values['input']))}"
-        self._add_pair(row.source, texts["user"], texts["assistant"])
+        self._add(row.source, history, texts["user"], texts["assistant"])
 
-    def _add_pair(self, source: str, instruction: str, response: str) -> None:
-        text = f"{instruction}\n\n{response}"
+    def _add(self, source: str, history: History, instruction: str, response: str) -> None:
+        text = "\n\n".join([*history, instruction, response])
         if nuls := text.count("\0"):
             self._reject(source, "nul_bytes", f"{nuls} removed, the rest kept", text)
-        instruction, response = _tidy(instruction), _tidy(response)
-        words = length(instruction) + length(response)
-        key = _normalised(instruction), _normalised(response)
-        if not instruction or not response:
-            self._reject(source, "empty", f"no {'response' if instruction else 'instruction'}", text)
+        *earlier, instruction, response = map(_tidy, (*history, instruction, response))
+        words = sum(map(length, (*earlier, instruction, response)))
+        key = tuple(map(_normalised, (*earlier, instruction, response)))
+        if not instruction or not response or not all(earlier):
+            missing = "response" if instruction else "instruction"
+            self._reject(source, "empty", "an earlier turn is" if not all(earlier) else f"no {missing}", text)
         elif words > self.config.max_words:
             self._reject(source, "over_long", f"{words} words, at most {self.config.max_words}", text)
         elif key in self.first:
             self._reject(source, "duplicate", f"same as {self.first[key]}", text)
         else:
             self.first[key] = source
-            self.seeds.append(Seed(instruction=instruction, response=response, source=source))
+            self.seeds.append(Seed(history=tuple(earlier), instruction=instruction, response=response, source=source))
 
     def _reject(self, source: str, rule: str, detail: str, text: str = "") -> None:
         self.rejects.append(Rejected(row=source, rule=rule, detail=detail, text=text))

@@ -11,7 +11,7 @@ from tasks import prompts
 from tasks.calls import Answer, Call, Messages, chat, sampling_seed
 from tasks.config import WriteConfig
 from tasks.flaws import in_turn, request
-from tasks.records import Seed, Written, digest
+from tasks.records import History, Seed, Written, digest
 
 VERSION = 2  # 2: seeds differ between writers of the same row
 EXAMPLES = prompts.examples()
@@ -40,7 +40,7 @@ class Writer(ABC):
             Call(
                 kind="write",
                 row=f"{row.id}/{draw}",
-                messages=(*self.opening, {"role": "user", "content": self.instruction(row, position, draw)}),
+                messages=(*self.opening, *chat(self.instruction(row, position, draw), history=self.history(row))[1:]),
                 max_new_tokens=self.config.max_new_tokens,
                 temperature=self.config.temperature,
                 top_p=self.config.top_p,
@@ -59,6 +59,7 @@ class Writer(ABC):
             written.append(
                 Written(
                     **self.fields(row, answer.text.strip(), position, int(draw)),
+                    history=row.history,
                     iteration=self.iteration,
                     draw=int(draw),
                     author=self.author,
@@ -69,6 +70,10 @@ class Writer(ABC):
                 )
             )
         return written
+
+    def history(self, row: Any) -> History:
+        """The turns before the request."""
+        return tuple(row.history)
 
     @property
     @abstractmethod
@@ -89,6 +94,9 @@ class InstructionWriter(Writer):
 
     used_prompts = ("new_instruction", "examples")
     opening = _shown_examples()
+
+    def history(self, row: Seed) -> History:
+        return ()  # of the seed's conversation only the last question is asked for anew; it is answered within it
 
     @property
     def count(self) -> int:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tasks.calls import chat
 from tasks.config import SeedsConfig
 from tasks.records import Seed
 from tasks.seeds import CUT, DROPS, REPAIRS, SeedSet, divide, read
@@ -136,16 +137,16 @@ def test_a_system_message_is_dropped_and_said(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("roles", "rule"),
     [
-        (["user", "assistant", "user", "assistant"], "several_turns"),
-        (["user", "user"], "several_turns"),
-        (["system", "user", "tool", "assistant"], "several_turns"),
-        (["assistant", "user"], "several_turns"),
+        (["user", "assistant", "user"], "turns"),
+        (["user", "user"], "turns"),
+        (["system", "user", "tool", "assistant"], "turns"),
+        (["assistant", "user"], "turns"),
         (["user"], "empty"),
         (["assistant"], "empty"),
         ([], "empty"),
     ],
 )
-def test_a_conversation_needs_one_turn_of_each_side(tmp_path: Path, roles: list[str], rule: str) -> None:
+def test_a_conversation_needs_both_sides_in_turn(tmp_path: Path, roles: list[str], rule: str) -> None:
     good = [said("user", "Q"), said("assistant", "A")]
     talk = [said(role, f"text {n}") for n, role in enumerate(roles)]
     found = read_lines(tmp_path, [{"messages": good}, {"messages": talk}, {"messages": good}])
@@ -157,7 +158,29 @@ def test_a_conversation_needs_one_turn_of_each_side(tmp_path: Path, roles: list[
 def test_a_dropped_conversation_may_hold_what_is_no_text(tmp_path: Path) -> None:
     calls = [said("user", "Q"), said("assistant", None), said("tool", "42"), said("assistant", "A")]
     found = read_lines(tmp_path, [{"messages": calls}, {"messages": [said("user", "Q"), said("assistant", "A")]}])
-    assert rules(found) == [("a.jsonl:1", "several_turns")]
+    assert rules(found) == [("a.jsonl:1", "turns")]
+
+
+def test_the_turns_before_the_last_question_are_the_seeds_history(tmp_path: Path) -> None:
+    talk = [said("user", " Hi. "), said("assistant", "Hello."), said("user", "Q"), said("assistant", "A")]
+    other = [said("user", "Ho."), *talk[1:]]
+    found = read_lines(tmp_path, [{"messages": talk}, {"messages": other}, {"messages": talk}, {"messages": talk[2:]}])
+    assert [(seed.history, seed.instruction, seed.response) for seed in found.seeds] == [
+        (("Hi.", "Hello."), "Q", "A"),
+        (("Ho.", "Hello."), "Q", "A"),
+        ((), "Q", "A"),
+    ]
+    assert rules(found) == [("a.jsonl:3", "duplicate")]
+    assert chat("Q", "A", history=("Hi.", "Hello."))[1:] == tuple(
+        {"role": role, "content": text}
+        for role, text in (("user", "Hi."), ("assistant", "Hello."), ("user", "Q"), ("assistant", "A"))
+    )
+
+
+def test_an_earlier_turn_may_not_be_empty(tmp_path: Path) -> None:
+    talk = [said("user", " "), said("assistant", "Hello."), said("user", "Q"), said("assistant", "A")]
+    found = read_lines(tmp_path, [{"messages": talk}, {"messages": talk[2:]}])
+    assert [(r.rule, r.detail) for r in found.rejects] == [("empty", "an earlier turn is")]
 
 
 def test_max_rows_takes_the_first_seeds_and_counts_the_rest_once(tmp_path: Path) -> None:

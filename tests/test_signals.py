@@ -7,6 +7,7 @@ import pytest
 from tasks.calls import Answer, Call
 from tasks.config import SampledConfig, SignalsConfig
 from tasks.constitution import load
+from tasks.records import Seed
 from tasks.signals import asking, contrast, likelihood, read, sampled
 from tasks.signals.collect import Collector
 from tests.rows import MODEL, answer, seed, written
@@ -188,3 +189,18 @@ def test_weights_are_nothing_that_the_model_reads() -> None:
     asked = Collector(SignalsConfig(use=("read", "likelihood")), MODEL, 1)
     assert "principles" not in asked.prompts
     assert asked.principles != Collector(SignalsConfig(use=("likelihood",)), MODEL, 1).principles
+
+
+def test_what_was_said_before_is_part_of_what_a_response_answers() -> None:
+    talk = Seed(history=("Is it cold?", "Yes, very."), instruction="And in July?", response="Then it is warm.")
+    given, neutral, task = likelihood.calls(talk)
+    assert [message["content"] for message in given.messages[1:]] == ["Is it cold?", "Yes, very.", "And in July?"]
+    assert [len(call.messages) for call in (neutral, task)] == [2, 2]
+    shown = asking.about(talk, "?")
+    assert "User: Is it cold?\nAssistant: Yes, very.\n[End of earlier" in shown
+    assert "earlier" not in asking.about(seed(), "?").lower()
+    other = talk.model_copy(update={"history": ("Is it hot?", "No.")})
+    assert {call.key for call in likelihood.calls(talk)} & {call.key for call in likelihood.calls(other)} == {
+        neutral.key,
+        task.key,
+    }

@@ -10,7 +10,7 @@ from tasks.calls import Call
 from tasks.config import WriteConfig
 from tasks.flaws import FLAWS
 from tasks.prompts import examples
-from tasks.records import Written
+from tasks.records import Seed, Written
 from tasks.write import WRITERS, AnswerWriter, FlawedWriter, InstructionWriter, OrdinaryWriter, Writer, tidy
 from tests.rows import MODEL, answer, seed, written
 
@@ -157,3 +157,14 @@ def test_a_later_round_draws_other_samples(kind: type[Writer], rows: Sequence[An
     assert sorted(int(call.row.partition("/")[2]) for call in second) == sorted([*range(each, 2 * each)] * len(rows))
     made = kind(CONFIG, "author", 1, 1, 2).rows(rows, second, [answer(call, "The same.") for call in second])
     assert len({row.id for row in made}) == len(second)
+
+
+def test_a_conversation_is_gone_on_with_and_only_its_last_question_asked_for_anew() -> None:
+    talk = Seed(history=("Is it cold?", "Yes."), instruction="And in July?", response="Then it is warm.")
+    (anew,) = (call for call in writer(InstructionWriter).calls([talk]) if call.row.endswith("/0"))
+    assert "Is it cold?" not in str(anew.messages)
+    (new,) = writer(InstructionWriter).rows([talk], [anew], [answer(anew, "And in the month of May?")])
+    for kind, row in ((AnswerWriter, new), (FlawedWriter, talk), (OrdinaryWriter, talk)):
+        call = writer(kind).calls([row])[0]
+        assert [message["content"] for message in call.messages[1:3]] == ["Is it cold?", "Yes."]
+        assert writer(kind).rows([row], [call], [answer(call, "Warm.")])[0].history == talk.history

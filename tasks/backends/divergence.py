@@ -38,7 +38,10 @@ def work(job: Job) -> None:
     total, tokens = 0.0, 0
     with torch.inference_mode():
         for done, row in enumerate(rows):
-            asked, answered = (plain.messages(chat(row["instruction"], text)) for text in (None, row["response"]))
+            history = tuple(row["history"])
+            asked, answered = (
+                plain.messages(chat(row["instruction"], text, history=history)) for text in (None, row["response"])
+            )
             prompt = tokenizer.apply_chat_template(list(asked), add_generation_prompt=True, return_dict=True)
             whole = tokenizer.apply_chat_template(list(answered), return_dict=True)["input_ids"][: given["max_tokens"]]
             candidate, base = (response_log_probs(model, prompt["input_ids"], whole) for model in models)

@@ -25,7 +25,7 @@ from trl import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer
 
 from tasks.artifacts import write_atomically
 from tasks.backends.control_tokens import PlainText
-from tasks.calls import chat
+from tasks.calls import Messages, chat
 from tasks.jobs import Job, run_job
 from tasks.records import SYSTEM
 
@@ -36,11 +36,15 @@ def dataset(method: str, path: Path, plain: PlainText) -> Dataset:
     targets = {"sft": {"completion": "response"}, "dpo": {"chosen": "chosen", "rejected": "rejected"}}[method]
     return Dataset.from_list(
         [
-            {"prompt": list(plain.messages(chat(row["instruction"], system=row.get("system", SYSTEM))))}
+            {"prompt": list(plain.messages(_prompt(row)))}
             | {column: list(plain.messages(chat("", row[field])[-1:])) for column, field in targets.items()}
             for row in rows
         ]
     )
+
+
+def _prompt(row: dict[str, Any]) -> Messages:
+    return chat(row["instruction"], system=row.get("system", SYSTEM), history=tuple(row["history"]))
 
 
 def spread(batch_rows: int, device_rows: int, processes: int) -> tuple[int, int]:

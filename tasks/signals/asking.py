@@ -7,5 +7,7 @@ from tasks.records import digest
 
 def about(item: Pair, question: str) -> str:
     # A text that ends its own block early, or speaks to the reviewer, would have to hold a digest of itself.
-    mark = digest([item.instruction, item.response])[:12]
-    return prompts.render("review", mark=mark, instruction=item.instruction, response=item.response, question=question)
+    mark = digest([*item.history, item.instruction, item.response])[:12]
+    said = "\n".join(f"{('User', 'Assistant')[i % 2]}: {text}" for i, text in enumerate(item.history))
+    texts = {"history": said, "instruction": item.instruction, "response": item.response}
+    return prompts.render("review", mark=mark, question=question, **texts)

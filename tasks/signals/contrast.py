@@ -22,7 +22,7 @@ def calls(item: Pair, versions: int) -> list[Call]:
     kind = {"contradicted": RESPONSE["contradicted"]}
     drawn = [corrupted(item.response, [], f"contrast/{item.id}/{draw}", kind) for draw in range(3 * versions)]
     texts = list(dict.fromkeys(one["contradicted"] for one in drawn if one))[:versions]
-    return [likelihood.given(item.instruction, text) for text in (item.response, *texts)]
+    return [likelihood.given(item, text) for text in (item.response, *texts)]
 
 
 def values(calls: list[Call], answers: Mapping[str, Answer]) -> dict[str, float]:

@@ -11,27 +11,28 @@ from statistics import fmean, pstdev
 
 from tasks.calls import Answer, Call, chat
 from tasks.graded import Pair
-from tasks.records import digest
+from tasks.records import History, digest
 from tasks.text import longest_repeat, repeated_share, words
 
 NEUTRAL = "Write something."
 TASK = "Write a task for an assistant."
 
 
-def _call(context: str, instruction: str, response: str) -> Call:
+def _call(context: str, instruction: str, response: str, history: History = ()) -> Call:
     # Named by content: pairs that share a text ask for it once.
-    name = f"{context}/{digest([instruction, response])[:12]}"
-    return Call(kind="likelihood", row=name, messages=chat(instruction), response=response)
+    name = f"{context}/{digest([*history, instruction, response])[:12]}"
+    return Call(kind="likelihood", row=name, messages=chat(instruction, history=history), response=response)
 
 
-def given(instruction: str, response: str) -> Call:
-    return _call("given", instruction, response)
+def given(item: Pair, response: str) -> Call:
+    """This response to what the item was asked."""
+    return _call("given", item.instruction, response, item.history)
 
 
 def calls(item: Pair) -> list[Call]:
     """The response given its instruction; the response given nothing to say; the instruction as a text of its own."""
     return [
-        given(item.instruction, item.response),
+        given(item, item.response),
         _call("neutral", NEUTRAL, item.response),
         _call("task", TASK, item.instruction),
     ]
