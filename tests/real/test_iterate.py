@@ -122,7 +122,13 @@ HELD_OUT = [Seed(instruction=f"Ask {sentence(f'h{n}')}", response=sentence(f"a{n
 
 
 def run(
-    folder: Path, *settings: str, vetoes: Sequence[Veto] = (), seeds: Sequence[Seed] = SEEDS, number: int = 1
+    folder: Path,
+    *settings: str,
+    vetoes: Sequence[Veto] = (),
+    seeds: Sequence[Seed] = SEEDS,
+    number: int = 1,
+    champion: Ref | None = None,
+    grown_from: Sequence[Ref] = (),
 ) -> Ran:
     runner = Scripted(changed(RECIPE, settings), Store(folder))
     stages = Stages(cast(Runner, runner), number, vetoes)
@@ -135,8 +141,24 @@ def run(
     taken_in = runner.compute(Spec(stage="seeds", version=1, inputs={"n": str(len(seeds))}), "seeds", save)
     base = runner.train(Spec(stage="base", version=1), "base", "", {})
     runner.trained.clear()
-    candidate, verdict = _candidate_and_verdict(stages, base, base, taken_in, [])
+    candidate, verdict = _candidate_and_verdict(stages, champion or base, base, taken_in, grown_from)
     return Ran(stages, runner, candidate, verdict.reasons)
+
+
+def test_the_second_iteration_reviews_the_whole_pool_with_its_own_model(tmp_path: Path) -> None:
+    """The published scripts drop the first seeds, and later reuse what an earlier model thought of them."""
+    first = run(tmp_path)
+    kept = {row.instruction for row in first.rows("annotate", SftRow, "sft")}
+    assert first.candidate
+    second = run(tmp_path, number=2, champion=first.candidate, grown_from=[first.stages.made["annotate"]])
+    pool = second.rows("pool", Seed)
+    assert {seed.instruction for seed in pool} == {seed.instruction for seed in SEEDS} | kept
+    assert {(seed.origin, seed.iteration) for seed in pool} == {("given", 0), ("written", 1)}
+    reviews = second.rows("review [seeds]", Review)
+    assert {review.item for review in reviews} == {seed.id for seed in pool}
+    assert {review.reviewer for review in reviews} == {first.candidate.digest}
+    written = [{row.instruction for row in one.rows("write [instructions]", Written)} for one in (first, second)]
+    assert not written[0] & written[1]
 
 
 def test_an_iteration_in_one_round(tmp_path: Path) -> None:

@@ -114,9 +114,11 @@ def test_a_lost_artifact_is_made_again_and_what_followed_from_its_rows_too(tmp_p
     assert in_a_flow(lambda: chain(run)) == (again_one, again_two)
 
 
-def asked_in_shards(run: Runner, engines: FlakyEngines, rows: int) -> list[str]:
+MODEL = Ref(stage="base-model", fingerprint="f", digest="d")
+
+
+def asked_in_shards(run: Runner, engines: FlakyEngines, rows: int, model: Ref = MODEL) -> list[str]:
     """Texts of the answers of one inference stage with `rows` requests."""
-    model = Ref(stage="base-model", fingerprint="f", digest="d")
     found: list[str] = []
 
     def write(draft: Draft, calls: list[Call], answers: list[Answer]) -> None:
@@ -126,7 +128,8 @@ def asked_in_shards(run: Runner, engines: FlakyEngines, rows: int) -> list[str]:
     def calls() -> list[Call]:
         return [Call(kind="write", row=f"row {i}", messages=chat(f"Say {i}.")) for i in range(rows)]
 
-    in_a_flow(lambda: run.infer(Spec(stage="write", version=1), "write", model, lambda answers: calls(), write))
+    spec = Spec(stage="write", version=1, inputs={"model": model.digest})
+    in_a_flow(lambda: run.infer(spec, "write", model, lambda answers: calls(), write))
     return found
 
 
@@ -146,6 +149,15 @@ def test_a_lost_stage_whose_shards_stand_asks_nothing(tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "store" / "write")
     assert asked_in_shards(run, engines, 5) == [f"row {i}" for i in range(5)]
     assert len(engines.asked) == 5
+
+
+def test_another_model_is_asked_anew_and_finds_nothing_of_the_first(tmp_path: Path) -> None:
+    """The published scripts resume by the length of the output file, whoever wrote it."""
+    engines = FlakyEngines()
+    run = runner(tmp_path, engines)
+    asked_in_shards(run, engines, 5)
+    asked_in_shards(run, engines, 5, Ref(stage="dpo", fingerprint="g", digest="e"))
+    assert len(engines.asked) == 10
 
 
 def test_a_dead_engine_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
