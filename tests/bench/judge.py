@@ -5,7 +5,10 @@
 The reviewer is fitted on anchors of the shipped seeds and of the training rows of the self-instruct seed tasks, and
 measured on anchors of the measuring rows (responses of at least 10 words, several draws of each corruption). Without
 that data, half of the shipped seeds take its place, and the figures say so. Intervals are clustered by seed.
-The last line is JSON: the calibrated whole without length on the model as it is, and the path of the raw scores.
+
+Once on the model as it is, and once after teaching: SFT on graded reviews made from the seeds that the reviewer is then
+fitted on. The last line is JSON: the calibrated whole without length on the model as it is, and the path of the raw
+scores.
 """
 
 import argparse
@@ -19,26 +22,32 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from tasks import anchors, calibrate, constitution
-from tasks.artifacts import Ref, Store
-from tasks.backends import platform
+from tasks import anchors, calibrate, constitution, skill
+from tasks.artifacts import Ref, Spec, Store
+from tasks.backends import launch, platform
 from tasks.backends.client import Journal
 from tasks.backends.engines import Engines
 from tasks.backends.models import starting_model
 from tasks.calls import Answer, Call
 from tasks.config import AnchorsConfig, CalibrationConfig, SampledConfig, SignalsConfig
+from tasks.examples import TrainRow
 from tasks.graded import Anchor, Signals
 from tasks.home import Home
+from tasks.jobs import Job
 from tasks.judge import Judge, judge
+from tasks.mix import some
 from tasks.progress import Progress
 from tasks.recipes import load
-from tasks.records import Seed
+from tasks.records import Seed, digest
 from tasks.seeds import read
 from tasks.signals.collect import Collector
+from tasks.train_config import SftConfig
 from tests.evolution import ROOT
 
 OURS = ("likelihood", "contrast")
 FIT_SEEDS, DRAWS, SAMPLED_SEEDS = 100, 2, 12
+SKILL_ROWS = 300
+TEACHING = SftConfig(learning_rate=2e-4, batch_rows=8, epochs=1, max_tokens=384)
 ALONE = ("response_mean", "response_gain", "response_end", "contrast_least", "read", "sampled")
 
 
@@ -82,9 +91,49 @@ class Bench:
         collector = Collector(config, model.digest, 1)
         return collector.rows(rows, self.ask(model, f"{' and '.join(use)}, {name}", collector.calls(rows, {})))
 
+    def taught(self, model: Ref, seeds: list[Seed]) -> Ref:
+        """The model after SFT on graded reviews and the seeds themselves."""
+        rows = [TrainRow.of(seed) for seed in seeds]
+        rows += some(skill.rows(anchors.human(seeds, 1), constitution.load()), SKILL_ROWS)
+        of_rows = Spec(stage="teach", version=1, inputs={"rows": digest([row.id for row in rows])})
+        if self.store.find(of_rows) is None:
+            with self.store.draft(of_rows) as draft:
+                draft.table("sft", rows)
+        spec = Spec(stage="sft", version=1, inputs={"model": model.digest, **of_rows.inputs})
+        given = {
+            "method": "sft",
+            "model": str(self.store.path(model)),
+            "rows": str(self.store.path(of_rows) / "sft.parquet"),
+            "config": TEACHING.model_dump(mode="json"),
+            "reference": "",
+            "device_rows": self.recipe.trainer.device_rows,
+            "save_steps": 10,
+            "cpu": self.platform.name == "cpu",
+            "seed": 1,
+        }
+        job, started = (
+            Job(store=self.store.root, spec=spec, work=self.home.work / "teach", given=given),
+            time.monotonic(),
+        )
+        self.engines.stop()
+        with self.progress.bar("teach") as bar:
+            launch.run(
+                "tasks.backends.trl",
+                job,
+                lambda said: bar.to(said["done"] or bar.done, said["total"], said["what"]),
+                trains_on=self.platform,
+            )
+        self.seconds["teach"] = time.monotonic() - started
+        found = self.store.find(spec)
+        assert found
+        return found
 
-def figures(bench: Bench, model: Ref, fit_on: list[Seed], measure_on: list[Seed]) -> dict[str, Any]:
-    """Scores of all measured anchors by every way of judging, and what each way is worth."""
+
+def figures(bench: Bench, model: Ref, fit_on: list[Seed], measure_on: list[Seed], asked_too: bool) -> dict[str, Any]:
+    """Scores of all measured anchors by every way of judging, and what each way is worth.
+
+    `asked_too`: also by what the model answers when it is asked, which takes most of the time.
+    """
     known, asked = (
         bench.anchors(model, name, seeds, draws)
         for name, seeds, draws in (("to fit", fit_on, 1), ("to measure", measure_on, DRAWS))
@@ -101,9 +150,10 @@ def figures(bench: Bench, model: Ref, fit_on: list[Seed], measure_on: list[Seed]
     signals = [look.found() for look in looks]
     for found, row in zip(signals, bench.signals(model, "to measure", asked, "read"), strict=True):
         found |= row.found()
-    some = [i for i, row in enumerate(asked) if row.seed in {seed.id for seed in measure_on[:SAMPLED_SEEDS]}]
-    for i, row in zip(some, bench.signals(model, "to measure", [asked[i] for i in some], "sampled"), strict=True):
-        signals[i] |= row.found()
+    few = [i for i, row in enumerate(asked) if row.seed in {seed.id for seed in measure_on[:SAMPLED_SEEDS]}]
+    if asked_too:
+        for i, row in zip(few, bench.signals(model, "to measure", [asked[i] for i in few], "sampled"), strict=True):
+            signals[i] |= row.found()
     for name in ALONE:
         scores[name] = [found.get(name) for found in signals]
     return {
@@ -153,7 +203,9 @@ def main() -> None:
     started = time.monotonic()
     with bench.progress.showing():
         try:
-            found = {"untaught": figures(bench, model, fit_on, measure)}
+            found = {"untaught": figures(bench, model, fit_on, measure, asked_too=True)}
+            taught = bench.taught(model, fit_on)
+            found["taught"] = figures(bench, taught, fit_on, measure, asked_too=False)
         finally:
             bench.engines.close()
     raw = home.root / "judge.json"
