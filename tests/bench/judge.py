@@ -6,9 +6,11 @@ The reviewer is fitted on anchors of the shipped seeds and of the training rows 
 measured on anchors of the measuring rows (responses of at least 10 words, several draws of each corruption). Without
 that data, half of the shipped seeds take its place, and the figures say so. Intervals are clustered by seed.
 
-Once on the model as it is, and once after teaching: SFT on graded reviews made from the seeds that the reviewer is then
-fitted on. The last line is JSON: the calibrated whole without length on the model as it is, and the path of the raw
-scores.
+    make bench-judge ARGS="--home FOLDER --teach"
+
+goes on from an earlier run with the model after teaching: SFT on graded reviews made from one half of the seeds; the
+reviewer is fitted on the other half, as is the model before it, since what was trained on is likely whatever it is
+worth. The last line is JSON: the calibrated whole without length on the model as it is, and the path of the raw scores.
 """
 
 import argparse
@@ -45,7 +47,7 @@ from tasks.train_config import SftConfig
 from tests.evolution import ROOT
 
 OURS = ("likelihood", "contrast")
-FIT_SEEDS, DRAWS, SAMPLED_SEEDS = 100, 2, 12
+FIT_SEEDS, DRAWS, READ_SEEDS, SAMPLED_SEEDS = 110, 2, 24, 6
 SKILL_ROWS = 300
 TEACHING = SftConfig(learning_rate=2e-4, batch_rows=8, epochs=1, max_tokens=384)
 ALONE = ("response_mean", "response_gain", "response_end", "contrast_least", "read", "sampled")
@@ -111,10 +113,8 @@ class Bench:
             "cpu": self.platform.name == "cpu",
             "seed": 1,
         }
-        job, started = (
-            Job(store=self.store.root, spec=spec, work=self.home.work / "teach", given=given),
-            time.monotonic(),
-        )
+        job = Job(store=self.store.root, spec=spec, work=self.home.work / "teach", given=given)
+        started = time.monotonic()
         self.engines.stop()
         with self.progress.bar("teach") as bar:
             launch.run(
@@ -129,11 +129,8 @@ class Bench:
         return found
 
 
-def figures(bench: Bench, model: Ref, fit_on: list[Seed], measure_on: list[Seed], asked_too: bool) -> dict[str, Any]:
-    """Scores of all measured anchors by every way of judging, and what each way is worth.
-
-    `asked_too`: also by what the model answers when it is asked, which takes most of the time.
-    """
+def figures(bench: Bench, model: Ref, fit_on: list[Seed], measure_on: list[Seed]) -> dict[str, Any]:
+    """Scores of all measured anchors by every way of judging, and what each way is worth."""
     known, asked = (
         bench.anchors(model, name, seeds, draws)
         for name, seeds, draws in (("to fit", fit_on, 1), ("to measure", measure_on, DRAWS))
@@ -144,15 +141,17 @@ def figures(bench: Bench, model: Ref, fit_on: list[Seed], measure_on: list[Seed]
     )
     principles = constitution.load().weighted(bench.recipe.review.weights)
     scores: dict[str, list[float | None]] = {}
-    for name, length in (("calibrated", False), ("calibrated with length", True)):
-        fit = calibrate.fit(known, fitted, principles, CalibrationConfig(length=length))
+    half = {row.seed for row in known} - {seed.id for seed in fit_on[1::2]}
+    of_half = [i for i, row in enumerate(known) if row.seed in half]
+    ways = {"calibrated": (False, range(len(known))), "calibrated with length": (True, range(len(known)))}
+    for name, (length, rows) in (ways | {"calibrated on half": (False, of_half)}).items():
+        config = CalibrationConfig(length=length)
+        fit = calibrate.fit([known[i] for i in rows], [fitted[i] for i in rows], principles, config)
         scores[name] = [principles.score(fit.holds(look.found())) for look in looks]
     signals = [look.found() for look in looks]
-    for found, row in zip(signals, bench.signals(model, "to measure", asked, "read"), strict=True):
-        found |= row.found()
-    few = [i for i, row in enumerate(asked) if row.seed in {seed.id for seed in measure_on[:SAMPLED_SEEDS]}]
-    if asked_too:
-        for i, row in zip(few, bench.signals(model, "to measure", [asked[i] for i in few], "sampled"), strict=True):
+    for signal, seeds in (("read", READ_SEEDS), ("sampled", SAMPLED_SEEDS)):
+        few = [i for i, row in enumerate(asked) if row.seed in {seed.id for seed in measure_on[:seeds]}]
+        for i, row in zip(few, bench.signals(model, "to measure", [asked[i] for i in few], signal), strict=True):
             signals[i] |= row.found()
     for name in ALONE:
         scores[name] = [found.get(name) for found in signals]
@@ -189,13 +188,14 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
     parser.add_argument("--home", type=Path, help="go on from an earlier run")
+    parser.add_argument("--teach", action="store_true", help="the same after teaching, too")
     given = parser.parse_args()
     home = Home(given.home or Path(tempfile.mkdtemp(prefix="lance-bench-")))
     bench = Bench(home)
     shipped = read(ROOT / "deployments" / "seeds" / "everyday.jsonl", bench.recipe.reading, lambda _: None).seeds
     try:
         train, measure = seed_tasks(given.data)
-        fit_on = (shipped + train)[:: max(1, len(shipped + train) // FIT_SEEDS)]
+        fit_on = some(shipped + train, FIT_SEEDS)
     except FileNotFoundError:
         print(f"no {given.data}: half of the shipped seeds are measured on instead", file=sys.stderr)
         fit_on, measure = shipped[::2], shipped[1::2]
@@ -203,9 +203,10 @@ def main() -> None:
     started = time.monotonic()
     with bench.progress.showing():
         try:
-            found = {"untaught": figures(bench, model, fit_on, measure, asked_too=True)}
-            taught = bench.taught(model, fit_on)
-            found["taught"] = figures(bench, taught, fit_on, measure, asked_too=False)
+            found = {"untaught": figures(bench, model, fit_on, measure)}
+            if given.teach:
+                taught = bench.taught(model, fit_on[1::2])
+                found["taught"] = figures(bench, taught, fit_on[::2], measure)
         finally:
             bench.engines.close()
     raw = home.root / "judge.json"
