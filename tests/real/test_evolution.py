@@ -56,7 +56,7 @@ def test_killed_four_times_it_ends_well(killed: Killed) -> None:
     assert killed.summary["verdict"]["decision"] in ("promote", "hold")
     assert killed.summary["verdict"]["axes"]
     labels = [row["label"] for row in killed.summary["funnel"]]
-    assert labels[-4:] == ["sft", "dpo", "evaluate [candidate]", "gate"]
+    assert labels[-5:] == ["sft", "dpo", "divergence", "evaluate [candidate]", "gate"]
 
 
 def test_no_process_is_left_within_seconds_of_each_kill(killed: Killed) -> None:
