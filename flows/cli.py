@@ -155,24 +155,10 @@ def veto(
     why: Annotated[str, typer.Option(help="The reason; it is kept.")],
 ) -> None:
     """Take rows out of an evolution; what follows from them is made again at the next `lance evolve`."""
-    from datetime import datetime
-
-    from tasks import ledger as ledgers
-    from tasks import vetoes
-    from tasks.artifacts import Store
+    from flows.explain import veto as veto_rows
     from tasks.home import Home
-    from tasks.lineage import Lineage
 
-    home = Home.here()
-    ledger = ledgers.read(home.ledger(evolution))
-    if ledger is None:
-        raise ValueError(f"no evolution {evolution!r} in {home.root}")
-    lineage = Lineage(Store(home.store), ledger)
-    for row in rows:
-        lineage.find(row)
-    now = datetime.now().astimezone().isoformat(timespec="seconds")
-    new = vetoes.add(home.vetoes(evolution), rows, why, len(ledger.iterations) + 1, now)
-    _output().print(f"{len(new)} rows vetoed, {len(rows) - len(new)} were before; {home.vetoes(evolution)}")
+    _output().print(veto_rows(Home.here(), evolution, rows, why), soft_wrap=True)
 
 
 @app.command()

@@ -1,6 +1,7 @@
-"""What `lance explain` prints: a row's way back to its seed, what became of it, and what it trained."""
+"""What `lance explain` prints: a row's way back to its seed, what became of it, and what it trained; and vetoes."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from rich.console import Console
@@ -8,8 +9,10 @@ from rich.markup import escape
 from rich.tree import Tree
 
 from tasks import ledger as ledgers
+from tasks import vetoes
 from tasks.artifacts import Store
 from tasks.home import Home
+from tasks.ledger import Ledger
 from tasks.lineage import Lineage
 
 TEXTS = ("instruction", "response", "chosen", "rejected", "text")
@@ -78,10 +81,7 @@ def explain(home: Home, row: str, evolution: str | None, backwards: bool) -> Exp
         [evolution] if evolution else sorted(path.parent.name for path in home.root.glob("evolutions/*/ledger.json"))
     )
     for name in names:
-        ledger = ledgers.read(home.ledger(name))
-        if ledger is None:
-            raise ValueError(f"no evolution {name!r} in {home.root}")
-        lineage = Lineage(Store(home.store), ledger)
+        lineage = Lineage(Store(home.store), _ledger(home, name))
         if row in lineage.rows or evolution:
             others = lineage.ancestors(row) if backwards else lineage.descendants(row)
             return Explained(lineage, row, others, backwards)
@@ -89,6 +89,23 @@ def explain(home: Home, row: str, evolution: str | None, backwards: bool) -> Exp
         f"no row {row!r} in {home.root} (evolutions: {', '.join(names) or 'none'}); `lance show NAME --rows STAGE` "
         "prints rows with their ids"
     )
+
+
+def veto(home: Home, evolution: str, rows: list[str], why: str) -> str:
+    """Note the rows as vetoed; what to say about it. Raises ValueError for a row that the evolution does not have."""
+    lineage = Lineage(Store(home.store), _ledger(home, evolution))
+    for row in rows:
+        lineage.find(row)
+    now = datetime.now().astimezone().isoformat(timespec="seconds")
+    new = vetoes.add(home.vetoes(evolution), rows, why, len(lineage.ledger.iterations) + 1, now)
+    before = len(rows) - len(new)
+    return f"{len(new)} vetoed{f', {before} were before' if before else ''}; kept in {home.vetoes(evolution)}"
+
+
+def _ledger(home: Home, name: str) -> Ledger:
+    if (ledger := ledgers.read(home.ledger(name))) is None:
+        raise ValueError(f"no evolution {name!r} in {home.root}")
+    return ledger
 
 
 def _said(value: Any) -> bool:

@@ -134,7 +134,7 @@ def print_plan(found: Plan, recipe: Recipe, console: Console) -> None:
     if found.disk_gib is not None:
         console.print(f"{found.disk_gib:10.2f} GiB  disk, for {recipe.iterations} iterations")
     if found.hours is not None:
-        paid = f", {found.money:,.0f} in money" if found.money is not None else ""
+        paid = f", {found.money:,.2f} at that price" if found.money is not None else ""
         console.print(
             f"{found.hours:10.1f} h    of generation, {recipe.iterations} iterations{paid}; training not counted"
         )

@@ -13,6 +13,8 @@ from tasks.home import Home
 from tasks.ledger import Iteration, Ledger
 from tests.rows import seed
 
+Capture = pytest.CaptureFixture[str]
+
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
@@ -137,3 +139,46 @@ def test_what_is_not_there_is_said_with_what_is(
     evolved(home)
     assert lance(monkeypatch, "show", *arguments) == 2
     assert says in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_row_is_explained_wherever_it_is(home: Home, monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    evolved(home)
+    row = seed("Name river 1 of [Europe].").id
+    assert lance(monkeypatch, "explain", row) == 0
+    shown = capsys.readouterr().out
+    assert "Name river 1 of [Europe]." in shown
+    assert "1: seeds, 1: review [seeds]" in shown
+    assert "it trained no checkpoint" in shown
+    assert lance(monkeypatch, "explain", row, "--descendants", "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["row"], found["descendants"], found["trained"]) == (row, [], {})
+
+
+def test_an_unknown_row_says_where_ids_are_found(home: Home, monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    evolved(home)
+    assert lance(monkeypatch, "explain", "seed-0") == 2
+    assert "prints rows with their ids" in capsys.readouterr().err.replace("\n", " ")
+    assert lance(monkeypatch, "explain", "seed-0", "--evolution", "other") == 2
+    assert "no evolution 'other'" in capsys.readouterr().err
+
+
+def test_a_veto_is_kept_with_its_reason(home: Home, monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    evolved(home)
+    row = seed("Name river 1 of [Europe].").id
+    assert lance(monkeypatch, "veto", "mine", row, "--why", "a joke") == 0
+    assert lance(monkeypatch, "veto", "mine", row, "--why", "a joke") == 0
+    assert "1 were before" in capsys.readouterr().out
+    kept = json.loads(home.vetoes("mine").read_text())
+    assert (kept["row"], kept["why"], kept["iteration"]) == (row, "a joke", 2)
+    assert lance(monkeypatch, "veto", "mine", "seed-0", "--why", "a joke") == 2
+
+
+def test_a_plan_ends_with_2_where_something_stands_in_the_way(
+    home: Home, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    assert lance(monkeypatch, "plan", "demo", "--tokens-per-second", "50", "--price-per-hour", "2") == 0
+    shown = capsys.readouterr().out
+    assert "nothing stands in its way" in shown
+    assert "at that price" in shown
+    assert lance(monkeypatch, "plan", "demo", "--set", "engine.context_tokens=300", "--json") == 2
+    assert "engine.context_tokens is 300" in json.loads(capsys.readouterr().out)["problems"][0]
