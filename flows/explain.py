@@ -30,8 +30,8 @@ class Explained:
 
     def summary(self) -> dict[str, Any]:
         def one(row: str) -> dict[str, Any]:
-            places = [str(place) for place in self.lineage.find(row).places]
-            return {"row": row, "places": places, "fields": self.lineage.content(row)}
+            known = self.lineage.find(row)
+            return {"row": row, "places": known.stands_in, "fields": self.lineage.content(row)}
 
         trained = self.lineage.trained({self.row, *self.lineage.descendants(self.row)})
         return {
@@ -47,9 +47,9 @@ class Explained:
             self._grow(tree, self.row, set())
             console.print(tree)
         else:
-            console.print(self._described(self.row))
+            console.print(self._described(self.row), soft_wrap=True)
             for row in self.others:
-                console.print("  " + self._described(row).replace("\n", "\n  "))
+                console.print("  " + self._described(row).replace("\n", "\n  "), soft_wrap=True)
         trained = self.summary()["trained"]
         for what, path in trained.items():
             console.print(f"trained {what}: {path}", soft_wrap=True)
@@ -64,7 +64,8 @@ class Explained:
 
     def _described(self, row: str) -> str:
         fields = self.lineage.content(row)
-        places = ", ".join(dict.fromkeys(str(place) for place in self.lineage.find(row).places))
+        found = self.lineage.find(row).stands_in
+        places = "; ".join(f"{iteration}: {', '.join(tables)}" for iteration, tables in found.items())
         facts = [f"{name} {_short(value)}" for name, value in fields.items() if name not in HIDDEN and _said(value)]
         facts += [f"{n} {v:.2f}" for n, v in zip(fields.get("names") or [], fields.get("values") or [], strict=True)]
         facts += [

@@ -23,8 +23,9 @@ class Place:
     table: str
     ref: Ref
 
-    def __str__(self) -> str:
-        return f"{self.iteration}: {self.label}" + (f" / {self.table}" if self.table != "rows" else "")
+    @property
+    def name(self) -> str:
+        return self.label + (f" / {self.table}" if self.table != "rows" else "")
 
 
 @dataclass
@@ -34,6 +35,14 @@ class Known:
     id: str
     parents: tuple[str, ...]
     places: list[Place] = field(default_factory=list)
+
+    @property
+    def stands_in(self) -> dict[str, list[str]]:
+        """Tables by iteration."""
+        found: dict[str, list[str]] = {}
+        for place in self.places:
+            found.setdefault(f"iteration {place.iteration}", []).append(place.name)
+        return found
 
 
 class Lineage:

@@ -147,7 +147,7 @@ def test_a_row_is_explained_wherever_it_is(home: Home, monkeypatch: pytest.Monke
     assert lance(monkeypatch, "explain", row) == 0
     shown = capsys.readouterr().out
     assert "Name river 1 of [Europe]." in shown
-    assert "1: seeds, 1: review [seeds]" in shown
+    assert "iteration 1: seeds, review [seeds]" in shown
     assert "it trained no checkpoint" in shown
     assert lance(monkeypatch, "explain", row, "--descendants", "--json") == 0
     found = json.loads(capsys.readouterr().out)

@@ -64,7 +64,7 @@ def test_a_pair_leads_back_to_its_seed(tmp_path: Path) -> None:
     lineage = Lineage(*evolution(tmp_path))
     found = lineage.ancestors(PAIR.id)
     assert set(found) == {HIGH.id, FLAWED.id, review(HIGH, 9).id, review(FLAWED, 2).id}
-    assert [str(place) for place in lineage.find(PAIR.id).places] == ["1: annotate / pairs", "1: mix / pairs"]
+    assert lineage.find(PAIR.id).stands_in == {"iteration 1": ["annotate / pairs", "mix / pairs"]}
     assert lineage.content(FLAWED.id)["flaw"] == "wrong fact"
 
 
