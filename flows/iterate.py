@@ -12,7 +12,7 @@ from tasks.artifacts import Ref
 from tasks.config import Branch
 from tasks.ledger import Iteration
 from tasks.runner import Runner
-from tasks.steps import annotating, measuring, reviewing, training, writing
+from tasks.steps import annotating, calibrating, measuring, reviewing, training, writing
 from tasks.steps.base import Stages
 from tasks.vetoes import Veto
 
@@ -71,7 +71,7 @@ def _candidate_and_verdict(
 
 def _rows(stages: Stages, champion: Ref, seeds: Ref, pool: Ref) -> tuple[list[Ref], list[str]]:
     """What the champion wrote and its reviewer kept, in as many rounds as the target takes; or what is missing."""
-    calibration = reviewing.calibration(stages, champion, seeds)
+    calibration = calibrating.calibration(stages, champion, seeds)
     seed_reviews = reviewing.review_seeds(stages, champion, calibration, pool)
     routes = annotating.split(stages, pool, seed_reviews)
     if missing := stages.shortage(routes):

@@ -76,6 +76,7 @@ class AnchorsConfig(Config):
 
     draws: Positive = 1  # of each corruption of each anchor seed
     own_texts: bool = True
+    retested: int = Field(default=20, ge=0)  # anchors that are looked at twice
     canaries: int = Field(default=52, ge=0)  # pairs that ask for a better score, each beside a harmless twin
     max_new_tokens: Positive = 64  # of an own text
 

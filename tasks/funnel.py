@@ -42,6 +42,8 @@ def funnel(store: Store, made: Mapping[str, Ref]) -> list[FunnelRow]:
         if "judge" in record:
             aucs = [a for a in record["judge"]["aucs"] if a["source"] == "human"]
             notes.append("AUC " + ", ".join(f"{a['corruption']} {a['auc']:.2f}" for a in aucs))
+        if retest := record.get("retest"):
+            notes.append(f"again ±{retest['spread'] or 0:.2f}")
         if shift := record.get("canaries"):
             notes.append(f"{shift['n']} canaries {shift['mean']:+.2f}")
         if tokens := record.get("tokens"):

@@ -39,7 +39,7 @@ class Judge(BaseModel):
     mean_score: float
     ceiling_share: float  # of all anchors, above 9.5
     human_own_gap: float | None
-    length_correlation: float
+    length_correlation: float | None  # none where all are of one length
 
 
 def judge(anchors: Sequence[Anchor], scores: Sequence[float]) -> Judge:
@@ -47,12 +47,13 @@ def judge(anchors: Sequence[Anchor], scores: Sequence[float]) -> Judge:
     kinds = dict.fromkeys((a.source, a.corruption) for a in anchors if a.corruption not in GOOD[a.source])
     good = [(a, s) for a, s in rows if a.corruption in GOOD[a.source]]
     means = {source: [s for a, s in good if a.source == source] for source in GOOD}
+    lengths = [length(anchor.response) for anchor, _ in good]
     return Judge(
         aucs=tuple(found for source, kind in kinds if (found := _auc(rows, source, kind))),
         mean_score=float(np.mean(scores)),
         ceiling_share=float(np.mean(np.array(scores) > 9.5)),
         human_own_gap=float(np.mean(means["human"]) - np.mean(means["own"])) if all(means.values()) else None,
-        length_correlation=float(spearmanr([length(a.response) for a, _ in good], [s for _, s in good]).statistic),
+        length_correlation=float(spearmanr(lengths, [s for _, s in good]).statistic) if len(set(lengths)) > 1 else None,
     )
 
 

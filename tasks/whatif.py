@@ -9,7 +9,7 @@ from tasks.ledger import Iteration
 from tasks.offline import Offline, WouldAsk
 from tasks.recipes import Recipe
 from tasks.records import Seed
-from tasks.steps import annotating, reviewing, writing
+from tasks.steps import annotating, calibrating, reviewing, writing
 from tasks.steps.base import Stages
 
 
@@ -41,7 +41,7 @@ def what_if(store: Store, iteration: Iteration, recipe: Recipe, platform: Platfo
     rounds = writing.rounds_of(made)
     try:
         model, pool = iteration.champion_before, made["pool"]
-        calibration = reviewing.calibration(stages, model, iteration.seeds)
+        calibration = calibrating.calibration(stages, model, iteration.seeds)
         seed_reviews = reviewing.review_seeds(stages, model, calibration, pool)
         routes = annotating.split(stages, pool, seed_reviews)
         reviews = [

@@ -51,6 +51,10 @@ def test_nothing_out_of_something_is_a_zero(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("record", "note"),
     [
+        (
+            {"retest": {"n": 8, "spread": 0.02}, "canaries": {"n": 13, "mean": -0.314}},
+            "again ±0.02, 13 canaries -0.31",
+        ),
         ({"counts": {"in": 5, "out": 5, "low": 3, "high": 2}, "thresholds": {"V": 4.567}}, "low 3, high 2, V 4.57"),
         ({"thresholds": {"sft_keep": 8.0, "margin": 2.0}}, "sft_keep 8.00, margin 2.00"),
         ({"tokens": {"prompt": 900, "new": 70}, "requests": 7}, "70 tokens written"),
@@ -63,7 +67,7 @@ def test_nothing_out_of_something_is_a_zero(tmp_path: Path) -> None:
             "loss 2.500 → 2.125, moved 1.2e-03",
         ),
     ],
-    ids=["split", "annotate", "write", "review", "train"],
+    ids=["calibrate", "split", "annotate", "write", "review", "train"],
 )
 def test_the_note_holds_what_a_person_wants_beside_the_counts(
     tmp_path: Path, record: dict[str, Any], note: str

@@ -180,7 +180,7 @@ def show(who: str, found: dict[str, Any], console: Console) -> None:
             auc = next((a for a in one.aucs if (a.source, a.corruption) == (source, kind)), None)
             cells.append(f"{auc.auc:.2f} [{auc.low:.2f}, {auc.high:.2f}] n {auc.n}" if auc else "")
         table.add_row(f"{source}: {kind.removeprefix('own ')}", *cells)
-    table.add_row("length correlation", *(f"{one.length_correlation:+.2f}" for one in judges.values()))
+    table.add_row("length correlation", *(f"{one.length_correlation or 0:+.2f}" for one in judges.values()))
     console.print(table)
 
 

@@ -17,7 +17,7 @@ from tasks.artifacts import Draft, Ref, Spec, Store
 from tasks.calls import Answer, Call
 from tasks.examples import PreferencePair, SftRow, TrainRow
 from tasks.funnel import funnel
-from tasks.graded import Review
+from tasks.graded import Anchor, Review
 from tasks.recipes import Recipe, changed
 from tasks.records import Rejected, Seed, Written
 from tasks.runner import NextCalls, Runner, SaveAnswers
@@ -82,8 +82,12 @@ class Scripted:
     def infer(self, spec: Spec, label: str, model: Ref, calls: NextCalls, write: SaveAnswers) -> Ref:
         def save(draft: Draft) -> None:
             self.asked.append(label)
-            asked = calls({})
-            write(draft, asked, [self._answer(call) for call in asked])
+            answers: dict[str, Answer] = {}
+            asked: list[Call] = []
+            while now := [call for call in calls(answers) if call.key not in answers]:
+                asked += now
+                answers |= {call.key: self._answer(call) for call in now}
+            write(draft, asked, list(answers.values()))
             draft.record |= {"tokens": {"prompt": 0, "new": 0}, "requests": len(asked)}
 
         return self.compute(spec, label, save)
@@ -97,7 +101,9 @@ class Scripted:
         return self.compute(spec, label, save)
 
     def _answer(self, call: Call) -> Answer:
-        log_probs = (-1.0, -2.0) if call.kind == "likelihood" else ()
+        dice = random.Random(call.key)
+        count = len(call.response.split()) + 1
+        log_probs = tuple(-5 * dice.random() for _ in range(count)) if call.kind == "likelihood" else ()
         return Answer(
             call=call.key, text=sentence(call.key), finish="stop", log_probs=log_probs, prompt_tokens=1, new_tokens=9
         )
@@ -118,6 +124,7 @@ class Ran:
 
 
 SEEDS = [Seed(instruction=f"Tell {sentence(f'i{n}')}", response=sentence(f"r{n}"), source=f"s:{n}") for n in range(24)]
+ANCHORS = [Seed(instruction=f"Say {sentence(f'x{n}')}", response=sentence(f"y{n}"), source=f"x:{n}") for n in range(5)]
 HELD_OUT = [Seed(instruction=f"Ask {sentence(f'h{n}')}", response=sentence(f"a{n}"), source=f"h:{n}") for n in range(4)]
 
 
@@ -136,7 +143,7 @@ def run(
     def save(draft: Draft) -> None:
         draft.table("rows", seeds)
         draft.table("held_out", HELD_OUT)
-        draft.table("anchors", [])
+        draft.table("anchors", ANCHORS)
 
     taken_in = runner.compute(Spec(stage="seeds", version=1, inputs={"n": str(len(seeds))}), "seeds", save)
     base = runner.train(Spec(stage="base", version=1), "base", "", {})
@@ -253,3 +260,13 @@ def test_scores_that_say_nothing_are_the_same_for_the_same_row(tmp_path: Path) -
     assert scores == [review.score for review in run(tmp_path).rows("review [seeds]", Review)]
     assert max(scores) - min(scores) > 5
     assert all(0 <= score <= 10 for score in scores)
+
+
+def test_the_reviewer_is_fitted_retested_and_attacked_with_anchors_that_train_nothing(tmp_path: Path) -> None:
+    found = run(tmp_path, "review.score=calibrated", "signals.use=[likelihood, sampled]", "anchors.canaries=13")
+    record = found.record("calibrate")
+    assert (record["retest"]["n"], record["canaries"]["n"]) == (20, 13)
+    assert record["judge"]["aucs"]
+    anchors = {row.response for row in found.rows("write [anchors]", Anchor)}
+    trained = {row.response for row in found.rows("mix", TrainRow, "sft")}
+    assert not anchors & trained

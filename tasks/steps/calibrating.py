@@ -1,0 +1,104 @@
+"""Calibrate the reviewer on anchors, and say how well it sees, how stable it is, and what it can be talked into."""
+
+from collections.abc import Mapping
+from statistics import fmean
+
+from tasks import anchors, calibrate, canaries, constitution, review
+from tasks.artifacts import Draft, Ref
+from tasks.calls import Answer, Call
+from tasks.graded import Anchor, Signals
+from tasks.judge import judge
+from tasks.records import Seed
+from tasks.signals.collect import Collector
+from tasks.steps.base import Stages, save_rows
+from tasks.steps.reviewing import SIGNALS_VERSION, signals
+
+MIN_ANCHOR_SEEDS = 4
+
+
+def calibration(stages: Stages, model: Ref, seeds: Ref) -> Ref | None:
+    """The reviewer's calibration on the anchor seeds, its record saying how well it sees; None if none is wanted."""
+    recipe, wanted, config = stages.recipe, stages.recipe.anchors, stages.recipe.calibration
+    if recipe.review.score != "calibrated":
+        return None
+    set_aside = stages.store.rows(seeds, Seed, "anchors")
+    if len(set_aside) < MIN_ANCHOR_SEEDS:
+        raise ValueError(
+            f"calibration: {len(set_aside)} seeds are set aside as anchors, expected at least {MIN_ANCHOR_SEEDS}; add "
+            "seeds, raise reading.anchor_share, or ask the reviewer: signals.use=[read] and review.score=read"
+        )
+    own = anchors.OwnTexts(set_aside, wanted.max_new_tokens, recipe.sampling_seed)
+
+    def make(draft: Draft, _: list[Call], answers: list[Answer]) -> None:
+        found = anchors.human(own.seeds, wanted.draws) + own.anchors(answers)
+        attacked = canaries.canaries(own.seeds, wanted.canaries)
+        save_rows(draft, len(own.seeds), found, [], tables={"rows": found, "canaries": attacked})
+
+    spec = stages.spec(  # the same in every iteration
+        "anchors",
+        10 * anchors.VERSION + canaries.VERSION,
+        wanted,
+        {"model": model, "seeds": seeds},
+        ("flawed", "canaries"),
+        sampling="evolution",
+    )
+    made = stages.infer("write [anchors]", spec, model, lambda _: own.calls() if wanted.own_texts else [], make)
+
+    def both() -> list[Anchor]:
+        return stages.store.rows(made, Anchor) + stages.store.rows(made, Anchor, "canaries")
+
+    found = signals(stages, "anchors", model, {"anchors": made}, both)
+
+    again = _looked_at_again(stages, model, made)
+
+    def fit(draft: Draft) -> None:
+        rows, attacked = stages.store.rows(made, Anchor), stages.store.rows(made, Anchor, "canaries")
+        all_looked = stages.store.rows(found, Signals)
+        looked, of_attacked = all_looked[: len(rows)], all_looked[len(rows) :]
+        principles = constitution.load().weighted(recipe.review.weights)
+        fitted = calibrate.fit(rows, looked, principles, config)
+        scores = calibrate.out_of_fold(rows, looked, principles, config)
+        reviewer = review.Reviewer(recipe.review, constitution.load(), fitted)
+        scored = {one.item: reviewer.review(one).score or 0.0 for one in of_attacked}
+        shift = canaries.shift(attacked, scored)
+        first = {one.item: reviewer.review(one).score for one in looked}
+        retested = [(first[one.item], reviewer.review(one).score) for one in stages.store.rows(again, Signals)]
+        differences = [abs(a - b) for a, b in retested if a is not None and b is not None]
+        draft.record |= {
+            "counts": {"in": len(rows), "out": len(rows)},
+            "calibration": fitted.model_dump(mode="json"),
+            "judge": judge(rows, scores).model_dump(mode="json"),
+            "canaries": shift and shift.model_dump(mode="json"),
+            "retest": {"n": len(differences), "spread": fmean(differences) if differences else None},
+        }
+
+    shaped_by = config.model_dump(mode="json") | {"weights": recipe.review.weights}
+    inputs = {"anchors": made, "signals": found, "again": again}
+    return stages.compute(
+        "calibrate", stages.spec("calibrate", calibrate.VERSION, shaped_by, inputs, ("principles",)), fit
+    )
+
+
+def _looked_at_again(stages: Stages, model: Ref, made: Ref) -> Ref:
+    """The first anchors asked a second time, sampled anew where the reviewer samples."""
+    recipe = stages.recipe
+    collector = Collector(recipe.signals, model.digest, recipe.sampling_seed)
+    first_of: dict[str, str] = {}  # key of the first call by that of the second
+
+    def items() -> list[Anchor]:
+        return stages.store.rows(made, Anchor)[: recipe.anchors.retested]
+
+    def calls(answers: Mapping[str, Answer]) -> list[Call]:
+        first = collector.calls(items(), {first_of[key]: answer for key, answer in answers.items()})
+        second = [call.model_copy(update={"seed": call.seed + 1}) for call in first]
+        first_of.update({again.key: call.key for again, call in zip(second, first, strict=True)})
+        return second
+
+    def save(draft: Draft, _: list[Call], answers: list[Answer]) -> None:
+        rows = collector.rows(items(), {first_of[answer.call]: answer for answer in answers})
+        save_rows(draft, len(rows), rows, [])
+
+    shaped_by = recipe.signals.model_dump(mode="json") | {"retested": recipe.anchors.retested}
+    inputs: dict[str, Ref | str] = {"model": model, "anchors": made, "principles": collector.principles}
+    spec = stages.spec("retest", SIGNALS_VERSION, shaped_by, inputs, collector.prompts)
+    return stages.infer("signals [anchors again]", spec, model, calls, save)
