@@ -72,10 +72,17 @@ def show(
         str | None, typer.Option(help="Print the rows of this stage, e.g. 'annotate' or 'clean [answers]'.")
     ] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many rows of each table.")] = 10,
+    reviewer: Annotated[bool, typer.Option("--reviewer", help="How well the reviewer sees, by iteration.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show an evolution: funnel, times, verdict, and where things are."""
-    _show(run, rows, as_json, limit)
+    if reviewer and not as_json:
+        from flows import show as shows
+        from tasks.home import Home
+
+        shows.find(Home.here(), run).print_reviewer(_output())
+    else:
+        _show(run, rows, as_json, limit)
 
 
 @app.command()

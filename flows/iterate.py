@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from prefect import flow, get_run_logger
 from prefect.runtime import flow_run
 
-from flows.pictures import publish_funnel, publish_training, publish_verdict
+from flows.pictures import publish_funnel, publish_reviewer, publish_training, publish_verdict
 from tasks import gate
 from tasks.artifacts import Ref
 from tasks.config import Branch
@@ -32,6 +32,7 @@ def iterate(
     started, stages = time.monotonic(), Stages(runner, number, vetoes)
     candidate, verdict = _candidate_and_verdict(stages, champion, base, seeds, grown_from)
     publish_funnel(stages)
+    publish_reviewer(stages)
     publish_training(stages)
     publish_verdict(verdict, number)
     get_run_logger().info("%s: %s", verdict.decision, "; ".join(verdict.reasons))

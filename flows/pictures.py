@@ -5,6 +5,7 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from tasks.funnel import funnel
 from tasks.gate import Verdict
 from tasks.steps.base import Stages
+from tasks.watch import figures
 
 
 def publish_funnel(stages: Stages) -> None:
@@ -19,6 +20,13 @@ def publish_funnel(stages: Stages) -> None:
         for row in funnel(stages.store, stages.made)
     ]
     create_table_artifact(rows, key="funnel", description=f"Iteration {stages.number}: rows in and out of each stage")
+
+
+def publish_reviewer(stages: Stages) -> None:
+    """Scores are 0-10, of anchors that nothing trains on."""
+    if found := figures(stages.store, stages.made):
+        rows = [{"figure": name, "value": value} for name, value in found.items()]
+        create_table_artifact(rows, key="reviewer", description=f"Iteration {stages.number}: how well it sees")
 
 
 def publish_training(stages: Stages) -> None:

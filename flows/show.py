@@ -13,6 +13,7 @@ from tasks.artifacts import Store
 from tasks.funnel import funnel
 from tasks.home import Home
 from tasks.ledger import Iteration, Ledger
+from tasks.watch import figures
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class Shown:
             "funnel": [row.model_dump(mode="json") for row in funnel(self.store, self._stages())],
             "candidate": str(self.store.path(one.candidate)) if one.candidate else None,
             "champion": str(self.store.path(champion)) if champion else None,
+            "reviewer": self._reviewer(),
             "data": {label: str(self.store.path(ref)) for label, ref in one.stages.items()},
             "ledger": str(self.home.ledger(self.ledger.name)),
         }
@@ -62,6 +64,25 @@ class Shown:
             console.print(f"{'data':<10} {rows}", soft_wrap=True)
         console.print(f"{'ledger':<10} {found['ledger']}", soft_wrap=True)
         console.print(escape(f"rows       lance show {self.ledger.name} --rows STAGE"))
+
+    def print_reviewer(self, console: Console) -> None:
+        """How it does, an iteration a column."""
+        found = self._reviewer()
+        names = list(dict.fromkeys(name for one in found.values() for name in one))
+        table = Table("", *found, title="reviewer", title_justify="left", box=None)
+        for name in names:
+            values = [one.get(name) for one in found.values()]
+            table.add_row(name, *("" if value is None else f"{value:.2f}" for value in values))
+        console.print(table)
+
+    def _reviewer(self) -> dict[str, dict[str, float | None]]:
+        iterations = self.ledger.iterations[: self.iteration.number]
+        before = [None, *(one.stages for one in iterations)]
+        found = {
+            f"iteration {one.number}": figures(self.store, one.stages, earlier)
+            for one, earlier in zip(iterations, before, strict=False)
+        }
+        return {name: values for name, values in found.items() if values}
 
     def rows(self, stage: str, limit: int) -> dict[str, list[dict[str, Any]]]:
         """At most `limit` rows of each of the stage's tables; raises ValueError for a stage that it does not have."""

@@ -82,6 +82,7 @@ def test_the_judge_says_what_is_seen_and_what_is_not() -> None:
     assert 0.35 < aucs["repeated"].auc < 0.65
     assert aucs["repeated"].n == 80
     assert found.human_own_gap is None
+    assert found.length_correlation is not None
     assert abs(found.length_correlation) < 0.3
 
 

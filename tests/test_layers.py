@@ -19,6 +19,7 @@ LAYERS = [  # a module may import what stands in a later layer, or in its own fo
     ("tasks.steps", True),
     ("tasks.intake", False),
     ("tasks.lineage", False),
+    ("tasks.watch", False),
     ("tasks.runner", False),
     ("tasks.budget", False),
     ("tasks.offline", False),

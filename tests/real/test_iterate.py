@@ -23,6 +23,7 @@ from tasks.records import Rejected, Seed, Written
 from tasks.runner import NextCalls, Runner, SaveAnswers
 from tasks.steps.base import Stages
 from tasks.vetoes import Veto
+from tasks.watch import figures
 
 WORDS = [
     "river",
@@ -267,6 +268,10 @@ def test_the_reviewer_is_fitted_retested_and_attacked_with_anchors_that_train_no
     record = found.record("calibrate")
     assert (record["retest"]["n"], record["canaries"]["n"]) == (20, 13)
     assert record["judge"]["aucs"]
+    shown = figures(found.stages.store, found.stages.made, found.stages.made)
+    assert (shown["drift of the mean"], shown["gained by canaries"]) == (0, record["canaries"]["mean"])
+    assert {"AUC mismatched", "AUC own mismatched", "looked at again, ±"} <= shown.keys()
+    assert figures(found.stages.store, {}) == {}
     anchors = {row.response for row in found.rows("write [anchors]", Anchor)}
     trained = {row.response for row in found.rows("mix", TrainRow, "sft")}
     assert not anchors & trained

@@ -1,0 +1,37 @@
+"""Watch: how the reviewer does from iteration to iteration, from the records of its calibrations."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tasks.artifacts import Ref, Store
+
+
+def figures(store: Store, made: Mapping[str, Ref], before: Mapping[str, Ref] | None = None) -> dict[str, float | None]:
+    """One iteration's figures by name, with the drift of the mean since the one before; empty without a calibration.
+
+    Scores are 0-10, of anchors that no iteration trains on; AUCs of the human ones by what was done to them.
+    """
+    record = _record(store, made)
+    if record is None:
+        return {}
+    judge, earlier = record["judge"], _record(store, before or {})
+    found: dict[str, float | None] = {
+        f"AUC {one['corruption']}": one["auc"] for one in judge["aucs"] if one["source"] == "human"
+    }
+    found |= {f"AUC {one['corruption']}": one["auc"] for one in judge["aucs"] if one["source"] == "own"}
+    return found | {
+        "mean score": judge["mean_score"],
+        "drift of the mean": judge["mean_score"] - earlier["judge"]["mean_score"] if earlier else None,
+        "share above 9.5": judge["ceiling_share"],
+        "human less own": judge["human_own_gap"],
+        "correlation with length": judge["length_correlation"],
+        "looked at again, ±": record["retest"]["spread"],
+        "gained by canaries": record["canaries"]["mean"] if record["canaries"] else None,
+    }
+
+
+def _record(store: Store, made: Mapping[str, Ref]) -> dict[str, Any] | None:
+    try:
+        return store.record(made["calibrate"])
+    except (KeyError, OSError):  # no calibration was wanted, or it is gone from the store
+        return None
