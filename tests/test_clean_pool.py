@@ -82,6 +82,7 @@ ITEM = Seed(
     response="The moon pulls at the water of the sea, which rises on the near side and on the far side alike.",
     source="items.jsonl:7",
 )
+RIVER = Seed(instruction="Name a river.", response="The Po.", source="items.jsonl:9")
 CAPITAL = Seed(instruction="What is the capital of Italy?", response="Rome.", source="items.jsonl:8")
 
 
@@ -92,12 +93,13 @@ CAPITAL = Seed(instruction="What is the capital of Italy?", response="Rome.", so
         ("Describe in two sentences how a tide comes about on a windy day.", "", True),  # all but one word
         ("Tell me: what is the capital of Italy?", "", True),
         ("What is the capital of France?", "Paris, and not Rome.", False),
+        ("Name a river that ends in a desert and say why it does.", "The Tarim.", False),
         ("What moves the sea?", "Well, the moon pulls at the water of the sea, which rises twice.", True),
         ("What moves the sea?", "The moon pulls at the water, and the wind does too.", False),
     ],
 )
 def test_a_text_that_holds_an_item_is_contaminated(asked: str, given: str, hit: bool) -> None:
-    rule = Contamination(CONFIG, [ITEM, CAPITAL])
+    rule = Contamination(CONFIG, [ITEM, CAPITAL, RIVER])
     found = rule.hit(asked, given)
     assert (found is not None) == hit
     assert not hit or "items.jsonl:" in str(found)

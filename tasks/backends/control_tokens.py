@@ -16,8 +16,8 @@ class PlainText:
     """Breaks each control token of one tokenizer up with a space behind its first character."""
 
     def __init__(self, tokens: Iterable[str]):
-        longest_first = sorted((token for token in tokens if len(token) > 1), key=len, reverse=True)
-        self._tokens = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
+        # Where one token begins another, either order breaks up both.
+        self._tokens = re.compile("|".join(re.escape(token) for token in tokens if len(token) > 1) or r"(?!)")
 
     @classmethod
     def of(cls, model: Path) -> "PlainText":

@@ -68,6 +68,7 @@ class Scripted:
     asked: list[str] = field(default_factory=list)
     trained: list[str] = field(default_factory=list)
     dtype: str = "float32"
+    parrot: bool = False  # says the same for the same request, whatever it is sampled with
 
     class platform:
         name = "cpu"
@@ -106,7 +107,12 @@ class Scripted:
         count = len(call.response.split()) + 1
         log_probs = tuple(-5 * dice.random() for _ in range(count)) if call.kind == "likelihood" else ()
         return Answer(
-            call=call.key, text=sentence(call.key), finish="stop", log_probs=log_probs, prompt_tokens=1, new_tokens=9
+            call=call.key,
+            text=sentence(str(call.messages) if self.parrot else call.key),
+            finish="stop",
+            log_probs=log_probs,
+            prompt_tokens=1,
+            new_tokens=9,
         )
 
 
@@ -137,8 +143,9 @@ def run(
     number: int = 1,
     champion: Ref | None = None,
     grown_from: Sequence[Ref] = (),
+    parrot: bool = False,
 ) -> Ran:
-    runner = Scripted(changed(RECIPE, settings), Store(folder))
+    runner = Scripted(changed(RECIPE, settings), Store(folder), parrot=parrot)
     stages = Stages(cast(Runner, runner), number, vetoes)
 
     def save(draft: Draft) -> None:
@@ -194,6 +201,14 @@ def test_rounds_go_on_until_the_target_is_reached_exactly(tmp_path: Path) -> Non
     kept = {row.instruction for row in found.rows("annotate", SftRow, "sft")}
     later = {row.instruction for row in found.rows("clean [answers, round 2]", Written)}
     assert kept & later, "rows of both rounds are among them"
+
+
+def test_a_later_round_is_held_against_the_earlier_ones(tmp_path: Path) -> None:
+    found = run(tmp_path, "target.sft_rows=1000", "target.candidates=60", parrot=True)
+    assert found.rows("clean [instructions]", Written)
+    assert len(found.rows("write [instructions, round 2]", Written)) == len(found.rows("write [instructions]", Written))
+    assert found.rows("clean [instructions, round 2]", Written) == []
+    assert {reject.rule for reject in found.rows("clean [instructions, round 2]", Rejected, "rejects")} == {"duplicate"}
 
 
 def test_a_spent_budget_ends_the_rounds_and_says_so(tmp_path: Path) -> None:
@@ -267,6 +282,7 @@ def test_the_reviewer_is_fitted_retested_and_attacked_with_anchors_that_train_no
     found = run(tmp_path, "review.score=calibrated", "signals.use=[likelihood, sampled]", "anchors.canaries=13")
     record = found.record("calibrate")
     assert (record["retest"]["n"], record["canaries"]["n"]) == (20, 13)
+    assert record["retest"]["spread"] > 0, "the second look is another one"
     assert record["judge"]["aucs"]
     shown = figures(found.stages.store, found.stages.made, found.stages.made)
     assert (shown["drift of the mean"], shown["gained by canaries"]) == (0, record["canaries"]["mean"])
