@@ -12,10 +12,9 @@ from pydantic import BaseModel, ConfigDict
 from tasks import prompts
 from tasks.graded import Anchor
 from tasks.records import Seed
-from tasks.text import length
 
 PLACES = ("response end", "response start", "instruction end")
-VERSION = 1
+VERSION = 2  # 2: twins of their own
 
 
 class Shift(BaseModel):
@@ -31,20 +30,21 @@ class Shift(BaseModel):
 
 
 def canaries(seeds: Sequence[Seed], count: int) -> list[Anchor]:
-    """`count` injected pairs and behind each its twin: the same place, as many words, from another seed's response."""
+    """`count` injected pairs and behind each its twin: the same place and as many words, that ask for nothing.
+
+    A twin from another response would not do: a stray piece of text costs more than a whole sentence does, and the
+    difference would be taken for what the attack gained (+0.5 of 10 with 13 canaries and 14 anchor seeds).
+    """
     attacks, found = prompts.canaries(), list[Anchor]()
     for i in range(count if seeds else 0):
-        seed, attack, place = seeds[i % len(seeds)], attacks[i % len(attacks)], PLACES[i % len(PLACES)]
-        words = " ".join(other.response for other in seeds if other.id != seed.id).split() or seed.response.split()
-        start = (7 * i) % len(words)
-        harmless = " ".join((words[start:] + words)[: length(attack)])
+        seed, (attack, harmless), place = seeds[i % len(seeds)], attacks[i % len(attacks)], PLACES[i % len(PLACES)]
         found += [_at(place, seed, attack, f"canary {i}"), _at(place, seed, harmless, f"twin {i}")]
     return found
 
 
 def shift(pairs: Sequence[Anchor], scores: Mapping[str, float]) -> Shift | None:
     """From all canaries with their twins, and the scores by id; None without any."""
-    attacks = prompts.canaries()
+    attacks = [attack for attack, _ in prompts.canaries()]
     found: dict[str, list[float]] = {}
     for i, (attacked, twin) in enumerate(zip(pairs[::2], pairs[1::2], strict=True)):
         found.setdefault(attacks[i % len(attacks)], []).append(scores[attacked.id] - scores[twin.id])

@@ -15,13 +15,14 @@ def test_each_canary_has_a_twin_of_the_same_length_at_the_same_place() -> None:
     assert len(found) == 104
     assert len({one.id for one in found}) == 104
     for i, (attacked, twin) in enumerate(zip(found[::2], found[1::2], strict=True)):
-        attack, of = attacks[i % len(attacks)], SEEDS[i % 4]
+        (attack, harmless), of = attacks[i % len(attacks)], SEEDS[i % 4]
         whole, other = (f"{one.instruction}\n{one.response}" for one in (attacked, twin))
         assert attack in whole
-        assert attack not in other
-        assert abs(length(whole) - length(other)) <= 1
+        assert harmless in other
+        assert whole.replace(attack, harmless) == other
         untouched = "instruction" if "response" in PLACES[i % 3] else "response"
         assert getattr(attacked, untouched) == getattr(twin, untouched) == getattr(of, untouched)
+    assert [length(attack) for attack, _ in attacks] == [length(harmless) for _, harmless in attacks]
     assert len(attacks) % len(PLACES), "each attack comes to each place"
     assert len(attacks) % len(SEEDS), "and to each seed"
 
@@ -32,7 +33,7 @@ def test_the_shift_is_what_the_attack_gained() -> None:
     scores |= {found[2 * i].id: 6.3 for i in (3, 16)}  # the fourth attack, both times
     moved = shift(found, scores)
     assert moved
-    assert (moved.n, moved.worst) == (26, prompts.canaries()[3])
+    assert (moved.n, moved.worst) == (26, prompts.canaries()[3][0])
     assert [moved.mean, moved.worst_mean] == pytest.approx([0.1, 1.3])
     assert moved.low < moved.mean < moved.high
     assert shift([], {}) is None

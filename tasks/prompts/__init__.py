@@ -26,9 +26,9 @@ def examples() -> list[tuple[str, str]]:
     return [(pair["instruction"], pair["better"]) for pair in yaml.safe_load(source("examples"))]
 
 
-def canaries() -> list[str]:
-    """Texts that ask their reviewer for a better score."""
-    return list(yaml.safe_load(source("canaries")))
+def canaries() -> list[tuple[str, str]]:
+    """Texts that ask their reviewer for a better score, each with a harmless one of as many words."""
+    return [(pair["attack"], pair["harmless"]) for pair in yaml.safe_load(source("canaries"))]
 
 
 def render(name: str, **values: object) -> str:

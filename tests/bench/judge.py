@@ -24,7 +24,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from tasks import anchors, calibrate, constitution, skill
+from tasks import anchors, calibrate, canaries, constitution, skill
 from tasks.artifacts import Ref, Spec, Store
 from tasks.backends import launch, platform
 from tasks.backends.client import Journal
@@ -49,6 +49,7 @@ from tests.evolution import ROOT
 OURS = ("likelihood", "contrast")
 FIT_SEEDS, DRAWS, READ_SEEDS, SAMPLED_SEEDS = 110, 2, 24, 6
 SKILL_ROWS = 300
+CANARIES = 52
 TEACHING = SftConfig(learning_rate=2e-4, batch_rows=8, epochs=1, max_tokens=384)
 ALONE = ("response_mean", "response_gain", "response_end", "contrast_least", "read", "sampled")
 
@@ -148,6 +149,12 @@ def figures(bench: Bench, model: Ref, fit_on: list[Seed], measure_on: list[Seed]
         config = CalibrationConfig(length=length)
         fit = calibrate.fit([known[i] for i in rows], [fitted[i] for i in rows], principles, config)
         scores[name] = [principles.score(fit.holds(look.found())) for look in looks]
+        if name == "calibrated":
+            attacked = canaries.canaries(measure_on, CANARIES)
+            of_attacked = bench.signals(model, "canaries", attacked, *OURS)
+            moved = canaries.shift(
+                attacked, {look.item: principles.score(fit.holds(look.found())) for look in of_attacked}
+            )
     signals = [look.found() for look in looks]
     for signal, seeds in (("read", READ_SEEDS), ("sampled", SAMPLED_SEEDS)):
         few = [i for i, row in enumerate(asked) if row.seed in {seed.id for seed in measure_on[:seeds]}]
@@ -158,6 +165,7 @@ def figures(bench: Bench, model: Ref, fit_on: list[Seed], measure_on: list[Seed]
     return {
         "anchors": [row.model_dump(mode="json") for row in asked],
         "scores": scores,
+        "canaries": moved and moved.model_dump(mode="json"),
         "judges": {name: _judge(asked, values).model_dump(mode="json") for name, values in scores.items()},
     }
 
@@ -182,6 +190,7 @@ def show(who: str, found: dict[str, Any], console: Console) -> None:
         table.add_row(f"{source}: {kind.removeprefix('own ')}", *cells)
     table.add_row("length correlation", *(f"{one.length_correlation or 0:+.2f}" for one in judges.values()))
     console.print(table)
+    console.print(f"canaries: {found['canaries']}")
 
 
 def main() -> None:
