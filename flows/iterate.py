@@ -56,6 +56,7 @@ def _candidate_and_verdict(
     stages: Stages, champion: Ref, base: Ref, seeds: Ref, grown_from: Sequence[Ref]
 ) -> tuple[Ref | None, gate.Verdict]:
     branches = stages.recipe.branches
+    calibrating.check(stages, seeds)
     before = measuring.measure(stages, "champion", champion, seeds)  # first, while its engine is up
     pool = annotating.pool(stages, seeds, grown_from)
     rows, missing = _rows(stages, champion, seeds, pool) if branches else ([], [])

@@ -16,17 +16,22 @@ from tasks.steps.reviewing import SIGNALS_VERSION, signals
 MIN_ANCHOR_SEEDS = 4
 
 
+def check(stages: Stages, seeds: Ref) -> None:
+    """Raise ValueError, before any model is loaded, where there are too few anchor seeds to calibrate with."""
+    found = len(stages.store.rows(seeds, Seed, "anchors"))
+    if stages.recipe.branches and stages.recipe.review.score == "calibrated" and found < MIN_ANCHOR_SEEDS:
+        raise ValueError(
+            f"calibration: {found} seeds are set aside as anchors, expected at least {MIN_ANCHOR_SEEDS}; add seeds, "
+            "raise reading.anchor_share, or ask the reviewer: signals.use=[read] and review.score=read"
+        )
+
+
 def calibration(stages: Stages, model: Ref, seeds: Ref) -> Ref | None:
     """The reviewer's calibration on the anchor seeds, its record saying how well it sees; None if none is wanted."""
     recipe, wanted, config = stages.recipe, stages.recipe.anchors, stages.recipe.calibration
     if recipe.review.score != "calibrated":
         return None
     set_aside = stages.store.rows(seeds, Seed, "anchors")
-    if len(set_aside) < MIN_ANCHOR_SEEDS:
-        raise ValueError(
-            f"calibration: {len(set_aside)} seeds are set aside as anchors, expected at least {MIN_ANCHOR_SEEDS}; add "
-            "seeds, raise reading.anchor_share, or ask the reviewer: signals.use=[read] and review.score=read"
-        )
     own = anchors.OwnTexts(set_aside, wanted.max_new_tokens, recipe.sampling_seed)
 
     def make(draft: Draft, _: list[Call], answers: list[Answer]) -> None:

@@ -144,6 +144,7 @@ def run(
     champion: Ref | None = None,
     grown_from: Sequence[Ref] = (),
     parrot: bool = False,
+    anchors: int = 5,
 ) -> Ran:
     runner = Scripted(changed(RECIPE, settings), Store(folder), parrot=parrot)
     stages = Stages(cast(Runner, runner), number, vetoes)
@@ -151,9 +152,9 @@ def run(
     def save(draft: Draft) -> None:
         draft.table("rows", seeds)
         draft.table("held_out", HELD_OUT)
-        draft.table("anchors", ANCHORS)
+        draft.table("anchors", ANCHORS[:anchors])
 
-    taken_in = runner.compute(Spec(stage="seeds", version=1, inputs={"n": str(len(seeds))}), "seeds", save)
+    taken_in = runner.compute(Spec(stage="seeds", version=1, inputs={"n": f"{len(seeds)} {anchors}"}), "seeds", save)
     base = runner.train(Spec(stage="base", version=1), "base", "", {})
     runner.trained.clear()
     candidate, verdict = _candidate_and_verdict(stages, champion or base, base, taken_in, grown_from)
@@ -291,3 +292,10 @@ def test_the_reviewer_is_fitted_retested_and_attacked_with_anchors_that_train_no
     anchors = {row.response for row in found.rows("write [anchors]", Anchor)}
     trained = {row.response for row in found.rows("mix", TrainRow, "sft")}
     assert not anchors & trained
+
+
+def test_too_few_anchor_seeds_are_refused_before_anything_is_asked(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"3 seeds are set aside as anchors, expected at least 4; .*anchor_share"):
+        run(tmp_path, "review.score=calibrated", "signals.use=[likelihood]", anchors=3)
+    assert not (tmp_path / "evaluate").exists()
+    run(tmp_path, anchors=3)  # scores that need none
