@@ -14,7 +14,7 @@ from tests.evolution import ROOT, Evolution
 from tests.processes import wait_until, wait_until_gone
 
 SHARD = 4  # engine.shard_requests and engine.in_flight in tests/recipes/tiny.yaml
-WRITTEN = ("anchors", "write-instructions", "write-answers", "write-flawed", "write-ordinary", "signals")
+WRITTEN = ("anchors", "write-instructions", "write-answers", "write-flawed", "write-ordinary", "signals", "retest")
 STAGES = (*WRITTEN, "evaluate")
 
 
