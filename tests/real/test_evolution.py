@@ -154,12 +154,13 @@ def test_other_weights_and_thresholds_are_tried_without_a_model(killed: Killed) 
 
 def test_a_pair_is_explained_back_to_a_given_seed_and_forth_to_its_checkpoint(killed: Killed) -> None:
     it = killed.evolution
-    pair = pq.read_table(Path(killed.summary["data"]["annotate"]) / "pairs.parquet").to_pylist()[0]
+    data = json.loads(it.ask("show", "tiny", "--json").stdout)["data"]
+    pair = pq.read_table(Path(data["annotate"]) / "pairs.parquet").to_pylist()[0]
     back = json.loads(it.ask("explain", pair["id"], "--json").stdout)
     seed = next(one for one in back["ancestors"] if one["row"] == pair["seed"])
     assert seed["fields"]["origin"] == "given"
     assert {one["row"].partition("-")[0] for one in back["ancestors"]} == {"seed", "written", "review", "signals"}
-    assert back["trained"] == {"iteration 1, dpo": killed.summary["data"]["dpo"]}
+    assert back["trained"] == {"iteration 1, dpo": data["dpo"]}
     forth = json.loads(it.ask("explain", pair["seed"], "--descendants", "--json").stdout)
     assert pair["id"] in {one["row"] for one in forth["descendants"]}
 
