@@ -33,12 +33,11 @@ class Explained:
             known = self.lineage.find(row)
             return {"row": row, "places": known.stands_in, "fields": self.lineage.content(row)}
 
-        trained = self.lineage.trained({self.row, *self.lineage.descendants(self.row)})
         return {
             "evolution": self.lineage.ledger.name,
             **one(self.row),
             "ancestors" if self.backwards else "descendants": [one(row) for row in self.others],
-            "trained": {what: str(self.lineage.store.path(ref)) for what, ref in trained.items()},
+            "trained": self._trained(),
         }
 
     def print(self, console: Console) -> None:
@@ -50,11 +49,15 @@ class Explained:
             console.print(self._described(self.row), soft_wrap=True)
             for row in self.others:
                 console.print("  " + self._described(row).replace("\n", "\n  "), soft_wrap=True)
-        trained = self.summary()["trained"]
+        trained = self._trained()
         for what, path in trained.items():
             console.print(f"trained {what}: {path}", soft_wrap=True)
         if not trained:
             console.print("it trained no checkpoint")
+
+    def _trained(self) -> dict[str, str]:
+        found = self.lineage.trained({self.row, *self.lineage.descendants(self.row)})
+        return {what: str(self.lineage.store.path(ref)) for what, ref in found.items()}
 
     def _grow(self, tree: Tree, row: str, shown: set[str]) -> None:
         for parent in self.lineage.find(row).parents:
@@ -67,10 +70,8 @@ class Explained:
         found = self.lineage.find(row).stands_in
         places = "; ".join(f"{iteration}: {', '.join(tables)}" for iteration, tables in found.items())
         facts = [f"{name} {_short(value)}" for name, value in fields.items() if name not in HIDDEN and _said(value)]
-        facts += [f"{n} {v:.2f}" for n, v in zip(fields.get("names") or [], fields.get("values") or [], strict=True)]
-        facts += [
-            f"{n} {v:.2f}" for n, v in zip(fields.get("principles") or [], fields.get("holds") or [], strict=True)
-        ]
+        for names, values in (("names", "values"), ("principles", "holds")):  # of signals, of a review
+            facts += [f"{n} {v:.2f}" for n, v in zip(fields.get(names) or [], fields.get(values) or [], strict=True)]
         lines = [f"[bold]{row}[/bold]  {escape(places)}", escape(", ".join(facts))]
         lines += [f"[dim]{name}[/dim] {escape(_short(fields[name], 160))}" for name in TEXTS if fields.get(name)]
         return "\n".join(filter(None, lines))

@@ -9,7 +9,7 @@ from tasks.jobs import Job
 from tasks.provenance import ROOT
 from tasks.runner import Runner
 
-VERSION = 2  # 2: anchors
+VERSION = 3  # 3: turns before the last question
 DATASET_MODULE = "tasks.backends.dataset"
 
 

@@ -51,11 +51,13 @@ def clean(
     kept: list[Written] = []
     rejects: list[Rejected] = []
     for candidate in (Candidate(row, field) for row in rows):
-        found = next(((rule.name, detail) for rule in used if (detail := rule(candidate))), None)
+        found = next(((one.name, detail) for one in used if (detail := one(candidate))), None)
         if found:
-            rejects.append(Rejected.of(candidate.row, *found))
+            rule, detail = found
+            row = candidate.row.id
+            rejects.append(Rejected(row=row, rule=rule, detail=detail, text=candidate.text, parents=(row,)))
             continue
         kept.append(candidate.row)
-        for rule in used:
-            rule.keep(candidate)
+        for one in used:
+            one.keep(candidate)
     return kept, rejects

@@ -20,7 +20,7 @@ HASHES, BANDS, HASH_SEED = 126, 42, 1
 
 
 class NearDuplicates:
-    """Texts (as words) by name. The first of equals that is found stays the one that is named."""
+    """Texts (as words) by name."""
 
     def __init__(self, rouge_l_above: float):
         self.rouge_l_above = rouge_l_above

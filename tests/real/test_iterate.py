@@ -5,7 +5,7 @@ Whatever a model would do is done by a few lines here; stages, store and flow ar
 
 import hashlib
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -14,35 +14,20 @@ import pytest
 
 from flows.iterate import _candidate_and_verdict
 from tasks.artifacts import Draft, Ref, Spec, Store
+from tasks.backends.platform import detect
 from tasks.calls import Answer, Call
 from tasks.examples import PreferencePair, SftRow, TrainRow
 from tasks.funnel import funnel
 from tasks.graded import Anchor, Review
-from tasks.recipes import Recipe, changed
+from tasks.offline import Offline
+from tasks.recipes import changed
 from tasks.records import Rejected, Seed, Written
 from tasks.runner import NextCalls, Runner, SaveAnswers
 from tasks.steps.base import Stages
 from tasks.vetoes import Veto
 from tasks.watch import figures
+from tests.words import sentence
 
-WORDS = [
-    "river",
-    "stone",
-    "wind",
-    "light",
-    "paper",
-    "north",
-    "garden",
-    "copper",
-    "seven",
-    "window",
-    "letter",
-    "winter",
-    "cloud",
-    "metal",
-    "orange",
-    "field",
-]
 RECIPE: dict[str, Any] = {
     "name": "scripted",
     "signals": {"use": []},
@@ -54,34 +39,17 @@ RECIPE: dict[str, Any] = {
 }
 
 
-def sentence(of: str) -> str:
-    dice = random.Random(of)
-    return " ".join(dice.choice(WORDS) + str(dice.randint(0, 999)) for _ in range(16))
-
-
-@dataclass
-class Scripted:
+@dataclass(frozen=True, kw_only=True)
+class Scripted(Offline):
     """In a Runner's place: it answers at once with words drawn from a hash of the request."""
 
-    recipe: Recipe
-    store: Store
     asked: list[str] = field(default_factory=list)
     trained: list[str] = field(default_factory=list)
-    dtype: str = "float32"
     parrot: bool = False  # says the same for the same request, whatever it is sampled with
 
-    class platform:
-        name = "cpu"
-
-    def compute(self, spec: Spec, label: str, write: Callable[[Draft], None]) -> Ref:
-        if self.store.find(spec) is None:
-            with self.store.draft(spec) as draft:
-                write(draft)
-        found = self.store.find(spec)
-        assert found
-        return found
-
-    def infer(self, spec: Spec, label: str, model: Ref, calls: NextCalls, write: SaveAnswers) -> Ref:
+    def infer(  # type: ignore[override]
+        self, spec: Spec, label: str, model: Ref, calls: NextCalls, write: SaveAnswers
+    ) -> Ref:
         def save(draft: Draft) -> None:
             self.asked.append(label)
             answers: dict[str, Answer] = {}
@@ -94,7 +62,7 @@ class Scripted:
 
         return self.compute(spec, label, save)
 
-    def train(self, spec: Spec, label: str, module: str, given: dict[str, Any]) -> Ref:
+    def train(self, spec: Spec, label: str, module: str, given: dict[str, Any]) -> Ref:  # type: ignore[override]
         def save(draft: Draft) -> None:
             self.trained.append(label)
             (draft.path / "model.safetensors").write_bytes(hashlib.sha256(spec.fingerprint.encode()).digest())
@@ -146,7 +114,7 @@ def run(
     parrot: bool = False,
     anchors: int = 5,
 ) -> Ran:
-    runner = Scripted(changed(RECIPE, settings), Store(folder), parrot=parrot)
+    runner = Scripted(recipe=changed(RECIPE, settings), store=Store(folder), platform=detect(), parrot=parrot)
     stages = Stages(cast(Runner, runner), number, vetoes)
 
     def save(draft: Draft) -> None:

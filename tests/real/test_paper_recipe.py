@@ -1,43 +1,22 @@
 """The published recipe, whole, on a tiny random Qwen2: every stage really runs; only sizes are other."""
 
 import json
-import random
 import subprocess
 from pathlib import Path
 
 from tasks.backends.platform import model_python
 from tests.evolution import ROOT, Evolution
+from tests.words import sentence
 
 SIZES = ["write.max_new_tokens=40", "signals.sampled.max_new_tokens=40", "evaluate.max_new_tokens=16"]
-WORDS = [
-    "river",
-    "stone",
-    "wind",
-    "light",
-    "paper",
-    "north",
-    "garden",
-    "copper",
-    "seven",
-    "window",
-    "letter",
-    "winter",
-    "cloud",
-    "metal",
-]
 STAGES = ["reviews to learn", "teach", "signals [seeds]", "split", "write [answers]", "write [flawed]"]
 STAGES += ["signals [written]", "annotate", "mix", "sft", "dpo", "divergence", "evaluate [candidate]", "gate"]
-
-
-def sentence(of: int) -> str:
-    dice = random.Random(of)
-    return " ".join(dice.choices(WORDS, k=14))
 
 
 def test_a_dry_pass_runs_every_stage_of_the_paper_recipe(tmp_path: Path) -> None:
     model, seeds = tmp_path / "qwen2", tmp_path / "seeds.jsonl"
     subprocess.run([str(model_python()), "-m", "tests.tiny_qwen2", str(model)], check=True, cwd=ROOT)
-    rows = [{"prompt": f"Say what the {sentence(n)} is.", "response": sentence(100 + n)} for n in range(8)]
+    rows = [{"prompt": f"Say what the {sentence(str(n))} is.", "response": sentence(str(100 + n))} for n in range(8)]
     seeds.write_text("".join(json.dumps(row) + "\n" for row in rows))
     it = Evolution(tmp_path / "home", model, seeds, recipe="paper-qwen2-7b")
     sized = [argument for size in SIZES for argument in ("--set", size)]
