@@ -54,7 +54,7 @@ def evolve(name: str, recipe: Recipe, go_on: bool = False) -> Ledger:
             of_its_own = _seeds_of(ledger, number, recipe, runner.store, seeds)
             pool: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=recipe.engine.shards_at_once)
             one = iterate.with_options(task_runner=pool)  # type: ignore[arg-type]  # its own futures do not fit
-            ledger = ledger.put(one(runner, number, champion, base, of_its_own, recipe.seeds, grown_from, vetoed))
+            ledger = ledger.put(one(runner, number, champion, base, of_its_own, grown_from, vetoed))
             ledger.save(path)
     return ledger
 
@@ -92,8 +92,8 @@ def _seeds_of(ledger: Ledger, number: int, recipe: Recipe, store: Store, now: Re
     """An iteration keeps the seeds it was made with; rows that are new in the folder join at the next one."""
     if number > len(ledger.iterations):
         return now
-    then = ledger.iterations[number - 1]
-    if then.seeds_source != recipe.seeds or then.recipe["reading"] != recipe.reading.model_dump(mode="json"):
+    then, asked = ledger.iterations[number - 1], recipe.model_dump(mode="json")
+    if any(then.recipe[key] != asked[key] for key in ("seeds", "held_out", "reading")):
         return now
     if then.seeds != now and store.find(then.seeds):
         get_run_logger().info("the seeds have changed since iteration %d; new rows join at the next one", number)

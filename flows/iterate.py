@@ -24,7 +24,6 @@ def iterate(
     champion: Ref,
     base: Ref,
     seeds: Ref,
-    seeds_source: str,
     grown_from: Sequence[Ref],
     vetoes: Sequence[Veto],
 ) -> Iteration:
@@ -38,7 +37,6 @@ def iterate(
     get_run_logger().info("%s: %s", verdict.decision, "; ".join(verdict.reasons))
     return Iteration(
         number=number,
-        seeds_source=seeds_source,
         seeds=seeds,
         champion_before=champion,
         champion_after=candidate if candidate and verdict.decision == "promote" else champion,

@@ -17,7 +17,6 @@ class Iteration(BaseModel):
 
     model_config = ConfigDict(frozen=True)
     number: int
-    seeds_source: str
     seeds: Ref
     champion_before: Ref
     champion_after: Ref

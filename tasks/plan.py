@@ -42,9 +42,10 @@ class Shape:
 def work(recipe: Recipe, seeds: int) -> list[Work]:
     """The first iteration's requests by stage; later ones have more seeds by what was kept."""
     write, signals = recipe.write, recipe.signals
-    held_out = min(recipe.evaluate.max_items, ceil(seeds * recipe.reading.held_out_share))
+    set_aside = 0 if recipe.held_out else ceil(seeds * recipe.reading.held_out_share)
+    held_out = recipe.evaluate.max_items if recipe.held_out else min(recipe.evaluate.max_items, set_aside)
     anchors = ceil(seeds * recipe.reading.anchor_share) if recipe.review.score == "calibrated" else 0
-    pool = max(0, seeds - ceil(seeds * recipe.reading.held_out_share) - anchors)
+    pool = max(0, seeds - set_aside - anchors)
     low, high = _sides(recipe.split.threshold, pool)
     low, high = low * ("sft" in recipe.branches), high * ("preference" in recipe.branches)
     instructions = low * write.instructions_per_low_seed

@@ -43,6 +43,7 @@ class Recipe(Config):
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
     model: str = "smollm2-135m-instruct"
     seeds: str = "deployments/seeds/everyday.jsonl"
+    held_out: str | None = None  # seeds to measure on, in place of a share of `seeds`
     iterations: Positive = 1
     sampling_seed: int = 1
     keep_rows_of_held_iterations: bool = False

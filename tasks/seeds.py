@@ -11,7 +11,7 @@ import hashlib
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tasks.config import SeedsConfig
@@ -20,7 +20,7 @@ from tasks.seed_files import RawRow, read_rows, refusal
 from tasks.seed_forms import FORMS, PAIR, Turn, form_of, text_of
 from tasks.text import length
 
-DROPS = ("empty", "duplicate", "over_long", "turns")  # rules that take one row out
+DROPS = ("empty", "duplicate", "over_long", "turns", "measured_on")  # rules that take one row out
 REPAIRS = ("byte_order_mark", "nul_bytes", "system_message")  # rules that change a row, which may be dropped later
 CUT = "over_max_rows"  # one line for all the rows it left out
 
@@ -40,6 +40,19 @@ class SeedSet:
         """Rows that a rule took out, by rule: with the seeds they make up the rows read."""
         rules = Counter(reject.rule for reject in self.rejects if reject.rule in DROPS)
         return dict(sorted(rules.items())) | ({CUT: self.left_out} if self.left_out else {})
+
+    def without(self, measured: Sequence[Seed]) -> "SeedSet":
+        """Less the seeds whose instruction is one that is only measured on."""
+        there = {_normalised(seed.instruction): seed.source for seed in measured}
+        same = {seed.id: there.get(_normalised(seed.instruction)) for seed in self.seeds}
+        hits = [
+            Rejected(
+                row=seed.source, rule="measured_on", detail=f"same instruction as {same[seed.id]}", text=seed.response
+            )
+            for seed in self.seeds
+            if same[seed.id]
+        ]
+        return replace(self, seeds=[s for s in self.seeds if not same[s.id]], rejects=[*self.rejects, *hits])
 
     @property
     def repaired(self) -> int:

@@ -37,6 +37,7 @@ class SftConfig(Config):
     learning_rate: Annotated[float, Field(gt=0)] = 1e-4
     batch_rows: Positive = 32
     epochs: Positive = 3
+    tokens: Positive | None = None  # train on about so many in place of `epochs`: recipes compared at equal cost
     warmup_share: Share = 0.1
     max_tokens: Positive = 1024
 

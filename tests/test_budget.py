@@ -1,5 +1,7 @@
 """The budget: nothing is said while there is some left, and what is spent is named."""
 
+import time
+
 import pytest
 
 from tasks.budget import Budget, BudgetSpent
@@ -17,7 +19,7 @@ def test_tokens_are_counted_and_the_last_one_ends_it() -> None:
 
 
 def test_hours_are_those_of_the_run() -> None:
-    budget = Budget(BudgetConfig(hours=2), started=0)
+    budget = Budget(BudgetConfig(hours=2), started=time.monotonic() - 2 * 3600)
     with pytest.raises(BudgetSpent, match=r"of 2 hours \(budget\.hours\)"):
         budget.check()
     Budget(BudgetConfig(hours=2)).check()

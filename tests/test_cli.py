@@ -48,7 +48,6 @@ def evolved(home: Home) -> None:
     base = artifact("base-model", 1)
     iteration = Iteration(
         number=1,
-        seeds_source="x.jsonl",
         seeds=artifact("seeds", 4),
         champion_before=base,
         champion_after=base,

@@ -20,7 +20,6 @@ def iteration(number: int, before: Ref = BASE, after: Ref | None = None, made: s
     """An iteration that promoted `after`, or held."""
     return Iteration(
         number=number,
-        seeds_source="seeds.jsonl",
         seeds=ref("seeds", "seeds"),
         champion_before=before,
         champion_after=after or before,

@@ -46,7 +46,6 @@ def evolution(folder: Path) -> tuple[Store, Ledger]:
     }
     one = Iteration(
         number=1,
-        seeds_source="seeds.jsonl",
         seeds=made("seeds", rows=[LOW, HIGH]),
         champion_before=stages["sft"],
         champion_after=stages["dpo"],

@@ -29,11 +29,12 @@ from tasks.calls import Messages, chat
 from tasks.jobs import Job, run_job
 from tasks.records import SYSTEM
 
+TARGETS = {"sft": {"completion": "response"}, "dpo": {"chosen": "chosen", "rejected": "rejected"}}
+
 
 def dataset(method: str, path: Path, plain: PlainText) -> Dataset:
     """TRL's conversational form, in the one chat format: prompt with completion, or with chosen and rejected."""
-    rows = pq.read_table(path).to_pylist()
-    targets = {"sft": {"completion": "response"}, "dpo": {"chosen": "chosen", "rejected": "rejected"}}[method]
+    rows, targets = pq.read_table(path).to_pylist(), TARGETS[method]
     return Dataset.from_list(
         [
             {"prompt": list(plain.messages(_prompt(row)))}
@@ -56,10 +57,22 @@ def spread(batch_rows: int, device_rows: int, processes: int) -> tuple[int, int]
     return at_once, each // at_once
 
 
-def trainer(job: Job, rows: Dataset, processes: int) -> SFTTrainer | DPOTrainer:
+def tokens(rows: Dataset, tokenizer: Any, max_tokens: int) -> int:
+    """What one pass over the rows reads, prompts included; a pair is two texts."""
+    texts = [
+        tokenizer.apply_chat_template([*row["prompt"], *row[target]], tokenize=False)
+        for row in rows
+        for target in rows.column_names
+        if target != "prompt"
+    ]
+    found = tokenizer(texts, add_special_tokens=False)["input_ids"]
+    return sum(min(len(ids), max_tokens) for ids in found)
+
+
+def trainer(job: Job, rows: Dataset, epochs: float, processes: int) -> SFTTrainer | DPOTrainer:
     given, config = job.given, job.given["config"]
     device_rows, accumulation = spread(config["batch_rows"], given["device_rows"], processes)
-    steps = math.ceil(len(rows) / config["batch_rows"]) * config["epochs"]
+    steps = math.ceil(math.ceil(len(rows) / config["batch_rows"]) * epochs)
     lora = config["lora"]
     shared: dict[str, Any] = {
         "output_dir": str(job.work / "checkpoints"),
@@ -67,7 +80,7 @@ def trainer(job: Job, rows: Dataset, processes: int) -> SFTTrainer | DPOTrainer:
         "per_device_eval_batch_size": device_rows,
         "gradient_accumulation_steps": accumulation,
         "learning_rate": config["learning_rate"],
-        "num_train_epochs": config["epochs"],
+        "num_train_epochs": epochs,
         "lr_scheduler_type": "cosine",
         # Rounded down: the first step of a warm-up has a learning rate of 0, and may be one of two.
         "warmup_steps": int(config["warmup_share"] * steps),
@@ -165,7 +178,10 @@ def work(job: Job) -> None:
     started = time.monotonic()
     torch.manual_seed(job.given["seed"])
     rows = dataset(job.given["method"], Path(job.given["rows"]), PlainText.of(Path(job.given["model"])))
-    found = trainer(job, rows, PartialState().num_processes)
+    config = job.given["config"]
+    a_pass = tokens(rows, AutoTokenizer.from_pretrained(job.given["model"]), config["max_tokens"])
+    epochs = config["tokens"] / a_pass if config["tokens"] else config["epochs"]
+    found = trainer(job, rows, epochs, PartialState().num_processes)
     job.say("loss before")
     before = loss_before(job, found)
     found.train(resume_from_checkpoint=whole_checkpoint(job.work / "checkpoints"))
@@ -186,6 +202,7 @@ def work(job: Job) -> None:
         found.processing_class.save_pretrained(draft.path)
         draft.record |= {
             "counts": {"rows": len(rows)},
+            "trained_tokens": round(a_pass * epochs),  # prompts included
             "seconds": round(time.monotonic() - started, 3),  # of the last attempt, if there were several
             "loss": {"before": before, "after": after},
             "moved": distance,

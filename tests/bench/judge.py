@@ -4,7 +4,9 @@
 
 The reviewer is fitted on anchors of the shipped seeds and of the training rows of the self-instruct seed tasks, and
 measured on anchors of the measuring rows (responses of at least 10 words, several draws of each corruption). Without
-that data, half of the shipped seeds take its place, and the figures say so. Intervals are clustered by seed.
+that data, half of the shipped seeds take its place, and the figures say so. Intervals are clustered by seed. Asking is
+slow (`read`) or very slow (`sampled`), so the first few measuring seeds are asked. Raw scores stay in a file, which
+tests/bench/judge_tables.py makes the tables of.
 
     make bench-judge ARGS="--home FOLDER --teach"
 
@@ -22,7 +24,6 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
 from tasks import anchors, calibrate, canaries, constitution, skill
 from tasks.artifacts import Ref, Spec, Store
@@ -36,7 +37,6 @@ from tasks.examples import TrainRow
 from tasks.graded import Anchor, Signals
 from tasks.home import Home
 from tasks.jobs import Job
-from tasks.judge import Judge, judge
 from tasks.mix import some
 from tasks.progress import Progress
 from tasks.recipes import load
@@ -44,10 +44,11 @@ from tasks.records import Seed, digest
 from tasks.seeds import read
 from tasks.signals.collect import Collector
 from tasks.train_config import SftConfig
+from tests.bench.judge_tables import WHOLE, show
 from tests.evolution import ROOT
 
 OURS = ("likelihood", "contrast")
-FIT_SEEDS, DRAWS, READ_SEEDS, SAMPLED_SEEDS = 110, 2, 24, 6
+FIT_SEEDS, DRAWS, READ_SEEDS, SAMPLED_SEEDS = 64, 2, 16, 4
 SKILL_ROWS = 300
 CANARIES = 52
 TEACHING = SftConfig(learning_rate=2e-4, batch_rows=8, epochs=1, max_tokens=384)
@@ -73,26 +74,40 @@ class Bench:
         self.recipe = load("demo")
         self.progress = Progress()
         self.engines = Engines(self.store, self.recipe.engine, self.platform, home.logs, self.progress)
-        self.seconds: dict[str, float] = {}
+        self._costs = home.work / "costs.jsonl"
 
-    def ask(self, model: Ref, name: str, calls: list[Call]) -> dict[str, Answer]:
+    def ask(self, model: Ref, name: str, calls: list[Call], items: int) -> dict[str, Answer]:
         """Answers from a journal, or asked now: a run that was stopped goes on."""
-        journal, started = Journal(self.home.work / f"{model.digest[:8]}-{name}.jsonl"), time.monotonic()
-        with self.progress.bar(name, len(calls)) as bar:
-            answers = self.engines.client(model).ask(calls, journal, lambda _: bar.advance(1))
-        self.seconds[name] = self.seconds.get(name, 0) + time.monotonic() - started
-        return {answer.call: answer for answer in answers}
+        journal = Journal(self.home.work / f"{model.digest[:8]}-{name}.jsonl")
+        there = set(journal.answers)
+        if any(call.key not in there for call in calls):
+            client = self.engines.client(model)  # its start is no cost of the signal that happens to come first
+            started = time.monotonic()
+            with self.progress.bar(name, len(calls)) as bar:
+                answers = client.ask(calls, journal, lambda _: bar.advance(1))
+            self._keep_cost(f"{name} ({model.digest[:8]})", started, items, [a for a in answers if a.call not in there])
+        return {call.key: journal.answers[call.key] for call in calls}
+
+    def costs(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self._costs.read_text().splitlines()]
+
+    def _keep_cost(self, asked: str, started: float, items: int, answers: list[Answer]) -> None:
+        prompt, new = sum(a.prompt_tokens for a in answers), sum(a.new_tokens for a in answers)
+        cost = {"asked": asked, "items": items, "seconds": time.monotonic() - started}
+        with self._costs.open("a") as file:
+            file.write(json.dumps(cost | {"requests": len(answers), "prompt": prompt, "new": new}) + "\n")
 
     def anchors(self, model: Ref, name: str, seeds: list[Seed], draws: int) -> list[Anchor]:
         own = anchors.OwnTexts(seeds, AnchorsConfig().max_new_tokens, 1)
         calls = own.calls()
-        answers = self.ask(model, f"own texts, {name}", calls)
+        answers = self.ask(model, f"own texts, {name}", calls, len(calls))
         return anchors.human(seeds, draws) + own.anchors([answers[call.key] for call in calls])
 
     def signals(self, model: Ref, name: str, rows: list[Anchor], *use: str) -> list[Signals]:
         config = SignalsConfig(use=use, sampled=SampledConfig(max_new_tokens=128, retries=0))  # type: ignore[arg-type]
         collector = Collector(config, model.digest, 1)
-        return collector.rows(rows, self.ask(model, f"{' and '.join(use)}, {name}", collector.calls(rows, {})))
+        answers = self.ask(model, f"{' and '.join(use)}, {name}", collector.calls(rows, {}), len(rows))
+        return collector.rows(rows, answers)
 
     def taught(self, model: Ref, seeds: list[Seed]) -> Ref:
         """The model after SFT on graded reviews and the seeds themselves."""
@@ -115,7 +130,6 @@ class Bench:
             "seed": 1,
         }
         job = Job(store=self.store.root, spec=spec, work=self.home.work / "teach", given=given)
-        started = time.monotonic()
         self.engines.stop()
         with self.progress.bar("teach") as bar:
             launch.run(
@@ -124,7 +138,6 @@ class Bench:
                 lambda said: bar.to(said["done"] or bar.done, said["total"], said["what"]),
                 trains_on=self.platform,
             )
-        self.seconds["teach"] = time.monotonic() - started
         found = self.store.find(spec)
         assert found
         return found
@@ -144,12 +157,12 @@ def figures(bench: Bench, model: Ref, fit_on: list[Seed], measure_on: list[Seed]
     scores: dict[str, list[float | None]] = {}
     half = {row.seed for row in known} - {seed.id for seed in fit_on[1::2]}
     of_half = [i for i, row in enumerate(known) if row.seed in half]
-    ways = {"calibrated": (False, range(len(known))), "calibrated with length": (True, range(len(known)))}
+    ways = {WHOLE: (False, range(len(known))), "calibrated with length": (True, range(len(known)))}
     for name, (length, rows) in (ways | {"calibrated on half": (False, of_half)}).items():
         config = CalibrationConfig(length=length)
         fit = calibrate.fit([known[i] for i in rows], [fitted[i] for i in rows], principles, config)
         scores[name] = [principles.score(fit.holds(look.found())) for look in looks]
-        if name == "calibrated":
+        if name == WHOLE:
             attacked = canaries.canaries(measure_on, CANARIES)
             of_attacked = bench.signals(model, "canaries", attacked, *OURS)
             moved = canaries.shift(
@@ -166,31 +179,7 @@ def figures(bench: Bench, model: Ref, fit_on: list[Seed], measure_on: list[Seed]
         "anchors": [row.model_dump(mode="json") for row in asked],
         "scores": scores,
         "canaries": moved and moved.model_dump(mode="json"),
-        "judges": {name: _judge(asked, values).model_dump(mode="json") for name, values in scores.items()},
     }
-
-
-def _judge(rows: list[Anchor], scores: list[float | None]) -> Judge:
-    known = [(row, score) for row, score in zip(rows, scores, strict=True) if score is not None]
-    return judge([row for row, _ in known], [score for _, score in known])
-
-
-def show(who: str, found: dict[str, Any], console: Console) -> None:
-    table = Table(title=f"{who}: AUC against the good ones of the same source", title_justify="left", box=None)
-    judges = {name: Judge.model_validate(values) for name, values in found["judges"].items()}
-    table.add_column("kind")
-    for name in judges:
-        table.add_column(name)
-    kinds = dict.fromkeys((one.source, one.corruption) for one in judges["calibrated"].aucs)
-    for source, kind in kinds:
-        cells = []
-        for one in judges.values():
-            auc = next((a for a in one.aucs if (a.source, a.corruption) == (source, kind)), None)
-            cells.append(f"{auc.auc:.2f} [{auc.low:.2f}, {auc.high:.2f}] n {auc.n}" if auc else "")
-        table.add_row(f"{source}: {kind.removeprefix('own ')}", *cells)
-    table.add_row("length correlation", *(f"{one.length_correlation or 0:+.2f}" for one in judges.values()))
-    console.print(table)
-    console.print(f"canaries: {found['canaries']}")
 
 
 def main() -> None:
@@ -219,14 +208,9 @@ def main() -> None:
         finally:
             bench.engines.close()
     raw = home.root / "judge.json"
-    raw.write_text(json.dumps(found | {"seconds": bench.seconds}))
-    console = Console(width=240)
-    for who, one in found.items():
-        show(who, one, console)
-    aucs = Judge.model_validate(found["untaught"]["judges"]["calibrated"]).aucs
-    kinds = ("mismatched", "truncated", "shuffled", "repeated", "contradicted")
-    result = {a.corruption: round(a.auc, 3) for a in aucs if a.source == "human" and a.corruption in kinds}
-    print(json.dumps({"seconds": round(time.monotonic() - started), "raw": str(raw), "auc": result}))
+    raw.write_text(json.dumps(found | {"costs": bench.costs()}))
+    seconds = round(time.monotonic() - started)
+    print(json.dumps({"seconds": seconds, "raw": str(raw), "auc": show(raw, Console(width=240))}))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,74 @@
+"""The tables of `make bench-judge`, from its file of raw scores; no model is asked.
+
+.venv/bin/python -m tests.bench.judge_tables FOLDER/judge.json
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from tasks.graded import Anchor
+from tasks.judge import Judge, judge
+
+WHOLE = "calibrated"
+TARGETS = ("mismatched", "truncated", "shuffled", "repeated", "contradicted")
+
+
+def judges(found: dict[str, Any]) -> dict[str, Judge]:
+    """What each way of judging is worth on the anchors that it has a score for."""
+    rows = [Anchor.model_validate(row) for row in found["anchors"]]
+    made = {}
+    for way, scores in found["scores"].items():
+        known = [(row, score) for row, score in zip(rows, scores, strict=True) if score is not None]
+        made[way] = judge([row for row, _ in known], [score for _, score in known])
+    return made
+
+
+def auc_table(who: str, by_way: dict[str, Judge]) -> Table:
+    title = f"{who}: AUC against the good ones of the same source [95%, by seed] (within pairs of one seed) n"
+    table = Table("kind", *by_way, title=title, title_justify="left", box=None)
+    for source, kind in dict.fromkeys((one.source, one.corruption) for one in by_way[WHOLE].aucs):
+        cells = []
+        for one in by_way.values():
+            auc = next((a for a in one.aucs if (a.source, a.corruption) == (source, kind)), None)
+            text = auc and f"{auc.auc:.2f} \\[{auc.low:.2f}, {auc.high:.2f}] ({auc.within_pairs:.2f}) {auc.n}"
+            cells.append(text or "")
+        table.add_row(f"{source}: {kind.removeprefix('own ')}", *cells)
+    table.add_row("score with length, Spearman", *(f"{one.length_correlation or 0:+.2f}" for one in by_way.values()))
+    gaps = (one.human_own_gap for one in by_way.values())
+    table.add_row("human less own text", *("" if gap is None else f"{gap:+.2f}" for gap in gaps))
+    return table
+
+
+def cost_table(costs: list[dict[str, Any]]) -> Table:
+    """Seconds and tokens of an item, by what was asked; a part that went on after a stop is added up."""
+    table = Table(title="what it takes, an item", title_justify="left", box=None)
+    for column in ("asked", "items", "requests", "seconds", "prompt tokens", "new tokens"):
+        table.add_column(column, justify="left" if column == "asked" else "right")
+    for name in dict.fromkeys(cost["asked"] for cost in costs):
+        parts = [cost for cost in costs if cost["asked"] == name]
+        items = max(parts[0]["items"], 1)
+        sums = [sum(part[what] for part in parts) / items for what in ("requests", "seconds", "prompt", "new")]
+        requests, seconds, prompt, new = sums
+        table.add_row(name, str(items), f"{requests:.1f}", f"{seconds:.2f}", f"{prompt:.0f}", f"{new:.1f}")
+    return table
+
+
+def show(raw: Path, console: Console) -> dict[str, float]:
+    """Print everything; the AUC of the calibrated whole without length, by kind, for the model as it is."""
+    found = json.loads(raw.read_text())
+    costs = found.pop("costs")
+    by_who = {who: judges(one) for who, one in found.items()}
+    for who, by_way in by_who.items():
+        console.print(auc_table(who, by_way), f"canaries: {found[who]['canaries']}\n", sep="\n")
+    console.print(cost_table(costs))
+    aucs = by_who["untaught"][WHOLE].aucs
+    return {a.corruption: round(a.auc, 3) for a in aucs if a.source == "human" and a.corruption in TARGETS}
+
+
+if __name__ == "__main__":
+    print(json.dumps({"auc": show(Path(sys.argv[1]), Console(width=240))}))
