@@ -13,7 +13,8 @@ class Home:
 
     @classmethod
     def here(cls) -> "Home":
-        return cls(Path(os.environ.get("LANCE_HOME", ROOT / ".lance")).resolve())
+        # Set to nothing is not set: `or`, or the store would be laid out where one happens to stand.
+        return cls(Path(os.environ.get("LANCE_HOME") or ROOT / ".lance").resolve())
 
     @property
     def store(self) -> Path:

@@ -1,6 +1,5 @@
 """What the tests share: the real default model and a tiny one, each made once a session by the project's own code."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from hypothesis import settings
 from tasks.artifacts import Store
 from tasks.backends.models import DEFAULT, starting_model
 from tasks.backends.platform import model_python
+from tasks.home import Home
 
 ROOT = Path(__file__).resolve().parents[1]
 settings.register_profile("lance", max_examples=40, deadline=None)  # no deadline: these machines are shared
@@ -22,7 +22,7 @@ REAL = ROOT / "tests" / "real"
 @pytest.fixture(scope="session")
 def default_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The default model, fetched and converted; kept between sessions in the project's own store, which verifies it."""
-    store = Store(Path(os.environ.get("LANCE_HOME", ROOT / ".lance")) / "store")
+    store = Store(Home.here().store)
     return store.path(starting_model(DEFAULT, store, tmp_path_factory.mktemp("work"), print))
 
 

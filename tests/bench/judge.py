@@ -48,7 +48,7 @@ from tests.bench.judge_tables import WHOLE, show
 from tests.evolution import ROOT
 
 OURS = ("likelihood", "contrast")
-FIT_SEEDS, DRAWS, READ_SEEDS, SAMPLED_SEEDS = 64, 2, 16, 4
+FIT_SEEDS, DRAWS, READ_SEEDS, SAMPLED_SEEDS = 110, 2, 24, 6
 SKILL_ROWS = 300
 CANARIES = 52
 TEACHING = SftConfig(learning_rate=2e-4, batch_rows=8, epochs=1, max_tokens=384)

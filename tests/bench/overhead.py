@@ -38,7 +38,7 @@ from tasks.recipes import load
 from tests.evolution import ROOT
 
 # The demo, made long enough (at least 600 s bare) for a few per cent to be seen.
-SETTINGS = ["write.answers_per_instruction=5", "write.flawed_per_high_seed=2", "sft.epochs=4", "dpo.epochs=6"]
+SETTINGS = ["write.answers_per_instruction=8", "write.flawed_per_high_seed=3", "sft.epochs=8", "dpo.epochs=12"]
 PORT = 18765
 
 
