@@ -11,12 +11,11 @@ from typing import Literal
 from tasks import flaws
 from tasks.calls import Answer, Call, chat, sampling_seed
 from tasks.checkable import Question, questions
-from tasks.corrupt import BREAKS, INSTRUCTION, RESPONSE, UNKNOWN, corrupted
+from tasks.corrupt import COMES_OUT_AS, GOOD, INSTRUCTION, RESPONSE, corrupted
 from tasks.graded import Anchor
 from tasks.records import History, Seed
 
-VERSION = 1
-ABLE = ("complete", "correct", "well_put", "expert")  # what a model's ordinary answer may or may not fulfil
+VERSION = 2  # 2: what each is known to be
 
 
 def human(seeds: Sequence[Seed], draws: int) -> list[Anchor]:
@@ -24,14 +23,13 @@ def human(seeds: Sequence[Seed], draws: int) -> list[Anchor]:
     responses, instructions = [s.response for s in seeds], [s.instruction for s in seeds]
     found = []
     for seed in seeds:
-        found.append(_anchor(seed, seed.instruction, seed.response, "human", "good"))
+        found.append(_anchor(seed, seed.instruction, seed.response, "human", GOOD, GOOD))
         for draw in range(draws):
             key = f"{seed.id}/{draw}"
             for kind, text in corrupted(seed.response, responses, key, RESPONSE).items():
-                found.append(_anchor(seed, seed.instruction, text, "human", kind))
+                found.append(_anchor(seed, seed.instruction, text, "human", kind, kind))
             for kind, text in corrupted(seed.instruction, instructions, key, INSTRUCTION).items():
-                unknown = UNKNOWN.get(kind, ())
-                found.append(_anchor(seed, text, seed.response, "human", kind, unknown=unknown))
+                found.append(_anchor(seed, text, seed.response, "human", kind, COMES_OUT_AS.get(kind, kind)))
     return _unique(found)
 
 
@@ -62,15 +60,16 @@ class OwnTexts:
         found = []
         for i, seed in enumerate(self.seeds):
             other = own[(i + 1) % count]
-            found.append(_own(seed, own[i], "own answer", unknown=ABLE))
+            # Nobody knows how good an ordinary answer is. Taken for good, own text scored 0.5 of 10 above the seeds
+            # and score went down with length (Spearman -0.36); without, 0.2 below them, and -0.14.
+            found.append(_own(seed, own[i], "own answer"))
             if answers[i].finish == "length":
-                found.append(_own(seed, answers[i].text.strip(), "own cut off", breaks=BREAKS["truncated"]))
+                found.append(_own(seed, answers[i].text.strip(), "own cut off", "truncated"))
             if other != own[i]:
-                found.append(_own(seed, other, "own mismatched", breaks=BREAKS["mismatched"], unknown=("well_put",)))
-            flaw = flaws.in_turn(i)
-            # Watched, not learned from: a small model asked for a flaw often writes what it would write anyway.
-            # Learned from, such texts cost an AUC of 0.11 on mismatched responses.
-            found.append(_own(seed, flawed[i], f"own {flaw}", flaws.FLAWS[flaw].breaks, unknown=("relevant", *ABLE)))
+                found.append(_own(seed, other, "own mismatched", "mismatched"))
+            # A small model asked for a flaw often writes what it would write anyway; learned from, such texts cost an
+            # AUC of 0.11 on mismatched responses.
+            found.append(_own(seed, flawed[i], f"own {flaws.in_turn(i)}"))
         found += [a for q, text in zip(self.questions, checked, strict=True) if (a := _checked(q, text))]
         return _unique([anchor for anchor in found if anchor.response])
 
@@ -93,8 +92,7 @@ def _anchor(
     response: str,
     source: Literal["human", "own"],
     kind: str,
-    breaks: tuple[str, ...] | None = None,
-    unknown: tuple[str, ...] = (),
+    state: str,
 ) -> Anchor:
     return Anchor(
         seed=of.id if isinstance(of, Seed) else f"question/{of.text}",
@@ -103,13 +101,12 @@ def _anchor(
         response=response,
         source=source,
         corruption=kind,
-        breaks=BREAKS[kind] if breaks is None else breaks,
-        unknown=unknown,
+        state=state,
     )
 
 
-def _own(seed: Seed, text: str, kind: str, breaks: tuple[str, ...] = (), unknown: tuple[str, ...] = ()) -> Anchor:
-    return _anchor(seed, seed.instruction, text, "own", kind, breaks, unknown)
+def _own(seed: Seed, text: str, kind: str, state: str = "") -> Anchor:
+    return _anchor(seed, seed.instruction, text, "own", kind, state)
 
 
 def _checked(question: Question, text: str) -> Anchor | None:
@@ -117,7 +114,7 @@ def _checked(question: Question, text: str) -> Anchor | None:
     if right is None or not text:
         return None
     kind = "own right answer" if right else "own wrong answer"
-    return _anchor(question, question.text, text, "own", kind, () if right else ("correct", "expert"))
+    return _anchor(question, question.text, text, "own", kind, GOOD if right else "contradicted")
 
 
 def _unique(anchors: Sequence[Anchor]) -> list[Anchor]:

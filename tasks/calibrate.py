@@ -1,7 +1,8 @@
 """Calibrate a reviewer: from its signals to the probability that each principle of the constitution holds.
 
-One small logistic regression a principle, on standardised signals and their squares, fitted on anchors whose principles
-are known. Principles that no anchor breaks cannot be learned and do not count.
+For the instruction and for the response one small softmax regression, on standardised signals and their squares, tells
+apart what anchors are known to be: good, or at fault in one of several ways. A principle holds as far as the faults
+that break it are unlikely. Principles that no anchor breaks cannot be learned and do not count.
 """
 
 from collections import Counter
@@ -12,62 +13,63 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold
 
-from tasks.calibration import Calibration, Regression, with_squares
+from tasks.calibration import Calibration, Faults, with_squares
 from tasks.config import CalibrationConfig
 from tasks.constitution import Constitution
+from tasks.corrupt import BREAKS, FAULTS, GOOD
 from tasks.graded import Anchor, Signals
 
-VERSION = 1
+VERSION = 2  # 2: faults told apart, one regression for each text
 FOLDS = 5
 LENGTH = "words"
 NOT_JUDGED = ("sampled_asked", "sampled_parsed")  # how often it was asked says nothing of the text
+# What stands in the one text says nothing of the other: a garbled instruction, seen only beside good responses, would
+# make a response good (out of fold such pairs beat 99% of the untouched ones).
+OF_THE_OTHER = {"instruction": ("response_", "contrast_", LENGTH), "response": ("instruction_",)}
 
 
-def fit(
-    anchors: Sequence[Anchor], signals: Sequence[Signals], constitution: Constitution, config: CalibrationConfig
-) -> Calibration:
-    """Raises ValueError if no principle can be learned: anchors of both kinds are needed for one."""
+def fit(anchors: Sequence[Anchor], signals: Sequence[Signals], config: CalibrationConfig) -> Calibration:
+    """Raises ValueError if no fault can be learned: good anchors are needed and ones at fault."""
     found = [one.found() for one in signals]
     left_out = NOT_JUDGED if config.length else (*NOT_JUDGED, LENGTH)
     names = [name for name in found[0] if name not in left_out and all(name in one for one in found)]
-    learned = {}
-    for principle in constitution.principles:
-        known = [i for i, anchor in enumerate(anchors) if principle.id not in anchor.unknown]
-        holds = np.array([principle.id not in anchors[i].breaks for i in known])
-        if holds.all() or not holds.any():
+    texts = {}
+    for text, faults in FAULTS.items():
+        known = [i for i, anchor in enumerate(anchors) if anchor.state in (GOOD, *faults)]
+        states = [anchors[i].state for i in known]
+        if not {GOOD} < set(states):
             continue
-        # What stands in the one text says nothing of the other: a garbled instruction, seen only beside good responses,
-        # would make a response good (out of fold such pairs beat 99% of the untouched ones).
-        other = {"instruction": "response_", "response": "instruction_"}[principle.of]
-        features = tuple(name for name in names if not name.startswith(other))
+        features = tuple(name for name in names if not name.startswith(OF_THE_OTHER[text]))
         x = np.array([[found[i][name] for name in features] for i in known])
         centre, scale = x.mean(axis=0), np.maximum(x.std(axis=0), 1e-9)
         model = LogisticRegression(C=1 / config.regularisation, max_iter=5000)
-        kinds = [anchors[i].corruption for i in known]
-        model.fit(with_squares(x, centre, scale), holds, sample_weight=_balanced(kinds, holds))
-        learned[principle.id] = Regression(
+        model.fit(with_squares(x, centre, scale), states, sample_weight=_balanced(states))
+        weights, intercepts = model.coef_, model.intercept_
+        if len(weights) == 1:  # of two states scikit-learn keeps the second one's
+            weights, intercepts = np.vstack([0 * weights, weights]), np.append(0.0, intercepts)
+        texts[text] = Faults(
             features=features,
             centre=tuple(centre),
             scale=tuple(scale),
-            weights=tuple(model.coef_[0]),
-            intercept=float(model.intercept_[0]),
+            states=tuple(model.classes_),
+            breaks=tuple(BREAKS[state] for state in model.classes_),
+            weights=tuple(map(tuple, weights)),
+            intercepts=tuple(intercepts),
         )
-    if not learned:
+    if not texts:
         raise ValueError(f"calibration: {len(anchors)} anchors, none of which breaks a principle; raise anchor_share")
-    return Calibration(principles=learned)
+    return Calibration(texts=texts)
 
 
-def _balanced(kinds: Sequence[str], holds: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Weights that make the kinds of a side count alike, and the two sides.
+def _balanced(states: Sequence[str]) -> NDArray[np.float64]:
+    """Weights that make all faults count alike, and the good as much as all faults together.
 
-    How many anchors of a kind were made says nothing of how often it is met: with all anchors alike, repeated responses
-    were seen at an AUC of 0.76, with these weights (and `expert` counting four times) at 0.89.
+    How many anchors of a kind were made says nothing of how often it is met.
     """
-    numbers = Counter(zip(kinds, holds, strict=True))
-    weights = np.array([1 / numbers[kind, side] for kind, side in zip(kinds, holds, strict=True)])
-    for side in (True, False):
-        weights[holds == side] *= len(kinds) / 2 / weights[holds == side].sum()
-    return weights
+    numbers = Counter(states)
+    weights = np.array([(len(numbers) - 1 if state == GOOD else 1) / numbers[state] for state in states])
+    scaled: NDArray[np.float64] = weights * len(states) / weights.sum()
+    return scaled
 
 
 def out_of_fold(
@@ -78,7 +80,7 @@ def out_of_fold(
     scores = [float("nan")] * len(anchors)
     folds = GroupKFold(n_splits=min(FOLDS, len(set(groups))), shuffle=True, random_state=0)
     for learned, judged in folds.split(groups, groups=groups):
-        calibration = fit([anchors[i] for i in learned], [signals[i] for i in learned], constitution, config)
+        calibration = fit([anchors[i] for i in learned], [signals[i] for i in learned], config)
         for i in judged:
             scores[i] = constitution.score(calibration.holds(signals[i].found()))
     return scores

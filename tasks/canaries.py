@@ -80,6 +80,5 @@ def _at(place: str, seed: Seed, text: str, kind: str) -> Anchor:
         response=response,
         source="human",
         corruption=kind,
-        breaks=(),
         parents=(seed.id,),
     )

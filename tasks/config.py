@@ -85,7 +85,7 @@ class CalibrationConfig(Config):
     """How scores are fitted to signals. `length` lets the number of words be a feature: a score in disguise."""
 
     length: bool = False
-    regularisation: Annotated[float, Field(gt=0)] = 3.0  # 1/C of the logistic regressions
+    regularisation: Annotated[float, Field(gt=0)] = 1.0  # 1/C of the softmax regressions
 
 
 class ReviewConfig(Config):

@@ -1,6 +1,6 @@
 """Corrupt a text so that it is surely worse, in a known way: what a reviewer that can see at all prefers less.
 
-BREAKS says which principles of the constitution each kind breaks; the others hold as they did before.
+FAULTS says which principles of the constitution each fault breaks; the others hold as they did before.
 """
 
 import json
@@ -12,23 +12,24 @@ from tasks.calls import sampling_seed
 
 MIN_WORDS = 4  # a shorter text can neither be cut nor shuffled into something else
 
-_ALL_OF_THE_RESPONSE = ("relevant", "complete", "correct", "expert")
-BREAKS: dict[str, tuple[str, ...]] = {
-    "good": (),
-    # of the response
-    "mismatched": _ALL_OF_THE_RESPONSE,
-    "truncated": ("complete", "well_put", "expert"),
-    "shuffled": ("complete", "correct", "well_put", "expert"),
-    "repeated": ("well_put", "expert"),
-    "contradicted": ("correct", "expert"),
-    "misformatted": ("well_put", "expert"),
-    # of the instruction
-    "off_topic": _ALL_OF_THE_RESPONSE,
-    "vague": ("clear", "useful", "demanding", "specific"),
-    "garbled": ("clear", "specific"),
+GOOD = "good"
+FAULTS: dict[str, dict[str, tuple[str, ...]]] = {
+    "response": {
+        "mismatched": ("relevant", "complete", "correct", "expert"),
+        "truncated": ("complete", "well_put", "expert"),
+        "shuffled": ("complete", "correct", "well_put", "expert"),
+        "repeated": ("well_put", "expert"),
+        "contradicted": ("correct", "expert"),
+        "misformatted": ("well_put", "expert"),
+    },
+    "instruction": {
+        "vague": ("clear", "useful", "demanding", "specific"),
+        "garbled": ("clear", "specific"),
+    },
 }
-# To an instruction that says nothing, nobody knows what a good response is.
-UNKNOWN: dict[str, tuple[str, ...]] = dict.fromkeys(("vague", "garbled"), (*_ALL_OF_THE_RESPONSE, "well_put"))
+BREAKS = {GOOD: (), **FAULTS["response"], **FAULTS["instruction"]}
+# Corruptions that come out as another's fault: whichever text was put out by another, the two do not match.
+COMES_OUT_AS = {"off_topic": "mismatched"}
 
 
 def _another(_: str, others: Sequence[str], chance: random.Random) -> str | None:

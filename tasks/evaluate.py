@@ -11,7 +11,7 @@ from tasks.corrupt import RESPONSE as CORRUPTIONS
 from tasks.corrupt import corrupted
 from tasks.records import Measured, Seed
 
-VERSION = 3  # 3: other draws of the corruptions
+VERSION = 4  # 4: the end of a turn is its end token, not the line break behind it
 KINDS = {kind: CORRUPTIONS[kind] for kind in ("mismatched", "truncated", "shuffled")}
 GOOD, RESPONSE = "good", "response"
 

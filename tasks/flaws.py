@@ -1,24 +1,15 @@
-"""The kinds of flaw that a response is asked for: the words of the request, and the principles that it breaks.
+"""The kinds of flaw that a response is asked for, each with the words of the request.
 
 The name stays with the row for life.
 """
 
-from dataclasses import dataclass
-
 from tasks import prompts
 
-
-@dataclass(frozen=True)
-class Flaw:
-    wording: str
-    breaks: tuple[str, ...]
-
-
 FLAWS = {
-    "wrong": Flaw("states something wrong", ("correct", "expert")),
-    "misleading": Flaw("misleads the reader in an important point", ("correct", "expert")),
-    "badly put": Flaw("is badly organised and hard to follow", ("well_put", "expert")),
-    "incomplete": Flaw("leaves out what matters most", ("complete", "expert")),
+    "wrong": "states something wrong",
+    "misleading": "misleads the reader in an important point",
+    "badly put": "is badly organised and hard to follow",
+    "incomplete": "leaves out what matters most",
 }
 
 
@@ -27,4 +18,4 @@ def in_turn(number: int) -> str:
 
 
 def request(instruction: str, flaw: str) -> str:
-    return prompts.render("flawed", instruction=instruction, flaw=FLAWS[flaw].wording)
+    return prompts.render("flawed", instruction=instruction, flaw=FLAWS[flaw])

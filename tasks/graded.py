@@ -31,9 +31,8 @@ class Anchor(Row):
     instruction: str
     response: str
     source: Literal["human", "own"]  # who wrote the response; "own": the reviewer itself
-    corruption: str  # what was done to it; "good" for nothing
-    breaks: tuple[str, ...]  # principles that do not hold
-    unknown: tuple[str, ...] = ()  # principles of which nobody knows
+    corruption: str  # what was done to it, or how it came about; "good" for nothing
+    state: str = ""  # what it is known to be: good, or at fault in one way; "": nobody knows, and it is only watched
 
 
 class Signals(Row):

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from tasks import prompts
 from tasks.constitution import Constitution
+from tasks.corrupt import BREAKS
 from tasks.examples import TrainRow
 from tasks.graded import Anchor
 from tasks.signals import asking
@@ -33,7 +34,7 @@ def rows(anchors: Sequence[Anchor], constitution: Constitution) -> list[TrainRow
     system = constitution.prompt()
     found = []
     for i, anchor in enumerate(anchors):
-        score = constitution.score({p.id: float(p.id not in anchor.breaks) for p in constitution.principles})
+        score = constitution.score({p.id: float(p.id not in BREAKS[anchor.state]) for p in constitution.principles})
         if i % 2:
             question, response = "read", f"{PREFIX}{round(score * 0.9)}"
         else:
@@ -51,6 +52,6 @@ def rows(anchors: Sequence[Anchor], constitution: Constitution) -> list[TrainRow
 
 
 def _rationale(anchor: Anchor, constitution: Constitution) -> str:
-    broken = [p.text.rstrip(".") for p in constitution.principles if p.id in anchor.breaks]
+    broken = [p.text.rstrip(".") for p in constitution.principles if p.id in BREAKS[anchor.state]]
     held = "All principles hold." if not broken else f"These do not hold: {'; '.join(broken)}."
     return f"{SAID[anchor.corruption]} {held}"

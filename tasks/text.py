@@ -51,6 +51,13 @@ def repeated_share(text: str, n: int = 4) -> float:
     return 1 - len(set(found)) / len(found) if len(found) > 1 else 0.0
 
 
+def said_again(text: str) -> float:
+    """Share of the text's words in sentences (or lines) that stood before in it, word for word; 0-1."""
+    sentences = [tuple(words(part)) for part in re.split(r"(?<=[.!?])\s+|\n+", text)]
+    again = [len(one) for i, one in enumerate(sentences) if one in sentences[:i]]
+    return sum(again) / max(sum(map(len, sentences)), 1)
+
+
 def longest_repeat(tokens: Sequence[str]) -> int:
     """Words in the longest passage that stands twice in the text, without overlap; 0 if there is none of 2 words."""
     longest, length = 0, 2

@@ -2,8 +2,8 @@
 
 from collections import Counter
 
-from tasks.anchors import ABLE, OwnTexts, human
-from tasks.corrupt import BREAKS, UNKNOWN
+from tasks.anchors import OwnTexts, human
+from tasks.corrupt import BREAKS
 from tasks.flaws import FLAWS
 from tasks.graded import Anchor
 from tests.rows import answer, seed
@@ -27,14 +27,11 @@ def test_each_seed_stands_as_it_is_and_corrupted_in_each_way() -> None:
     counts = Counter(a.corruption for a in found)
     # One seed's instruction with another's response can come out as either, and stands once.
     assert counts.pop("mismatched") + counts.pop("off_topic") >= len(SEEDS)
-    assert counts == dict.fromkeys(set(BREAKS) - {"mismatched", "off_topic"}, len(SEEDS))
+    assert counts == dict.fromkeys(set(BREAKS) - {"mismatched"}, len(SEEDS))
     for anchor in found:
         (of,) = (s for s in SEEDS if s.id == anchor.seed)
-        assert (anchor.breaks, anchor.unknown, anchor.source) == (
-            BREAKS[anchor.corruption],
-            UNKNOWN.get(anchor.corruption, ()),
-            "human",
-        )
+        state = "mismatched" if anchor.corruption == "off_topic" else anchor.corruption
+        assert (anchor.state, anchor.source) == (state, "human")
         kept = (anchor.instruction == of.instruction, anchor.response == of.response)
         assert kept == (
             anchor.corruption not in ("off_topic", "vague", "garbled"),
@@ -53,11 +50,11 @@ def test_own_texts_are_an_answer_the_same_to_another_instruction_and_flaws() -> 
     found = own([f"It is known for thing {n}." for n in range(3 * len(SEEDS))])
     kinds = Counter(a.corruption for a in found)
     assert kinds["own answer"] == kinds["own mismatched"] == len(SEEDS)
-    assert [a.corruption for a in found if a.breaks in [flaw.breaks for flaw in FLAWS.values()]][:4] == [
-        f"own {flaw}" for flaw in FLAWS
-    ]
+    flawed = [a.corruption for a in found if a.corruption.removeprefix("own ") in FLAWS]
+    assert flawed[:4] == [f"own {flaw}" for flaw in FLAWS]
     assert {a.source for a in found} == {"own"}
-    assert all(a.unknown == ABLE for a in found if a.corruption == "own answer")
+    known = {a.corruption: a.state for a in found if a.state}
+    assert known == {"own mismatched": "mismatched", "own wrong answer": "contradicted"}
     answers = {a.instruction: a.response for a in found if a.corruption == "own answer"}
     assert all(answers[a.instruction] != a.response for a in found if a.corruption == "own mismatched")
 
@@ -77,15 +74,15 @@ def test_a_checkable_answer_is_right_or_wrong() -> None:
     checked = {a.instruction: a for a in found if a.seed.startswith("question/")}
     for i, question in enumerate(it.questions):
         anchor = checked[question.text]
-        assert (anchor.corruption, anchor.breaks) == (
-            ("own right answer", ()) if i % 2 else ("own wrong answer", ("correct", "expert"))
+        assert (anchor.corruption, anchor.state) == (
+            ("own right answer", "good") if i % 2 else ("own wrong answer", "contradicted")
         )
 
 
 def test_an_answer_that_was_cut_off_is_a_truncated_one_and_nothing_else() -> None:
     found = own([f"It is known for thing {n} and" for n in range(len(SEEDS))], finish="length")
     assert {a.corruption for a in found} == {"own cut off"}
-    assert {a.breaks for a in found} == {BREAKS["truncated"]}
+    assert {a.state for a in found} == {"truncated"}
 
 
 def test_the_calls_are_the_same_each_time() -> None:

@@ -9,24 +9,24 @@ from tasks.calibrate import fit, out_of_fold
 from tasks.calibration import Calibration
 from tasks.config import CalibrationConfig
 from tasks.constitution import load
+from tasks.corrupt import BREAKS
 from tasks.graded import Anchor, Signals
 from tasks.judge import judge
 
 CHANCE = random.Random(5)
 CONFIG = CalibrationConfig()
 LOUD = {"mismatched": -3.0, "repeated": 0.0}  # how far each corruption moves the one signal that says something
+RESPONSE = {"relevant", "complete", "correct", "well_put", "expert"}
 
 
-def anchor(n: int, corruption: str = "good", source: str = "human", unknown: tuple[str, ...] = ()) -> Anchor:
-    breaks = {"mismatched": ("relevant", "expert"), "repeated": ("well_put", "expert")}.get(corruption, ())
+def anchor(n: int, corruption: str = "good", source: str = "human") -> Anchor:
     return Anchor(
         seed=f"seed-{n}",
         instruction=f"Ask {n}.",
         response=f"{corruption} {n} " + "word " * (n % 7),
         source=source,  # type: ignore[arg-type]
         corruption=corruption,
-        breaks=breaks,
-        unknown=unknown,
+        state=corruption,
     )
 
 
@@ -45,13 +45,16 @@ LOOKS = [look(one) for one in ANCHORS]
 
 
 def fitted(**changes: object) -> Calibration:
-    return fit(ANCHORS, LOOKS, load(), CONFIG.model_copy(update=changes))
+    return fit(ANCHORS, LOOKS, CONFIG.model_copy(update=changes))
 
 
 def test_only_principles_that_some_anchor_breaks_are_judged() -> None:
-    assert set(fitted().principles) == {"relevant", "expert", "well_put"}
+    assert fitted().holds(LOOKS[0].found()).keys() == RESPONSE
+    repeated = [i for i, of in enumerate(ANCHORS) if of.state != "mismatched"]
+    found = fit([ANCHORS[i] for i in repeated], [LOOKS[i] for i in repeated], CONFIG)
+    assert found.holds(LOOKS[0].found()).keys() == set(BREAKS["repeated"])
     with pytest.raises(ValueError, match="none of which breaks a principle"):
-        fit(ANCHORS[:1], LOOKS[:1], load(), CONFIG)
+        fit(ANCHORS[:1], LOOKS[:1], CONFIG)
 
 
 def test_length_is_a_feature_only_where_it_is_asked_for() -> None:
@@ -60,8 +63,35 @@ def test_length_is_a_feature_only_where_it_is_asked_for() -> None:
 
 
 def test_what_nobody_knows_is_not_learned_from() -> None:
-    unknown = [a.model_copy(update={"unknown": ("relevant",)}) if a.corruption == "mismatched" else a for a in ANCHORS]
-    assert set(fit(unknown, LOOKS, load(), CONFIG).principles) == {"expert", "well_put"}
+    unknown = [a.model_copy(update={"state": ""}) if a.corruption == "mismatched" else a for a in ANCHORS]
+    without = [(a, look) for a, look in zip(ANCHORS, LOOKS, strict=True) if a.corruption != "mismatched"]
+    assert fit(unknown, LOOKS, CONFIG) == fit([a for a, _ in without], [look for _, look in without], CONFIG)
+
+
+def test_a_principle_holds_as_far_as_the_faults_that_break_it_are_unlikely() -> None:
+    (response,) = fitted().texts.values()
+    signals = {"seen": -2.0, "noise": 0.3}
+    states, holds = response.probabilities(signals), fitted().holds(signals)
+    assert sum(states.values()) == pytest.approx(1)
+    assert holds["relevant"] == pytest.approx(1 - states["mismatched"])
+    assert holds["well_put"] == pytest.approx(1 - states["repeated"])
+    assert holds["expert"] == pytest.approx(states["good"])
+
+
+def test_good_is_as_likely_as_all_faults_together_however_many_anchors_there_are_of_each() -> None:
+    """Where signals say nothing, what is left are the odds before any look."""
+    few = [i for i, of in enumerate(ANCHORS) if of.state != "repeated" or of.seed in ("seed-1", "seed-2")]
+    blind = [look.model_copy(update={"values": (0.0, 0.0, 0.0)}) for look in LOOKS]
+    (response,) = fit([ANCHORS[i] for i in few], [blind[i] for i in few], CONFIG).texts.values()
+    found = response.probabilities({"seen": 0.0, "noise": 0.0})
+    assert found == pytest.approx({"good": 0.5, "mismatched": 0.25, "repeated": 0.25}, abs=0.01)
+
+
+def test_of_one_fault_alone_it_is_good_or_that() -> None:
+    pairs = [(a, look) for a, look in zip(ANCHORS, LOOKS, strict=True) if a.state != "repeated"]
+    (response,) = fit([a for a, _ in pairs], [look for _, look in pairs], CONFIG).texts.values()
+    low, high = (response.probabilities({"seen": seen, "noise": 0.0})["good"] for seen in (-3.0, 0.0))
+    assert low < 0.2 < 0.8 < high
 
 
 def test_a_calibration_survives_its_way_through_json() -> None:
@@ -132,5 +162,4 @@ def test_what_stands_in_the_one_text_says_nothing_of_the_other() -> None:
         )
         for of, look in zip(ANCHORS, LOOKS, strict=True)
     ]
-    principles = fit(ANCHORS, told, load(), CONFIG).principles
-    assert {one.features for one in principles.values()} == {("response_seen",)}
+    assert fit(ANCHORS, told, CONFIG).features == ("response_seen",)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.constitution import load
-from tasks.corrupt import BREAKS, INSTRUCTION, MIN_WORDS, RESPONSE, corrupted
+from tasks.corrupt import BREAKS, COMES_OUT_AS, INSTRUCTION, MIN_WORDS, RESPONSE, corrupted
 from tasks.text import repeated_share
 
 TEXT = "Ladoga is the largest lake of Europe.\nIt covers 17700 km², and Onega comes next to it."
@@ -34,7 +34,8 @@ def test_a_corruption_is_another_text_whatever_the_text(text: str, others: list[
 
 def test_every_kind_says_which_principles_it_breaks() -> None:
     known = {principle.id: principle.of for principle in load().principles}
-    assert BREAKS.keys() == {"good", *RESPONSE, *INSTRUCTION}
+    assert BREAKS.keys() | COMES_OUT_AS.keys() == {"good", *RESPONSE, *INSTRUCTION}
+    assert COMES_OUT_AS.keys().isdisjoint(BREAKS) and set(COMES_OUT_AS.values()) <= BREAKS.keys()
     assert {name for broken in BREAKS.values() for name in broken} <= set(known)
     for kind in RESPONSE:
         assert {known[name] for name in BREAKS[kind]} == {"response"}

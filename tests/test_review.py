@@ -3,7 +3,7 @@
 import pytest
 
 from tasks import review
-from tasks.calibration import Calibration, Regression
+from tasks.calibration import Calibration, Faults
 from tasks.config import ReviewConfig
 from tasks.constitution import load
 from tasks.graded import Review, Signals
@@ -13,11 +13,18 @@ from tests.rows import MODEL, seed
 ITEM = seed()
 
 
-def regression(weight: float) -> Regression:
-    return Regression(features=("a",), centre=(0.0,), scale=(1.0,), weights=(weight, 0.0), intercept=0.0)
-
-
-CALIBRATION = Calibration(principles={"correct": regression(50), "relevant": regression(0)})
+# Good or contradicted, as `a` says; a second text of which no signal says anything.
+SEEN = Faults(
+    features=("a",),
+    centre=(0.0,),
+    scale=(1.0,),
+    states=("contradicted", "good"),
+    breaks=(("correct",), ()),
+    weights=((0.0, 0.0), (50.0, 0.0)),
+    intercepts=(0.0, 0.0),
+)
+UNSEEN = SEEN.model_copy(update={"breaks": (("clear",), ()), "weights": ((0.0, 0.0), (0.0, 0.0))})
+CALIBRATION = Calibration(texts={"response": SEEN, "instruction": UNSEEN})
 
 
 def reviewed(config: ReviewConfig, calibration: Calibration | None = None, **signals: float) -> Review:
@@ -27,7 +34,7 @@ def reviewed(config: ReviewConfig, calibration: Calibration | None = None, **sig
 
 def test_a_calibrated_score_adds_up_what_holds() -> None:
     found = reviewed(ReviewConfig(), CALIBRATION, a=1.0)
-    assert dict(zip(found.principles, found.holds, strict=True)) == {"correct": pytest.approx(1), "relevant": 0.5}
+    assert dict(zip(found.principles, found.holds, strict=True)) == {"correct": pytest.approx(1), "clear": 0.5}
     assert found.outcome == "scored"
     assert found.score == pytest.approx(7.5)
     assert reviewed(ReviewConfig(), CALIBRATION, a=-1.0).score == pytest.approx(2.5)

@@ -71,6 +71,13 @@ def test_a_response_leads_its_contradictions_or_not() -> None:
     assert led(-10, -7, -15)["contrast_least"] == -3
 
 
+def test_the_same_response_is_held_against_the_same_contradictions_whatever_was_asked() -> None:
+    text = "It is 17 metres deep and was never dry in 300 years."
+    first, second = (contrast.calls(seed(asked, text), 2) for asked in ("How deep?", "Is it old?"))
+    assert [call.response for call in first] == [call.response for call in second]
+    assert {call.key for call in first}.isdisjoint(call.key for call in second)
+
+
 def test_what_cannot_be_contradicted_is_taken_for_right() -> None:
     item = seed("Greet.", "Hello there, my friend!")
     (only,) = contrast.calls(item, 3)

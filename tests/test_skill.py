@@ -4,7 +4,7 @@ import pytest
 
 from tasks.anchors import human
 from tasks.constitution import load
-from tasks.corrupt import BREAKS
+from tasks.corrupt import BREAKS, COMES_OUT_AS
 from tasks.signals.read import PREFIX
 from tasks.signals.sampled import parse
 from tasks.skill import SAID, rows
@@ -18,14 +18,14 @@ CONSTITUTION = load()
 
 
 def test_every_corruption_has_its_words() -> None:
-    assert SAID.keys() == BREAKS.keys()
+    assert SAID.keys() == BREAKS.keys() | COMES_OUT_AS.keys()
 
 
 def test_rationales_and_digits_take_turns_and_end_in_the_score_that_is_due() -> None:
     found = rows(ANCHORS, CONSTITUTION)
     assert len(found) == len(ANCHORS)
     for i, (row, anchor) in enumerate(zip(found, ANCHORS, strict=True)):
-        due = 10 - len(anchor.breaks)
+        due = 10 - len(BREAKS[anchor.state])
         assert row.parents == (anchor.id,)
         assert anchor.response in row.instruction
         assert row.system == CONSTITUTION.prompt()
@@ -34,7 +34,7 @@ def test_rationales_and_digits_take_turns_and_end_in_the_score_that_is_due() -> 
         else:
             assert parse(row.response) == due
             assert SAID[anchor.corruption] in row.response
-            broken = [p.text for p in CONSTITUTION.principles if p.id in anchor.breaks]
+            broken = [p.text for p in CONSTITUTION.principles if p.id in BREAKS[anchor.state]]
             assert all(text.rstrip(".") in row.response for text in broken)
 
 

@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.text import distinct, is_refusal, length, longest_repeat, repeated_share, rouge_l, rouge_l_f, words
+from tasks.text import (
+    distinct,
+    is_refusal,
+    length,
+    longest_repeat,
+    repeated_share,
+    rouge_l,
+    rouge_l_f,
+    said_again,
+    words,
+)
 
 # One letter, several, and a number: the library treats single characters apart from other texts.
 TOKENS = st.lists(st.sampled_from(["a", "b", "c", "the", "it's", "97"]), max_size=12)
@@ -139,3 +149,18 @@ def test_scripts_without_spaces_are_counted_in_characters() -> None:
 def test_rouge_l_f_weighs_both_lengths(a: list[str], b: list[str]) -> None:
     expected = 2 * longest_common(a, b) / (len(a) + len(b)) if a and b else 0.0
     assert rouge_l_f(a, b) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "share"),
+    [
+        ("", 0),
+        ("It rains. It pours.", 0),
+        ("It rains. It pours. It RAINS!", 2 / 6),
+        ("It rains\nIt rains\nIt rains", 4 / 6),
+        ("It rains and it rains", 0),  # within a sentence: `repeated_share` sees that
+        ("3.5 is 3.5", 0),
+    ],
+)
+def test_said_again_counts_whole_sentences(text: str, share: float) -> None:
+    assert said_again(text) == pytest.approx(share)

@@ -108,7 +108,7 @@ def test_a_flawed_response_has_the_flaw_that_its_prompt_asked_for() -> None:
     calls, made = asked_and_written(FlawedWriter, SEEDS)
     for call, row in zip(calls, made, strict=True):
         assert row.flaw
-        asked_for = [name for name, flaw in FLAWS.items() if flaw.wording in call.messages[-1]["content"]]
+        asked_for = [name for name, flaw in FLAWS.items() if flaw in call.messages[-1]["content"]]
         assert asked_for == [row.flaw]
         assert row.instruction in call.messages[-1]["content"]
         assert (row.branch, row.response) == ("high", call.row)

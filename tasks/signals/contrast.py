@@ -11,6 +11,7 @@ from statistics import fmean
 from tasks.calls import Answer, Call
 from tasks.corrupt import RESPONSE, corrupted
 from tasks.graded import Pair
+from tasks.records import digest
 from tasks.signals import likelihood
 
 # Nats: the median lead of 136 good responses over the likelier of two contradictions was 7.9; contradicted, 2.3.
@@ -20,7 +21,8 @@ NOTHING_TO_CONTRADICT = 8.0
 def calls(item: Pair, versions: int) -> list[Call]:
     """The response itself, then up to `versions` different contradictions of it."""
     kind = {"contradicted": RESPONSE["contradicted"]}
-    drawn = [corrupted(item.response, [], f"contrast/{item.id}/{draw}", kind) for draw in range(3 * versions)]
+    name = digest(item.response)  # the same text is held against the same contradictions, whatever row it stands in
+    drawn = [corrupted(item.response, [], f"contrast/{name}/{draw}", kind) for draw in range(3 * versions)]
     texts = list(dict.fromkeys(one["contradicted"] for one in drawn if one))[:versions]
     return [likelihood.given(item, text) for text in (item.response, *texts)]
 

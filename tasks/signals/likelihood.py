@@ -12,7 +12,7 @@ from statistics import fmean, pstdev
 from tasks.calls import Answer, Call, chat
 from tasks.graded import Pair
 from tasks.records import History, digest
-from tasks.text import longest_repeat, repeated_share, words
+from tasks.text import longest_repeat, repeated_share, said_again, words
 
 NEUTRAL = "Write something."
 TASK = "Write a task for an assistant."
@@ -51,6 +51,7 @@ def values(item: Pair, answers: Mapping[str, Answer]) -> dict[str, float]:
         "response_gain": fmean(a - b for a, b in zip(alone[:-1], neutral[:-1], strict=True)),
         "response_repeated": repeated_share(item.response, 3),
         "response_longest_repeat": longest_repeat(spoken) / (len(spoken) + 1),
+        "response_said_again": said_again(item.response),
         **_of_text("instruction", task),
         "words": math.log(len(spoken) + 1),
     }

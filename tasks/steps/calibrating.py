@@ -61,7 +61,7 @@ def calibration(stages: Stages, model: Ref, seeds: Ref) -> Ref | None:
         all_looked = stages.store.rows(found, Signals)
         looked, of_attacked = all_looked[: len(rows)], all_looked[len(rows) :]
         principles = constitution.load().weighted(recipe.review.weights)
-        fitted = calibrate.fit(rows, looked, principles, config)
+        fitted = calibrate.fit(rows, looked, config)
         scores = calibrate.out_of_fold(rows, looked, principles, config)
         reviewer = review.Reviewer(recipe.review, constitution.load(), fitted)
         scored = {one.item: reviewer.review(one).score or 0.0 for one in of_attacked}

@@ -11,7 +11,7 @@ from tasks.records import Seed, Written, digest
 from tasks.signals.collect import Collector
 from tasks.steps.base import Stages, in_round, save_rows
 
-SIGNALS_VERSION = 2  # 2: what cannot be contradicted leads as a right response does
+SIGNALS_VERSION = 3  # 3: the end of a turn is its end token, not the line break behind it
 
 
 def signals(stages: Stages, what: str, model: Ref, inputs: dict[str, Ref], items: Callable[[], Sequence[Pair]]) -> Ref:

@@ -160,7 +160,7 @@ def figures(bench: Bench, model: Ref, fit_on: list[Seed], measure_on: list[Seed]
     ways = {WHOLE: (False, range(len(known))), "calibrated with length": (True, range(len(known)))}
     for name, (length, rows) in (ways | {"calibrated on half": (False, of_half)}).items():
         config = CalibrationConfig(length=length)
-        fit = calibrate.fit([known[i] for i in rows], [fitted[i] for i in rows], principles, config)
+        fit = calibrate.fit([known[i] for i in rows], [fitted[i] for i in rows], config)
         scores[name] = [principles.score(fit.holds(look.found())) for look in looks]
         if name == WHOLE:
             attacked = canaries.canaries(measure_on, CANARIES)

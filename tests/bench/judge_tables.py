@@ -1,10 +1,14 @@
 """The tables of `make bench-judge`, from its file of raw scores; no model is asked.
 
+`n` corrupted anchors, and the share of them below the good one of their own seed ("in pairs"), are those of the whole;
+`read` and `sampled` were asked of fewer.
+
 .venv/bin/python -m tests.bench.judge_tables FOLDER/judge.json
 """
 
 import json
 import sys
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -29,18 +33,22 @@ def judges(found: dict[str, Any]) -> dict[str, Judge]:
 
 
 def auc_table(who: str, by_way: dict[str, Judge]) -> Table:
-    title = f"{who}: AUC against the good ones of the same source [95%, by seed] (within pairs of one seed) n"
-    table = Table("kind", *by_way, title=title, title_justify="left", box=None)
+    title = f"{who}: AUC against the good ones of the same source [95%, by seed]"
+    table = Table("kind", "n", "in pairs", *by_way, title=title, title_justify="left", box=None)
     for source, kind in dict.fromkeys((one.source, one.corruption) for one in by_way[WHOLE].aucs):
-        cells = []
-        for one in by_way.values():
-            auc = next((a for a in one.aucs if (a.source, a.corruption) == (source, kind)), None)
-            text = auc and f"{auc.auc:.2f} \\[{auc.low:.2f}, {auc.high:.2f}] ({auc.within_pairs:.2f}) {auc.n}"
-            cells.append(text or "")
-        table.add_row(f"{source}: {kind.removeprefix('own ')}", *cells)
-    table.add_row("score with length, Spearman", *(f"{one.length_correlation or 0:+.2f}" for one in by_way.values()))
+        found = {
+            way: next((a for a in one.aucs if (a.source, a.corruption) == (source, kind)), None)
+            for way, one in by_way.items()
+        }
+        whole = found[WHOLE]
+        assert whole
+        cells = [f"{a.auc:.2f} \\[{a.low:.2f}, {a.high:.2f}]" if a else "" for a in found.values()]
+        in_pairs = "" if isnan(whole.within_pairs) else f"{whole.within_pairs:.2f}"
+        table.add_row(f"{source}: {kind.removeprefix('own ')}", str(whole.n), in_pairs, *cells)
+    lengths = (f"{one.length_correlation or 0:+.2f}" for one in by_way.values())
+    table.add_row("score with length, Spearman", "", "", *lengths)
     gaps = (one.human_own_gap for one in by_way.values())
-    table.add_row("human less own text", *("" if gap is None else f"{gap:+.2f}" for gap in gaps))
+    table.add_row("human less own text", "", "", *("" if gap is None else f"{gap:+.2f}" for gap in gaps))
     return table
 
 

@@ -1,63 +1,73 @@
-"""The client of an engine: everything a stage asks is in flight at once, up to the limit."""
+"""The client of an engine: everything a stage asks is in flight at once, and a likelihood ends where the turn does."""
 
-import json
 import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tasks.backends.client import EngineClient, Journal
 from tasks.backends.control_tokens import PlainText
-from tasks.calls import Call, chat
+from tasks.calls import Answer, Call, chat
+from tests.listening import CHAT_ANSWER, USAGE, listening
 
 AT_ONCE = 4
+END, LINE_BREAK = 1, 2
 
 
-@pytest.fixture
-def crowd() -> Iterator[tuple[str, list[int]]]:
-    """An engine that answers nobody before AT_ONCE requests are there; and how many were there at most."""
+def test_all_requests_of_a_stage_are_in_flight_at_once_up_to_the_limit(tmp_path: Path) -> None:
     together, lock, there, most = threading.Barrier(AT_ONCE, timeout=20), threading.Lock(), [0], [0]
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    def reply(_: str, __: Any) -> tuple[int, Any]:
+        """Nobody is answered before AT_ONCE requests are there."""
+        with lock:
+            there[0] += 1
+            most[0] = max(most[0], there[0])
+        together.wait()
+        with lock:
+            there[0] -= 1
+        return 200, CHAT_ANSWER
 
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
-            with lock:
-                there[0] += 1
-                most[0] = max(most[0], there[0])
-            together.wait()
-            with lock:
-                there[0] -= 1
-            choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "Yes."}}
-            usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
-            reply = {"id": "1", "object": "chat.completion", "created": 0, "model": "m", "choices": [choice]}
-            content = json.dumps(reply | {"usage": usage}).encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}", most
-    server.shutdown()
-    server.server_close()
-
-
-def test_all_requests_of_a_stage_are_in_flight_at_once_up_to_the_limit(
-    crowd: tuple[str, list[int]], tmp_path: Path
-) -> None:
-    url, most = crowd
-    client = EngineClient(url, "key", "model", AT_ONCE, PlainText([]))
     calls = [Call(kind="write", row=f"row {i}", messages=chat(f"Say {i}.")) for i in range(3 * AT_ONCE)]
-    answers = client.ask(calls, Journal(tmp_path / "journal"), lambda _: None)
-    client.close()
+    with listening(reply) as url:
+        client = EngineClient(url, "key", "model", AT_ONCE, PlainText([]))
+        answers = client.ask(calls, Journal(tmp_path / "journal"), lambda _: None)
+        client.close()
     assert [answer.call for answer in answers] == [call.key for call in calls]
     assert most == [AT_ONCE]
+
+
+def likelihood(folder: Path, behind_a_turn: list[int]) -> Answer:
+    """Of "Yes.", by an engine whose template writes these tokens behind each turn, letters being tokens.
+
+    The log-probability of each token is its negative.
+    """
+
+    def reply(path: str, body: Any) -> tuple[int, Any]:
+        if path == "/tokenize":
+            tokens = [t for m in body["messages"] for t in [*map(ord, m["role"] + m["content"]), *behind_a_turn]]
+            if body.get("continue_final_message"):
+                tokens = tokens[: len(tokens) - len(behind_a_turn)]
+            return 200, {"tokens": tokens + ([*map(ord, "assistant")] if body["add_generation_prompt"] else [])}
+        table = [None, *({str(token): {"logprob": -float(token)}} for token in body["prompt"][1:])]
+        choice = {"index": 0, "text": "x", "finish_reason": "length", "prompt_logprobs": table}
+        return 200, CHAT_ANSWER | {"object": "text_completion", "choices": [choice], "usage": USAGE}
+
+    with listening(reply) as url:
+        client = EngineClient(url, "key", "model", AT_ONCE, PlainText([]))
+        try:
+            call = Call(kind="likelihood", row="row", messages=chat("Is it so?"), response="Yes.")
+            (answer,) = client.ask([call], Journal(folder / "journal"), lambda _: None)
+        finally:
+            client.close()
+    return answer
+
+
+@pytest.mark.parametrize("behind_a_turn", [[END], [END, LINE_BREAK]])
+def test_the_last_log_probability_is_that_of_the_end_of_the_turn(tmp_path: Path, behind_a_turn: list[int]) -> None:
+    assert likelihood(tmp_path, behind_a_turn).log_probs == (*(-float(ord(letter)) for letter in "Yes."), -float(END))
+
+
+def test_a_template_that_ends_no_turn_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="does not say where an answer ends"):
+        likelihood(tmp_path, [])

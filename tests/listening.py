@@ -1,0 +1,47 @@
+"""A small engine for tests: it answers each request as a function says, over real HTTP."""
+
+import contextlib
+import json
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+Reply = Callable[[str, Any], tuple[int, Any]]  # from path and body to status and body
+USAGE = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
+CHAT_ANSWER = {
+    "id": "1",
+    "object": "chat.completion",
+    "created": 0,
+    "model": "m",
+    "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "Yes."}}],
+    "usage": USAGE,
+}
+
+
+@contextlib.contextmanager
+def listening(reply: Reply) -> Iterator[str]:
+    """The address of an engine that answers as `reply` says, each request in a thread of its own."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            status, body = reply(self.path, json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            content = json.dumps(body).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
