@@ -32,7 +32,7 @@ from tasks.backends.client import Journal
 from tasks.backends.engines import Engines
 from tasks.backends.models import starting_model
 from tasks.calls import Answer, Call
-from tasks.config import AnchorsConfig, CalibrationConfig, SampledConfig, SignalsConfig
+from tasks.config import AnchorsConfig, CalibrationConfig, ReviewConfig, SampledConfig, SignalsConfig
 from tasks.examples import TrainRow
 from tasks.graded import Anchor, Signals
 from tasks.home import Home
@@ -41,18 +41,25 @@ from tasks.mix import some
 from tasks.progress import Progress
 from tasks.recipes import load
 from tasks.records import Seed, digest
+from tasks.review import Reviewer
 from tasks.seeds import read
 from tasks.signals.collect import Collector
 from tasks.train_config import SftConfig
 from tests.bench.judge_tables import WHOLE, show
 from tests.evolution import ROOT
 
-OURS = ("likelihood", "contrast")
-FIT_SEEDS, DRAWS, READ_SEEDS, SAMPLED_SEEDS = 110, 2, 24, 6
+FIT_SEEDS, DRAWS = 110, 2
+OURS = SignalsConfig(use=("likelihood", "contrast"))
+# Asking is slower: of so many measuring seeds.
+ASKED = {
+    "read": (SignalsConfig(use=("read",)), 12),
+    "read, each principle": (SignalsConfig(use=("read",), read="principles"), 6),
+    "sampled": (SignalsConfig(use=("sampled",), sampled=SampledConfig(max_new_tokens=128, retries=0)), 6),
+}
 SKILL_ROWS = 300
 CANARIES = 52
 TEACHING = SftConfig(learning_rate=2e-4, batch_rows=8, epochs=1, max_tokens=384)
-ALONE = ("response_mean", "response_gain", "response_end", "contrast_least", "read", "sampled")
+ALONE = ("response_mean", "response_gain", "response_end", "contrast_least")
 
 
 def seed_tasks(folder: Path) -> tuple[list[Seed], list[Seed]]:
@@ -103,11 +110,9 @@ class Bench:
         answers = self.ask(model, f"own texts, {name}", calls, len(calls))
         return anchors.human(seeds, draws) + own.anchors([answers[call.key] for call in calls])
 
-    def signals(self, model: Ref, name: str, rows: list[Anchor], *use: str) -> list[Signals]:
-        config = SignalsConfig(use=use, sampled=SampledConfig(max_new_tokens=128, retries=0))  # type: ignore[arg-type]
+    def signals(self, model: Ref, name: str, rows: list[Anchor], config: SignalsConfig = OURS) -> list[Signals]:
         collector = Collector(config, model.digest, 1)
-        answers = self.ask(model, f"{' and '.join(use)}, {name}", collector.calls(rows, {}), len(rows))
-        return collector.rows(rows, answers)
+        return collector.rows(rows, self.ask(model, name, collector.calls(rows, {}), len(rows)))
 
     def taught(self, model: Ref, seeds: list[Seed]) -> Ref:
         """The model after SFT on graded reviews and the seeds themselves."""
@@ -150,8 +155,8 @@ def figures(bench: Bench, model: Ref, fit_on: list[Seed], measure_on: list[Seed]
         for name, seeds, draws in (("to fit", fit_on, 1), ("to measure", measure_on, DRAWS))
     )
     fitted, looks = (
-        bench.signals(model, "to fit", known, *OURS),
-        bench.signals(model, "to measure", asked, *OURS),
+        bench.signals(model, "likelihood and contrast, to fit", known),
+        bench.signals(model, "likelihood and contrast, to measure", asked),
     )
     principles = constitution.load().weighted(bench.recipe.review.weights)
     scores: dict[str, list[float | None]] = {}
@@ -164,17 +169,17 @@ def figures(bench: Bench, model: Ref, fit_on: list[Seed], measure_on: list[Seed]
         scores[name] = [principles.score(fit.holds(look.found())) for look in looks]
         if name == WHOLE:
             attacked = canaries.canaries(measure_on, CANARIES)
-            of_attacked = bench.signals(model, "canaries", attacked, *OURS)
+            of_attacked = bench.signals(model, "likelihood and contrast, canaries", attacked)
             moved = canaries.shift(
                 attacked, {look.item: principles.score(fit.holds(look.found())) for look in of_attacked}
             )
-    signals = [look.found() for look in looks]
-    for signal, seeds in (("read", READ_SEEDS), ("sampled", SAMPLED_SEEDS)):
-        few = [i for i, row in enumerate(asked) if row.seed in {seed.id for seed in measure_on[:seeds]}]
-        for i, row in zip(few, bench.signals(model, "to measure", [asked[i] for i in few], signal), strict=True):
-            signals[i] |= row.found()
-    for name in ALONE:
-        scores[name] = [found.get(name) for found in signals]
+    scores |= {name: [look.found()[name] for look in looks] for name in ALONE}
+    for way, (wanted, seeds) in ASKED.items():
+        few = [row for row in asked if row.seed in {seed.id for seed in measure_on[:seeds]}]
+        reviewer = Reviewer(ReviewConfig(score=wanted.use[0]), constitution.load(), None)  # type: ignore[arg-type]
+        reviews = [reviewer.review(one) for one in bench.signals(model, f"{way}, to measure", few, wanted)]
+        given = {one.item: one.score for one in reviews}
+        scores[way] = [given.get(row.id) for row in asked]
     return {
         "anchors": [row.model_dump(mode="json") for row in asked],
         "scores": scores,
