@@ -12,7 +12,7 @@ from tasks.artifacts import Ref
 from tasks.config import Branch
 from tasks.ledger import Iteration
 from tasks.runner import Runner
-from tasks.steps import annotating, calibrating, measuring, reviewing, training, writing
+from tasks.steps import annotating, judging, measuring, reviewing, training, writing
 from tasks.steps.base import Stages
 from tasks.vetoes import Veto
 
@@ -54,7 +54,7 @@ def _candidate_and_verdict(
     stages: Stages, champion: Ref, base: Ref, seeds: Ref, grown_from: Sequence[Ref]
 ) -> tuple[Ref | None, gate.Verdict]:
     branches = stages.recipe.branches
-    calibrating.check(stages, seeds)
+    judging.check(stages, seeds)
     before = measuring.measure(stages, "champion", champion, seeds)  # first, while its engine is up
     pool = annotating.pool(stages, seeds, grown_from)
     rows, missing = _rows(stages, champion, seeds, pool) if branches else ([], [])
@@ -71,8 +71,8 @@ def _candidate_and_verdict(
 
 def _rows(stages: Stages, champion: Ref, seeds: Ref, pool: Ref) -> tuple[list[Ref], list[str]]:
     """What the champion wrote and its reviewer kept, in as many rounds as the target takes; or what is missing."""
-    calibration = calibrating.calibration(stages, champion, seeds)
-    seed_reviews = reviewing.review_seeds(stages, champion, calibration, pool)
+    reviewer = judging.judged(stages, champion, seeds)
+    seed_reviews = reviewing.review_seeds(stages, champion, reviewer, pool)
     routes = annotating.split(stages, pool, seed_reviews)
     if missing := stages.shortage(routes):
         return [], missing
@@ -85,7 +85,7 @@ def _rows(stages: Stages, champion: Ref, seeds: Ref, pool: Ref) -> tuple[list[Re
             stages, champion, routes=routes, pool=pool, seeds=seeds, branches=wanted, earlier=rounds
         )
         rounds.append(written)
-        reviews.append(reviewing.review_written(stages, champion, calibration, written.responses, written.number))
+        reviews.append(reviewing.review_written(stages, champion, reviewer, written.responses, written.number))
         rows = annotating.annotate(
             stages, routes=routes, pool=pool, seed_reviews=seed_reviews, rounds=rounds, reviews=reviews
         )

@@ -30,9 +30,7 @@ OF_THE_OTHER = {"instruction": ("response_", "contrast_", LENGTH), "response": (
 
 def fit(anchors: Sequence[Anchor], signals: Sequence[Signals], config: CalibrationConfig) -> Calibration:
     """Raises ValueError if no fault can be learned: good anchors are needed and ones at fault."""
-    found = [one.found() for one in signals]
-    left_out = NOT_JUDGED if config.length else (*NOT_JUDGED, LENGTH)
-    names = [name for name in found[0] if name not in left_out and all(name in one for one in found)]
+    found, names = [one.found() for one in signals], _shared(signals, config)
     texts = {}
     for text, faults in FAULTS.items():
         known = [i for i, anchor in enumerate(anchors) if anchor.state in (GOOD, *faults)]
@@ -61,6 +59,12 @@ def fit(anchors: Sequence[Anchor], signals: Sequence[Signals], config: Calibrati
     return Calibration(texts=texts)
 
 
+def _shared(signals: Sequence[Signals], config: CalibrationConfig) -> list[str]:
+    """The signals that all of them have: a rationale without a score has none to learn from."""
+    left_out = NOT_JUDGED if config.length else (*NOT_JUDGED, LENGTH)
+    return [name for name in signals[0].names if name not in left_out and all(name in one.names for one in signals)]
+
+
 def _balanced(states: Sequence[str]) -> NDArray[np.float64]:
     """Weights that make all faults count alike, and the good as much as all faults together.
 
@@ -76,7 +80,9 @@ def out_of_fold(
     anchors: Sequence[Anchor], signals: Sequence[Signals], constitution: Constitution, config: CalibrationConfig
 ) -> list[float]:
     """Each anchor's score, 0-10, by a calibration fitted without any anchor of its seed."""
-    groups = [anchor.seed for anchor in anchors]
+    groups, names = [anchor.seed for anchor in anchors], set(_shared(signals, config))
+    # What one anchor lacks is learned in no fold, or the fold without it would ask it for that.
+    signals = [one.only(names) for one in signals]
     scores = [float("nan")] * len(anchors)
     folds = GroupKFold(n_splits=min(FOLDS, len(set(groups))), shuffle=True, random_state=0)
     for learned, judged in folds.split(groups, groups=groups):

@@ -18,10 +18,14 @@ VERSION = 2  # 2: twins of their own
 
 
 class Shift(BaseModel):
-    """Scores of the injected ones less their twins': mean with its 95% interval (normal), and the worst attack."""
+    """Scores of the injected ones less their twins': mean with its 95% interval (normal), and the worst attack.
+
+    `unparsed` pairs have no score on one side or the other, and no number is made of that.
+    """
 
     model_config = ConfigDict(frozen=True)
     n: int
+    unparsed: int
     mean: float
     low: float
     high: float
@@ -43,11 +47,12 @@ def canaries(seeds: Sequence[Seed], count: int) -> list[Anchor]:
 
 
 def shift(pairs: Sequence[Anchor], scores: Mapping[str, float]) -> Shift | None:
-    """From all canaries with their twins, and the scores by id; None without any."""
+    """From all canaries with their twins, and the scores by id of those that have one; None if no pair has two."""
     attacks = [attack for attack, _ in prompts.canaries()]
     found: dict[str, list[float]] = {}
     for i, (attacked, twin) in enumerate(zip(pairs[::2], pairs[1::2], strict=True)):
-        found.setdefault(attacks[i % len(attacks)], []).append(scores[attacked.id] - scores[twin.id])
+        if {attacked.id, twin.id} <= scores.keys():
+            found.setdefault(attacks[i % len(attacks)], []).append(scores[attacked.id] - scores[twin.id])
     if not found:
         return None
     shifts = np.array([one for group in found.values() for one in group])
@@ -56,6 +61,7 @@ def shift(pairs: Sequence[Anchor], scores: Mapping[str, float]) -> Shift | None:
     mean, worst_mean = float(shifts.mean()), float(np.mean(found[worst]))
     return Shift(
         n=len(shifts),
+        unparsed=len(pairs) // 2 - len(shifts),
         mean=mean,
         low=mean - error,
         high=mean + error,

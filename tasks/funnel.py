@@ -39,8 +39,8 @@ def funnel(store: Store, made: Mapping[str, Ref]) -> list[FunnelRow]:
             notes.append(f"KL to M_0 {record['kl']:.1e} nats a token")
         if "target" in record:
             notes.append(record["target"])
-        if "judge" in record:
-            aucs = [a for a in record["judge"]["aucs"] if a["source"] == "human"]
+        if judge := record.get("judge"):
+            aucs = [a for a in judge["aucs"] if a["source"] == "human"]
             notes.append("AUC " + ", ".join(f"{a['corruption']} {a['auc']:.2f}" for a in aucs))
         if retest := record.get("retest"):
             notes.append(f"again ±{retest['spread'] or 0:.2f}")

@@ -1,6 +1,6 @@
 """Rows about a pair's quality: what is known of it, what a reviewer saw in it, what score came of that."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Literal, Protocol, Self
 
 from pydantic import model_validator
@@ -48,6 +48,11 @@ class Signals(Row):
 
     def found(self) -> dict[str, float]:
         return dict(zip(self.names, self.values, strict=True))
+
+    def only(self, names: Set[str]) -> "Signals":
+        """The same look without the other signals."""
+        kept = {name: value for name, value in self.found().items() if name in names}
+        return Signals(item=self.item, reviewer=self.reviewer, names=tuple(kept), values=tuple(kept.values()))
 
 
 class Review(Row):

@@ -13,6 +13,7 @@ from scipy.stats import spearmanr
 from tasks.graded import Anchor
 from tasks.text import length
 
+VERSION = 2  # 2: the mean is that of human anchors
 DRAWS = 1000
 # What the corruptions of a source are compared with.
 GOOD = {"human": ("good",), "own": ("own answer", "own right answer")}
@@ -32,7 +33,10 @@ class Auc(BaseModel):
 
 
 class Judge(BaseModel):
-    """`length_correlation` is Spearman's, of score and words over the good anchors; the gap is human minus own."""
+    """`length_correlation` is Spearman's, of score and words over the good anchors; the gap is human minus own.
+
+    The mean is that of the human anchors, which are the same texts in every iteration: own ones are written anew.
+    """
 
     model_config = ConfigDict(frozen=True)
     aucs: tuple[Auc, ...]
@@ -50,7 +54,7 @@ def judge(anchors: Sequence[Anchor], scores: Sequence[float]) -> Judge:
     lengths = [length(anchor.response) for anchor, _ in good]
     return Judge(
         aucs=tuple(found for source, kind in kinds if (found := _auc(rows, source, kind))),
-        mean_score=float(np.mean(scores)),
+        mean_score=float(np.mean([s for a, s in rows if a.source == "human"] or scores)),
         ceiling_share=float(np.mean(np.array(scores) > 9.5)),
         human_own_gap=float(np.mean(means["human"]) - np.mean(means["own"])) if all(means.values()) else None,
         length_correlation=float(spearmanr(lengths, [s for _, s in good]).statistic) if len(set(lengths)) > 1 else None,

@@ -44,7 +44,7 @@ def work(recipe: Recipe, seeds: int) -> list[Work]:
     write, signals = recipe.write, recipe.signals
     set_aside = 0 if recipe.held_out else ceil(seeds * recipe.reading.held_out_share)
     held_out = recipe.evaluate.max_items if recipe.held_out else min(recipe.evaluate.max_items, set_aside)
-    anchors = ceil(seeds * recipe.reading.anchor_share) if recipe.review.score == "calibrated" else 0
+    anchors = ceil(seeds * recipe.reading.anchor_share) if recipe.review.score != "random" else 0
     pool = max(0, seeds - set_aside - anchors)
     low, high = _sides(recipe.split.threshold, pool)
     low, high = low * ("sft" in recipe.branches), high * ("preference" in recipe.branches)
@@ -63,7 +63,7 @@ def work(recipe: Recipe, seeds: int) -> list[Work]:
 
     measured = Work("evaluate", 2 * held_out, 8 * held_out, 2 * held_out * (recipe.evaluate.max_new_tokens + 4))
     # A pair good, nine corruptions of it, three texts of the model's own.
-    calibrated = [reviewed("calibrate", anchors * (9 * recipe.anchors.draws + 4))] if anchors else []
+    calibrated = [reviewed("judge the reviewer", anchors * (9 * recipe.anchors.draws + 4))] if anchors else []
     stages = [
         *calibrated,
         reviewed("review [seeds]", pool if recipe.branches else 0),

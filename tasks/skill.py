@@ -14,6 +14,7 @@ from tasks.graded import Anchor
 from tasks.signals import asking
 from tasks.signals.read import PREFIX
 
+PROMPTS = ("constitution", "principles", "read", "sampled", "review")  # what the rows are made with
 # One sentence for what was done; principles that it breaks are named behind it.
 SAID = {
     "good": "The instruction is clear and the response does what it asks.",
@@ -30,12 +31,16 @@ SAID = {
 
 
 def rows(anchors: Sequence[Anchor], constitution: Constitution) -> list[TrainRow]:
-    """For each pair in turn a review with a rationale, or the digit alone: the two ways in which a model is asked."""
+    """For each pair a review with a rationale, or the digit alone: the two ways in which a model is asked.
+
+    Which of them hangs on the pair's id: taken in turn, anchors come in an order in which each kind of corruption had
+    nearly always the same form.
+    """
     system = constitution.prompt()
     found = []
-    for i, anchor in enumerate(anchors):
+    for anchor in anchors:
         score = constitution.score({p.id: float(p.id not in BREAKS[anchor.state]) for p in constitution.principles})
-        if i % 2:
+        if int(anchor.id[-1], 16) % 2:
             question, response = "read", f"{PREFIX}{round(score * 0.9)}"
         else:
             question, response = "sampled", f"{_rationale(anchor, constitution)}\nScore: {round(score)}"

@@ -1,4 +1,4 @@
-"""Watch: how the reviewer does from iteration to iteration, from the records of its calibrations."""
+"""Watch: how the reviewer does from iteration to iteration, from what it was judged to be."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,7 +7,7 @@ from tasks.artifacts import Ref, Store
 
 
 def figures(store: Store, made: Mapping[str, Ref], before: Mapping[str, Ref] | None = None) -> dict[str, float | None]:
-    """One iteration's figures by name, with the drift of the mean since the one before; empty without a calibration.
+    """One iteration's figures by name, with the drift of the mean since the one before; empty where it was not judged.
 
     Scores are 0-10, of anchors that no iteration trains on; AUCs of the human ones by what was done to them.
     """
@@ -32,6 +32,7 @@ def figures(store: Store, made: Mapping[str, Ref], before: Mapping[str, Ref] | N
 
 def _record(store: Store, made: Mapping[str, Ref]) -> dict[str, Any] | None:
     try:
-        return store.record(made["calibrate"])
-    except (KeyError, OSError):  # no calibration was wanted, or it is gone from the store
+        record = store.record(made["judge"])
+    except (KeyError, OSError):  # there was nothing to judge it on, or what was found out is gone from the store
         return None
+    return record if record["judge"] else None  # none of its answers was a score

@@ -9,7 +9,7 @@ from tasks.ledger import Iteration
 from tasks.offline import Offline, WouldAsk
 from tasks.recipes import Recipe
 from tasks.records import Seed
-from tasks.steps import annotating, calibrating, reviewing, writing
+from tasks.steps import annotating, judging, reviewing, writing
 from tasks.steps.base import Stages
 
 
@@ -41,12 +41,10 @@ def what_if(store: Store, iteration: Iteration, recipe: Recipe, platform: Platfo
     rounds = writing.rounds_of(made)
     try:
         model, pool = iteration.champion_before, made["pool"]
-        calibration = calibrating.calibration(stages, model, iteration.seeds)
-        seed_reviews = reviewing.review_seeds(stages, model, calibration, pool)
+        reviewer = judging.judged(stages, model, iteration.seeds)
+        seed_reviews = reviewing.review_seeds(stages, model, reviewer, pool)
         routes = annotating.split(stages, pool, seed_reviews)
-        reviews = [
-            reviewing.review_written(stages, model, calibration, round.responses, round.number) for round in rounds
-        ]
+        reviews = [reviewing.review_written(stages, model, reviewer, round.responses, round.number) for round in rounds]
     except WouldAsk as missing:
         raise ValueError(
             f"{missing} is not in the store under these settings: a model would have to be asked. Settings of "

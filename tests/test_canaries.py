@@ -36,7 +36,17 @@ def test_the_shift_is_what_the_attack_gained() -> None:
     assert (moved.n, moved.worst) == (26, prompts.canaries()[3][0])
     assert [moved.mean, moved.worst_mean] == pytest.approx([0.1, 1.3])
     assert moved.low < moved.mean < moved.high
+    assert moved.unparsed == 0
     assert shift([], {}) is None
+
+
+def test_what_has_no_score_is_counted_and_is_no_number() -> None:
+    found = canaries(SEEDS, 26)
+    scores = {one.id: 5.0 for one in found[4:]} | {found[0].id: 9.0, found[3].id: 9.0}
+    moved = shift(found, scores)
+    assert moved
+    assert (moved.n, moved.unparsed, moved.mean) == (24, 2, 0)
+    assert shift(found, {}) is None
 
 
 def test_without_seeds_or_none_wanted_there_are_none() -> None:

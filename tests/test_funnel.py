@@ -67,7 +67,7 @@ def test_nothing_out_of_something_is_a_zero(tmp_path: Path) -> None:
             "loss 2.500 → 2.125, moved 1.2e-03",
         ),
     ],
-    ids=["calibrate", "split", "annotate", "write", "review", "train"],
+    ids=["judge", "split", "annotate", "write", "review", "train"],
 )
 def test_the_note_holds_what_a_person_wants_beside_the_counts(
     tmp_path: Path, record: dict[str, Any], note: str

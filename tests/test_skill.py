@@ -21,15 +21,21 @@ def test_every_corruption_has_its_words() -> None:
     assert SAID.keys() == BREAKS.keys() | COMES_OUT_AS.keys()
 
 
-def test_rationales_and_digits_take_turns_and_end_in_the_score_that_is_due() -> None:
+def test_every_corruption_is_taught_in_both_forms() -> None:
+    pairs = zip(rows(ANCHORS, CONSTITUTION), ANCHORS, strict=True)
+    forms = {(anchor.corruption, row.response.startswith(PREFIX)) for row, anchor in pairs}
+    assert forms == {(kind, form) for kind in SAID for form in (True, False)}
+
+
+def test_rationales_and_digits_end_in_the_score_that_is_due() -> None:
     found = rows(ANCHORS, CONSTITUTION)
     assert len(found) == len(ANCHORS)
-    for i, (row, anchor) in enumerate(zip(found, ANCHORS, strict=True)):
+    for row, anchor in zip(found, ANCHORS, strict=True):
         due = 10 - len(BREAKS[anchor.state])
         assert row.parents == (anchor.id,)
         assert anchor.response in row.instruction
         assert row.system == CONSTITUTION.prompt()
-        if i % 2:
+        if row.response.startswith(PREFIX):
             assert row.response == f"{PREFIX}{round(due * 0.9)}"
         else:
             assert parse(row.response) == due

@@ -54,14 +54,15 @@ def _review(
 
     def save(draft: Draft) -> None:
         rows = items()
-        fitted = stages.store.record(judged_by)["calibration"] if judged_by else None
-        reviewer = review.Reviewer(config, constitution.load(), Calibration.model_validate(fitted) if fitted else None)
+        fitted = Calibration.model_validate(calibration) if calibration else None
+        reviewer = review.Reviewer(config, constitution.load(), fitted)
         reviews = [reviewer.review(one) for one in stages.store.rows(looked, Signals)]
         unparsed = review.quarantine(rows, reviews, config)
         scored: list[Review] = [one for one in reviews if one.outcome == "scored"]
         save_rows(draft, len(rows), scored, unparsed, tables={"rows": reviews})
 
-    fitted_to = {"calibration": digest(stages.store.record(judged_by)["calibration"])} if judged_by else {}
+    calibration = stages.store.record(judged_by)["calibration"] if judged_by else None
+    fitted_to = {"calibration": digest(calibration)} if calibration else {}
     made_of: dict[str, Ref | str] = {"signals": looked, **inputs, **fitted_to}
     return stages.compute(
         f"review [{what}]", stages.spec("review", review.VERSION, config, made_of, ("principles",)), save

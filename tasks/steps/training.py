@@ -29,9 +29,7 @@ def teach(stages: Stages, model: Ref, pool: Ref) -> Ref:
         draft.table("sft", rows)
         draft.record["counts"] = {"in": len(seeds), "out": len(rows)}
 
-    spec = stages.spec(
-        "teach", mixing.VERSION, config, {"pool": pool, **vetoes}, ("principles", "read", "sampled", "review")
-    )
+    spec = stages.spec("teach", mixing.VERSION, config, {"pool": pool, **vetoes}, skill.PROMPTS)
     rows = stages.compute("reviews to learn", spec, save)
     return _train(stages, "sft", "teach", model, rows, "sft.parquet", config.sft)
 
@@ -55,7 +53,7 @@ def mix(stages: Stages, rows: Sequence[Ref], earlier: Sequence[Ref], pool: Ref) 
         }
 
     inputs = {"pool": pool, **vetoes} | {f"rows-{i}": ref for i, ref in enumerate(sources)}
-    used = ("principles", "read", "sampled", "review") if config.skill_share else ()
+    used = skill.PROMPTS if config.skill_share else ()
     return stages.compute("mix", stages.spec("mix", mixing.VERSION, config, inputs, used), save)
 
 

@@ -4,6 +4,7 @@ Whatever a model would do is done by a few lines here; stages, store and flow ar
 """
 
 import hashlib
+import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ import pytest
 from flows.iterate import _candidate_and_verdict
 from tasks.artifacts import Draft, Ref, Spec, Store
 from tasks.backends.platform import detect
-from tasks.calls import Answer, Call
+from tasks.calls import LABELS, Answer, Call
 from tasks.examples import PreferencePair, SftRow, TrainRow
 from tasks.funnel import funnel
 from tasks.graded import Anchor, Review
@@ -74,6 +75,9 @@ class Scripted(Offline):
         dice = random.Random(call.key)
         count = len(call.response.split()) + 1
         log_probs = tuple(-5 * dice.random() for _ in range(count)) if call.kind == "likelihood" else ()
+        if call.kind == "score":
+            shares = [dice.random() for _ in LABELS]
+            log_probs = tuple(math.log(share / sum(shares)) for share in shares)
         return Answer(
             call=call.key,
             text=sentence(str(call.messages) if self.parrot else call.key),
@@ -249,7 +253,7 @@ def test_scores_that_say_nothing_are_the_same_for_the_same_row(tmp_path: Path) -
 
 def test_the_reviewer_is_fitted_retested_and_attacked_with_anchors_that_train_nothing(tmp_path: Path) -> None:
     found = run(tmp_path, "review.score=calibrated", "signals.use=[likelihood, sampled]", "anchors.canaries=13")
-    record = found.record("calibrate")
+    record = found.record("judge")
     assert (record["retest"]["n"], record["canaries"]["n"]) == (20, 13)
     assert record["retest"]["spread"] > 0, "the second look is another one"
     assert record["judge"]["aucs"]
@@ -260,6 +264,17 @@ def test_the_reviewer_is_fitted_retested_and_attacked_with_anchors_that_train_no
     anchors = {row.response for row in found.rows("write [anchors]", Anchor)}
     trained = {row.response for row in found.rows("mix", TrainRow, "sft")}
     assert not anchors & trained
+
+
+def test_a_reviewer_that_is_asked_is_judged_too_and_nothing_is_fitted(tmp_path: Path) -> None:
+    found = run(tmp_path, "signals.use=[read]", "review.score=read", anchors=1)
+    record = found.record("judge")
+    assert record["calibration"] is None
+    assert {one["corruption"] for one in record["judge"]["aucs"]} >= {"mismatched", "truncated", "garbled"}
+    assert record["canaries"]["n"] + record["canaries"]["unparsed"] == found.runner.recipe.anchors.canaries
+    assert record["retest"]["n"] > 0
+    assert found.rows("review [seeds]", Review)[0].principles == ()
+    assert "judge" not in run(tmp_path / "without", "signals.use=[read]", "review.score=read", anchors=0).stages.made
 
 
 def test_too_few_anchor_seeds_are_refused_before_anything_is_asked(tmp_path: Path) -> None:

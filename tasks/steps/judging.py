@@ -1,9 +1,10 @@
-"""Calibrate the reviewer on anchors, and say how well it sees, how stable it is, and what it can be talked into."""
+"""Judge the reviewer on anchors: how well it sees, how stable it is, what it can be talked into; and calibrate it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from statistics import fmean
 
 from tasks import anchors, calibrate, canaries, constitution, review
+from tasks import judge as judging
 from tasks.artifacts import Draft, Ref
 from tasks.calls import Answer, Call
 from tasks.graded import Anchor, Signals
@@ -26,12 +27,15 @@ def check(stages: Stages, seeds: Ref) -> None:
         )
 
 
-def calibration(stages: Stages, model: Ref, seeds: Ref) -> Ref | None:
-    """The reviewer's calibration on the anchor seeds, its record saying how well it sees; None if none is wanted."""
+def judged(stages: Stages, model: Ref, seeds: Ref) -> Ref | None:
+    """What the reviewer is worth on the anchor seeds, and its calibration where its score is one.
+
+    None without anchor seeds, or for scores that look at nothing.
+    """
     recipe, wanted, config = stages.recipe, stages.recipe.anchors, stages.recipe.calibration
-    if recipe.review.score != "calibrated":
-        return None
     set_aside = stages.store.rows(seeds, Seed, "anchors")
+    if not set_aside or recipe.review.score == "random":
+        return None
     own = anchors.OwnTexts(set_aside, wanted.max_new_tokens, recipe.sampling_seed)
 
     def make(draft: Draft, _: list[Call], answers: list[Answer]) -> None:
@@ -56,32 +60,38 @@ def calibration(stages: Stages, model: Ref, seeds: Ref) -> Ref | None:
 
     again = _looked_at_again(stages, model, made)
 
-    def fit(draft: Draft) -> None:
+    def save(draft: Draft) -> None:
         rows, attacked = stages.store.rows(made, Anchor), stages.store.rows(made, Anchor, "canaries")
         all_looked = stages.store.rows(found, Signals)
         looked, of_attacked = all_looked[: len(rows)], all_looked[len(rows) :]
-        principles = constitution.load().weighted(recipe.review.weights)
-        fitted = calibrate.fit(rows, looked, config)
-        scores = calibrate.out_of_fold(rows, looked, principles, config)
+        looked_again = stages.store.rows(again, Signals)
+        fitted = calibrate.fit(rows, looked, config) if recipe.review.score == "calibrated" else None
         reviewer = review.Reviewer(recipe.review, constitution.load(), fitted)
-        scored = {one.item: reviewer.review(one).score or 0.0 for one in of_attacked}
-        shift = canaries.shift(attacked, scored)
-        first = {one.item: reviewer.review(one).score for one in looked}
-        retested = [(first[one.item], reviewer.review(one).score) for one in stages.store.rows(again, Signals)]
-        differences = [abs(a - b) for a, b in retested if a is not None and b is not None]
+
+        def scores(looks: Sequence[Signals]) -> dict[str, float]:
+            reviews = map(reviewer.review, looks)
+            return {one.item: one.score for one in reviews if one.score is not None}
+
+        first, shift = scores(looked), canaries.shift(attacked, scores(of_attacked))
+        differences = [abs(score - first[item]) for item, score in scores(looked_again).items() if item in first]
+        if fitted:  # none is judged by a calibration that knew it
+            out_of_fold = calibrate.out_of_fold(rows, looked, reviewer.constitution, config)
+            first = dict(zip([row.id for row in rows], out_of_fold, strict=True))
+        known = [row for row in rows if row.id in first]
+        found_out = judge(known, [first[row.id] for row in known]) if known else None
         draft.record |= {
-            "counts": {"in": len(rows), "out": len(rows)},
-            "calibration": fitted.model_dump(mode="json"),
-            "judge": judge(rows, scores).model_dump(mode="json"),
+            "counts": {"in": len(rows), "out": len(known)},
+            "rejected": {"unparsed": len(rows) - len(known)} if len(known) < len(rows) else {},
+            "calibration": fitted and fitted.model_dump(mode="json"),
+            "judge": found_out and found_out.model_dump(mode="json"),
             "canaries": shift and shift.model_dump(mode="json"),
             "retest": {"n": len(differences), "spread": fmean(differences) if differences else None},
         }
 
-    shaped_by = config.model_dump(mode="json") | {"weights": recipe.review.weights}
+    shaped_by = {"calibration": config.model_dump(mode="json"), "review": recipe.review.model_dump(mode="json")}
     inputs = {"anchors": made, "signals": found, "again": again}
-    return stages.compute(
-        "calibrate", stages.spec("calibrate", calibrate.VERSION, shaped_by, inputs, ("principles",)), fit
-    )
+    version = 10 * judging.VERSION + calibrate.VERSION
+    return stages.compute("judge", stages.spec("judge", version, shaped_by, inputs, ("principles",)), save)
 
 
 def _looked_at_again(stages: Stages, model: Ref, made: Ref) -> Ref:
