@@ -97,13 +97,15 @@ def whatif(
 
     from flows import show as shows
     from flows.whatif import print_changes
+    from tasks import vetoes
     from tasks.backends import platform
     from tasks.home import Home
     from tasks.whatif import what_if
 
     shown = shows.find(Home.here(), run)
     recipe = recipes.changed(shown.iteration.recipe, settings)
-    found = what_if(shown.store, shown.iteration, recipe, platform.detect())
+    vetoed = vetoes.read(shown.home.vetoes(shown.ledger.name))
+    found = what_if(shown.store, shown.iteration, recipe, platform.detect(), vetoed)
     if as_json:
         print(json.dumps(asdict(found), indent=1, ensure_ascii=False))
     else:

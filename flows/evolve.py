@@ -45,8 +45,9 @@ def evolve(name: str, recipe: Recipe, go_on: bool = False) -> Ledger:
             _check_what_it_goes_on_from(ledger, recipe, runner.store, vetoed)
             first, last = len(ledger.iterations) + 1, len(ledger.iterations) + recipe.iterations
         of_m_0 = Stages(runner, 0, vetoed)
-        base = teach(of_m_0, base, annotating.pool(of_m_0, seeds, []))
-        ledger = ledger.model_copy(update={"base": base, "model": recipe.model})
+        # Of the first iteration's seeds: rows that join later must not make another M_0, and all iterations with it.
+        base = teach(of_m_0, base, annotating.pool(of_m_0, _seeds_of(ledger, 1, recipe, runner.store, seeds), []))
+        ledger = ledger.model_copy(update={"base": base, "model": recipe.model, "teaching": of_m_0.made})
         for number in range(first, last + 1):
             done = ledger.iterations[: number - 1]
             champion = done[-1].champion_after if done else base

@@ -16,7 +16,8 @@ from tasks.ledger import Ledger
 from tasks.lineage import Lineage
 
 TEXTS = ("instruction", "response", "chosen", "rejected", "text")
-HIDDEN = {"id", "parents", "item", "author", "reviewer", "names", "values", "principles", "holds", "system", *TEXTS}
+HIDDEN = {"id", "parents", "item", "names", "values", "principles", "holds", "system", *TEXTS}
+MODELS = ("author", "reviewer")  # by the digest of their weights; the first of it is enough to tell them apart
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,7 @@ class Explained:
         fields = self.lineage.content(row)
         found = self.lineage.find(row).stands_in
         places = "; ".join(f"{iteration}: {', '.join(tables)}" for iteration, tables in found.items())
+        fields |= {name: f"model {fields[name][:12]}" for name in MODELS if name in fields}
         facts = [f"{name} {_short(value)}" for name, value in fields.items() if name not in HIDDEN and _said(value)]
         for names, values in (("names", "values"), ("principles", "holds")):  # of signals, of a review
             facts += [f"{n} {v:.2f}" for n, v in zip(fields.get(names) or [], fields.get(values) or [], strict=True)]
@@ -97,7 +99,8 @@ def veto(home: Home, evolution: str, rows: list[str], why: str) -> str:
     """Note the rows as vetoed; what to say about it. Raises ValueError for a row that the evolution does not have."""
     lineage = Lineage(Store(home.store), _ledger(home, evolution))
     for row in rows:
-        lineage.find(row)
+        if {place.table for place in lineage.find(row).places} & {"held_out", "anchors"}:
+            raise ValueError(f"{row} trains nothing: it is only measured on; to be rid of it, take it out of its file")
     now = datetime.now().astimezone().isoformat(timespec="seconds")
     new = vetoes.add(home.vetoes(evolution), rows, why, len(lineage.ledger.iterations) + 1, now)
     before = len(rows) - len(new)

@@ -1,24 +1,18 @@
 """`lance plan`: everything about a recipe that can be known before it runs, and what stands in its way."""
 
-import json
 import shutil
-from pathlib import Path
 
 from pydantic import BaseModel
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from flows.checks import Checks
 from tasks import plan as forecast
 from tasks.backends import platform
-from tasks.backends.models import DEFAULT
 from tasks.backends.shape import shape_of
-from tasks.calls import LABELS
 from tasks.home import Home
-from tasks.provenance import ROOT
 from tasks.recipes import Recipe
-from tasks.seed_files import read_rows
-from tasks.text import length
 
 BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 
@@ -42,9 +36,8 @@ def plan(
     recipe: Recipe, home: Home, *, tokens_per_second: float | None, price: float | None, gpu_memory_gib: float | None
 ) -> Plan:
     """`tokens_per_second` of all GPUs together, `price` for all of them an hour."""
-    problems: list[str] = []
-    unknown: list[str] = []
-    seeds, longest_words = _look_at_seeds(recipe, problems, unknown)
+    checks = Checks(recipe)
+    problems, unknown, seeds = checks.problems, checks.open, checks.seeds
     work = forecast.work(recipe, seeds)
     new_tokens = sum(one.new_tokens for one in work)
     hours = None
@@ -53,14 +46,6 @@ def plan(
     else:
         unknown.append("hours: give --tokens-per-second (what `lance show` of a run on that machine says)")
     memory, disk = _sizes(recipe, home, gpu_memory_gib, problems, unknown)
-    longest = forecast.longest_prompt_tokens(recipe, longest_words)
-    if longest > recipe.engine.context_tokens:
-        problems.append(
-            f"the longest request may take {longest} tokens, engine.context_tokens is {recipe.engine.context_tokens}: "
-            "raise it, or lower reading.max_words and what is written"
-        )
-    if "read" in recipe.signals.use:
-        _check_labels(recipe, problems, unknown)
     return Plan(
         seeds=seeds,
         work=[vars(one) for one in work],
@@ -73,19 +58,6 @@ def plan(
         problems=problems,
         open=unknown,
     )
-
-
-def _look_at_seeds(recipe: Recipe, problems: list[str], unknown: list[str]) -> tuple[int, int]:
-    """How many there are and the words of the longest, as far as `reading` takes them."""
-    most, most_words = recipe.reading.max_rows, recipe.reading.max_words
-    for path in (Path(recipe.seeds).expanduser(), ROOT / recipe.seeds):
-        if path.exists():
-            lengths = [length(" ".join(map(str, row.values.values()))) for row in read_rows(path)][:most]
-            return len(lengths), min(max(lengths), most_words)
-    if recipe.seeds.startswith((".", "/", "~")) or Path(recipe.seeds).suffix:
-        problems.append(f"seeds {recipe.seeds}: no such file or folder")
-    unknown.append(f"how many seeds {recipe.seeds} has: reading.max_rows is taken ({most or 'none, so 0'})")
-    return most or 0, most_words
 
 
 def _sizes(
@@ -104,22 +76,12 @@ def _sizes(
     if (free := shutil.disk_usage(existing).free / 2**30) < disk:
         problems.append(f"disk: {disk:.1f} GiB are needed, {free:.1f} GiB are free at {home.root}")
     for who in ("engine", "trainer"):
-        needed = sum(size for part, size in memory.items() if part.startswith(who) and "cache" not in part)
+        parts = {part: size for part, size in memory.items() if part.startswith(who)}
+        # Of the cache, one request at full length: with less than all of them vLLM lets some wait.
+        needed = sum(size / (recipe.engine.in_flight if "cache" in part else 1) for part, size in parts.items())
         if gpu_memory_gib and needed > gpu_memory_gib:
             problems.append(f"{who}: {needed:.1f} GiB are needed, a GPU has {gpu_memory_gib:g}")
     return memory, disk
-
-
-def _check_labels(recipe: Recipe, problems: list[str], unknown: list[str]) -> None:
-    file = Path(recipe.model).expanduser() / "tokenizer.json"
-    if recipe.model == DEFAULT:
-        return
-    if not file.exists():
-        unknown.append("whether each digit is one token: the tokenizer is not here; the run checks it at its start")
-        return
-    vocabulary = json.loads(file.read_text(encoding="utf-8"))["model"]["vocab"]
-    if missing := [label for label in LABELS if label not in vocabulary]:
-        problems.append(f"signal `read`: {', '.join(missing)} is no single token in {file}")
 
 
 def print_plan(found: Plan, recipe: Recipe, console: Console) -> None:
@@ -136,7 +98,7 @@ def print_plan(found: Plan, recipe: Recipe, console: Console) -> None:
     if found.hours is not None:
         paid = f", {found.money:,.2f} at that price" if found.money is not None else ""
         console.print(
-            f"{found.hours:10.1f} h    of generation, {recipe.iterations} iterations{paid}; training not counted"
+            f"{found.hours:10.1f} h    of writing, {recipe.iterations} iterations{paid}; reading and training on top"
         )
     for line in found.open:
         console.print(f"[yellow]open[/yellow]     {escape(line)}", soft_wrap=True)

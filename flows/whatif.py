@@ -21,4 +21,4 @@ def print_changes(found: WhatIf, limit: int, console: Console) -> None:
             for text in texts[:limit]:
                 console.rule(f"{one.what}: {what}", align="left")
                 console.print(escape(text), soft_wrap=True)
-    console.print("\nno model was asked; `lance evolve` with the same --set makes it so")
+    console.print("\nno model was asked; `lance evolve` with the same --set makes it so, and writes what is missing")

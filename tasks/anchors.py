@@ -16,6 +16,7 @@ from tasks.graded import Anchor
 from tasks.records import History, Seed
 
 VERSION = 2  # 2: what each is known to be
+MIN_SEEDS = 4  # to calibrate with
 
 
 def human(seeds: Sequence[Seed], draws: int) -> list[Anchor]:
@@ -102,6 +103,7 @@ def _anchor(
         source=source,
         corruption=kind,
         state=state,
+        parents=(of.id,) if isinstance(of, Seed) else (),
     )
 
 

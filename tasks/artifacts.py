@@ -121,6 +121,12 @@ class Store:
         record: dict[str, Any] = json.loads((self.path(ref) / RECORD).read_text())
         return record
 
+    def of_stage(self, stage: str) -> Iterator[tuple[Ref, dict[str, Any]]]:
+        """All artifacts of a stage with their records, as they stand there: `find` verifies one."""
+        for path in sorted((self.root / stage).glob("[!.]*/" + RECORD)):
+            record = json.loads(path.read_text())
+            yield Ref(stage=stage, fingerprint=record["fingerprint"], digest=record["digest"]), record
+
     def rows(self, ref: Ref, kind: type[R], table: str = "rows") -> list[R]:
         """The rows of one table; raises FileNotFoundError for a table that the artifact does not have."""
         path = self.path(ref) / f"{table}.parquet"

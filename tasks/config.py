@@ -49,6 +49,7 @@ class SeedsConfig(Config):
     anchor_share: Share = 0.2
     max_rows: Positive | None = None
     max_words: Positive = 1000
+    turn: Literal["last", "first"] = "last"  # of a conversation; the last one with what was said before it
 
 
 class SampledConfig(Config):
@@ -166,7 +167,8 @@ Branch = Literal["sft", "preference"]
 class TargetConfig(Config):
     """Exactly so many accepted rows: writing goes on in rounds until they are there or `candidates` texts are written.
 
-    Without a target there is one round, and what comes of it.
+    The last round works on as many seeds as the candidates are enough for. Without a target there is one round, and
+    what comes of it.
     """
 
     sft_rows: Positive | None = None

@@ -34,7 +34,8 @@ class Ledger(BaseModel):
 
     name: str
     model: str
-    base: Ref | None = None
+    base: Ref | None = None  # M_0
+    teaching: dict[str, Ref] = {}  # what M_0 was made with, by label
     iterations: list[Iteration] = []
     superseded: list[Iteration] = []  # replaced by another result for the same number: kept, nothing is lost silently
 

@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 from tasks.artifacts import Ref, Store
 from tasks.ledger import Ledger
 
-TRAINED_BY = {"sft": "sft", "pairs": "dpo"}  # table of the training mix -> the stage that trains on it
+# Which stages train on a table, in their order: DPO goes on from what SFT made.
+TRAINED_BY = {("mix", "sft"): ("sft", "dpo"), ("mix", "pairs"): ("dpo",), ("reviews to learn", "sft"): ("teach",)}
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Known:
         """Tables by iteration."""
         found: dict[str, list[str]] = {}
         for place in self.places:
-            found.setdefault(f"iteration {place.iteration}", []).append(place.name)
+            found.setdefault(f"iteration {place.iteration}" if place.iteration else "M_0", []).append(place.name)
         return found
 
 
@@ -51,6 +52,8 @@ class Lineage:
     def __init__(self, store: Store, ledger: Ledger):
         self.store, self.ledger = store, ledger
         self.rows: dict[str, Known] = {}
+        for label, ref in ledger.teaching.items():
+            self._take_in(0, label, ref)
         for iteration in ledger.iterations:
             for label, ref in {"seeds": iteration.seeds, **iteration.stages}.items():
                 self._take_in(iteration.number, label, ref)
@@ -86,14 +89,18 @@ class Lineage:
         return self._walk(row, lambda one: self._children[one])
 
     def trained(self, rows: set[str]) -> dict[str, Ref]:
-        """The checkpoints that had one of these rows among their training rows, by iteration and stage."""
-        found = {}
-        for iteration in self.ledger.iterations:
-            for row in rows & self.rows.keys():
-                for place in self.rows[row].places:
-                    stage = TRAINED_BY.get(place.table)
-                    if (place.iteration, place.label) == (iteration.number, "mix") and stage in iteration.stages:
-                        found[f"iteration {iteration.number}, {stage}"] = iteration.stages[stage]
+        """The checkpoints that had one of these rows among their training rows, or grew from one that had.
+
+        By iteration and stage; M_0's own is "M_0, teach".
+        """
+        places = {(p.iteration, p.label, p.table) for row in rows & self.rows.keys() for p in self.rows[row].places}
+        direct = {(number, stage) for number, *table in places for stage in TRAINED_BY.get((table[0], table[1]), ())}
+        found = {f"M_0, {stage}": self.ledger.teaching[stage] for number, stage in direct if not number}
+        for one in self.ledger.iterations:
+            grown = one.champion_before in found.values()
+            for stage in ("sft", "dpo"):
+                if stage in one.stages and (grown or (one.number, stage) in direct):
+                    found[f"iteration {one.number}, {stage}"] = one.stages[stage]
         return found
 
     @cached_property

@@ -16,7 +16,7 @@ from tasks.graded import Scored
 from tasks.records import Rejected, Seed, Written
 from tasks.text import words
 
-VERSION = 1
+VERSION = 2  # 2: what was written as flawed is not chosen, whoever wrote it again
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,9 @@ def pairs(
 
 def _candidates(seed: Seed, family: Sequence[Written], scored: Scored, config: AnnotateConfig) -> list[_Candidate]:
     """Every response of the family against the chosen one, the lowest first."""
-    ordinary = [row for row in family if row.flaw is None]
+    # A model asked for a flaw may write what it would write anyway: flawed is then the text, whoever wrote it again.
+    flawed = {tuple(words(row.response)) for row in family if row.flaw is not None}
+    ordinary = [row for row in family if row.flaw is None and tuple(words(row.response)) not in flawed]
     best = max(ordinary, key=scored.score, default=None)
     chosen: Seed | Written = seed
     if best is not None and scored.score(best) > scored.score(seed) + config.beats_by:

@@ -51,6 +51,9 @@ def work(recipe: Recipe, seeds: int) -> list[Work]:
     instructions = low * write.instructions_per_low_seed
     answers = instructions * write.answers_per_instruction
     others = high * (write.flawed_per_high_seed + write.ordinary_per_high_seed)
+    if recipe.target.candidates:  # in rounds, until they are spent
+        rounds = recipe.target.candidates / max(instructions + answers + others, 1)
+        instructions, answers, others = (round(rounds * count) for count in (instructions, answers, others))
     asked = Collector(signals, "", 0).calls([Seed(instruction="Say one or not.", response="It is 1, not 2.")], {})
     texts = sum(call.kind == "write" for call in asked)
 
@@ -62,10 +65,15 @@ def work(recipe: Recipe, seeds: int) -> list[Work]:
         return Work(stage, texts * count, reads, texts * count * signals.sampled.max_new_tokens + reads)
 
     measured = Work("evaluate", 2 * held_out, 8 * held_out, 2 * held_out * (recipe.evaluate.max_new_tokens + 4))
-    # A pair good, nine corruptions of it, three texts of the model's own.
-    calibrated = [reviewed("judge the reviewer", anchors * (9 * recipe.anchors.draws + 4))] if anchors else []
+    # A pair good, nine corruptions of it, three texts of the model's own; canaries and their twins; some a second time.
+    looks = anchors * (9 * recipe.anchors.draws + 4) + 2 * recipe.anchors.canaries + recipe.anchors.retested
+    own = 3 * anchors * recipe.anchors.own_texts
+    judged = [
+        Work("write [anchors]", own, 0, own * recipe.anchors.max_new_tokens),
+        reviewed("judge the reviewer", looks),
+    ]
     stages = [
-        *calibrated,
+        *(judged if anchors else []),
         reviewed("review [seeds]", pool if recipe.branches else 0),
         written("write [instructions]", instructions),
         written("write [answers]", answers),

@@ -1,7 +1,6 @@
-"""How a stage is run as Prefect tasks: found in the store or made; cached by fingerprint; retried where that helps.
+"""How a stage is run as Prefect tasks (tasks/kinds.py): found in the store or made.
 
-Three kinds of work: `compute` (pure data: no retry), `infer` (shards of requests to an engine: retried with growing,
-jittered delays, each shard an artifact of its own), `train` (a child process: one retry, from its last checkpoint).
+What is asked of an engine goes in shards, each an artifact of its own, so that a crash costs what was in flight.
 """
 
 import time
@@ -10,80 +9,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
-import openai
-from prefect import Task, get_run_logger, task
-from prefect.cache_policies import CacheKeyFnPolicy
-from prefect.client.schemas.objects import State, TaskRun
+from prefect import Task
 from prefect.futures import PrefectFuture
-from prefect.tasks import exponential_backoff
 
 from tasks.artifacts import Draft, Ref, Spec, Store
 from tasks.backends import launch
-from tasks.backends.child import ChildFailed
 from tasks.backends.client import Journal
 from tasks.backends.engines import Engines
 from tasks.backends.platform import Platform
 from tasks.budget import Budget
 from tasks.calls import Answer, Call
 from tasks.jobs import Job
+from tasks.kinds import Make, Say, compute, infer, train
 from tasks.progress import Bar, Progress
 from tasks.recipes import Recipe
 from tasks.records import digest
 
-Say = Callable[[str], None]
-Make = Callable[[Say], None]
 NextCalls = Callable[[Mapping[str, Answer]], list[Call]]
 SaveAnswers = Callable[[Draft, list[Call], list[Answer]], None]
 LOG_EVERY_S = 10.0
-RETRYABLE = (ChildFailed, ConnectionError, openai.APIConnectionError, openai.InternalServerError, httpx.TransportError)
-
-
-def worth_retrying(_task: Task[Any, Any], _run: TaskRun, state: State[Any]) -> bool:
-    """A dead engine or a killed trainer is; bad input, an engine that never came up or a passed deadline is not."""
-    error = state.result(raise_on_failure=False)
-    return isinstance(error, RETRYABLE) and getattr(error, "retryable", True)
-
-
-def _made(spec: Spec, store: Store, make: Make) -> Ref:
-    found = store.find(spec)
-    if found is None:  # else a run that died meanwhile had finished it
-        make(get_run_logger().info)
-        found = store.find(spec)
-        assert found, f"{spec.stage} made no artifact"
-    return found
-
-
-# Prefect's own policies are not used: TASK_SOURCE misses a change in what the task calls, INPUTS walks all arguments.
-SETTINGS: dict[str, Any] = {
-    "cache_policy": CacheKeyFnPolicy(
-        cache_key_fn=lambda _, given: f"{given['spec'].stage}-{given['spec'].fingerprint}"
-    ),
-    "persist_result": True,
-    "result_serializer": "json",  # a pickle would let whoever writes the result storage run code
-}
-
-
-@task(name="compute", **SETTINGS)
-def compute(spec: Spec, store: Store, make: Make) -> Ref:
-    return _made(spec, store, make)
-
-
-@task(
-    name="infer",
-    retries=3,
-    retry_delay_seconds=exponential_backoff(4),
-    retry_jitter_factor=0.5,
-    retry_condition_fn=worth_retrying,
-    **SETTINGS,
-)
-def infer(spec: Spec, store: Store, make: Make) -> Ref:
-    return _made(spec, store, make)
-
-
-@task(name="train", retries=1, retry_delay_seconds=10, retry_condition_fn=worth_retrying, **SETTINGS)
-def train(spec: Spec, store: Store, make: Make) -> Ref:
-    return _made(spec, store, make)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,10 +84,14 @@ class Runner:
 
     def _ask(self, spec: Spec, label: str, model: Ref, calls: list[Call]) -> list[Answer]:
         size = self.recipe.engine.shard_requests
-        shards = [calls[i : i + size] for i in range(0, len(calls), size)]
+        parts = [calls[i : i + size] for i in range(0, len(calls), size)]
+        shards = [(part, self._shard_spec(spec, model, part)) for part in parts]
+        missing = {call.key for part, shard_spec in shards if self.store.find(shard_spec) is None for call in part}
+        known = self._answered_before(shards[0][1], missing) if missing else {}
         with self.progress.bar(label, len(calls)) as bar:
             futures = [
-                self._submit(spec, f"{label} {i}/{len(shards)}", model, shard, bar) for i, shard in enumerate(shards, 1)
+                self._submit(shard_spec, f"{label} {i}/{len(shards)}", model, part, known, bar)
+                for i, (part, shard_spec) in enumerate(shards, 1)
             ]
             try:
                 refs = [future.result() for future in futures]
@@ -153,14 +101,26 @@ class Runner:
                 raise
         return [answer for ref in refs for answer in self.store.rows(ref, Answer)]
 
-    def _submit(self, spec: Spec, label: str, model: Ref, shard: list[Call], bar: Bar) -> PrefectFuture[Ref]:
-        shard_spec = Spec(
+    def _shard_spec(self, spec: Spec, model: Ref, calls: list[Call]) -> Spec:
+        return Spec(
             stage=f"{spec.stage}-shard",
             version=spec.version,
             config={"dtype": self.dtype},
-            inputs={"model": model.digest, "calls": digest([call.key for call in shard])},
+            inputs={"model": model.digest, "calls": digest([call.key for call in calls])},
         )
 
+    def _answered_before(self, like: Spec, wanted: set[str]) -> dict[str, Answer]:
+        """Answers that stand in shards of other lists: another threshold asks for many of the same texts again."""
+        found: dict[str, Answer] = {}
+        for ref, record in self.store.of_stage(like.stage):
+            made_of = (record["version"], record["config"], record["inputs"]["model"])
+            if made_of == (like.version, like.config, like.inputs["model"]) and self.store.find(ref):
+                found |= {answer.call: answer for answer in self.store.rows(ref, Answer) if answer.call in wanted}
+        return found
+
+    def _submit(
+        self, shard_spec: Spec, label: str, model: Ref, shard: list[Call], known: Mapping[str, Answer], bar: Bar
+    ) -> PrefectFuture[Ref]:
         counted = 0
 
         def on_answer(_: Answer) -> None:
@@ -173,24 +133,31 @@ class Runner:
             bar.advance(-counted)  # of an attempt before
             counted = 0
             self.budget.check()
-            client, started = self.engines.client(model), time.monotonic()
-            if self.store.find(shard_spec):  # made by another run while this one waited for the device
-                bar.advance(len(shard))
-                return
-            journal = Journal(self.work / f"{shard_spec.stage}-{shard_spec.fingerprint}.jsonl")
-            answers = client.ask(shard, journal, on_answer)
+            new, answers = [call for call in shard if call.key not in known], dict(known)
+            started = time.monotonic()
+            if new:
+                client, started = self.engines.client(model), time.monotonic()
+                if self.store.find(shard_spec):  # made by another run while this one waited for the device
+                    bar.advance(len(shard))
+                    return
+                journal = Journal(self.work / f"{shard_spec.stage}-{shard_spec.fingerprint}.jsonl")
+                answers |= {answer.call: answer for answer in client.ask(new, journal, on_answer)}
             with self.store.draft(shard_spec) as draft:
-                draft.table("rows", answers)
+                draft.table("rows", [answers[call.key] for call in shard])
                 draft.record["seconds"] = round(time.monotonic() - started, 3)
-            journal.path.unlink(missing_ok=True)
-            new = sum(answer.new_tokens for answer in answers)
-            self.budget.spend(new)
-            say(f"{len(shard)} answers, {new} new tokens, {time.monotonic() - started:.0f} s")
+            if new:
+                journal.path.unlink(missing_ok=True)
+            bar.advance(len(shard) - len(new))
+            tokens = sum(answers[call.key].new_tokens for call in new)
+            self.budget.spend(tokens)
+            said = f", {len(shard) - len(new)} were there" if len(new) < len(shard) else ""
+            say(f"{len(new)} answers{said}, {tokens} new tokens, {time.monotonic() - started:.0f} s")
 
         found = self.store.find(shard_spec)
         if found:
             bar.advance(len(shard))
-        named = infer.with_options(name=spec.stage, task_run_name=label, refresh_cache=found is None)
+        stage = shard_spec.stage.removesuffix("-shard")
+        named = infer.with_options(name=stage, task_run_name=label, refresh_cache=found is None)
         return named.submit(shard_spec, self.store, make)
 
     def train(self, spec: Spec, label: str, module: str, given: dict[str, Any]) -> Ref:

@@ -42,9 +42,9 @@ class SeedSet:
         return dict(sorted(rules.items())) | ({CUT: self.left_out} if self.left_out else {})
 
     def without(self, measured: Sequence[Seed]) -> "SeedSet":
-        """Less the seeds whose instruction is one that is only measured on."""
-        there = {_normalised(seed.instruction): seed.source for seed in measured}
-        same = {seed.id: there.get(_normalised(seed.instruction)) for seed in self.seeds}
+        """Less the seeds whose instruction, with what was said before, is one that is only measured on."""
+        there = {_asked(seed): seed.source for seed in measured}
+        same = {seed.id: there.get(_asked(seed)) for seed in self.seeds}
         hits = [
             Rejected(
                 row=seed.source, rule="measured_on", detail=f"same instruction as {same[seed.id]}", text=seed.response
@@ -109,8 +109,9 @@ class _Reading:
         for turn in turns:
             if turn.role == "system":
                 self._reject(row.source, "system_message", "removed, the rest kept", text_of(row, turn))
-        texts = dict.fromkeys(PAIR, "") | {turn.role: text_of(row, turn) for turn in said[-2:]}
-        history = tuple(text_of(row, turn) for turn in said[:-2])
+        pair = said[:2] if self.config.turn == "first" else said[-2:]
+        texts = dict.fromkeys(PAIR, "") | {turn.role: text_of(row, turn) for turn in pair}
+        history = () if self.config.turn == "first" else tuple(text_of(row, turn) for turn in said[:-2])
         if "input" in self.form.used and row.values.get("input") is not None:
             texts["user"] = f"{texts['user'].strip()}\n\n{text_of(row, Turn('user', 'input', row.values['input']))}"
         self._add(row.source, history, texts["user"], texts["assistant"])
@@ -145,6 +146,10 @@ class _Reading:
 
 def _tidy(text: str) -> str:
     return text.replace("\0", "").replace("\r\n", "\n").strip()
+
+
+def _asked(seed: Seed) -> tuple[str, ...]:
+    return tuple(map(_normalised, (*seed.history, seed.instruction)))
 
 
 def _normalised(text: str) -> str:

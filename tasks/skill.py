@@ -50,7 +50,7 @@ def rows(anchors: Sequence[Anchor], constitution: Constitution) -> list[TrainRow
                 instruction=asking.about(anchor, prompts.render(question)),
                 response=response,
                 origin="skill",
-                parents=(anchor.id,),
+                parents=(anchor.id, *anchor.parents),  # the anchor itself stands nowhere
             )
         )
     return found

@@ -10,7 +10,8 @@ from tasks.config import Config, Positive, Share
 class MixConfig(Config):
     """What SFT is given beside the kept examples; `accumulate` adds those of earlier iterations, as published.
 
-    With `human_share` 1 it is given the seeds alone, all of them.
+    `human_share` is a minimum: where there are too few seeds for it, the lowest-scored examples stay out. With 1 it is
+    given the seeds alone, all of them.
     """
 
     accumulate: bool = True  # pairs too

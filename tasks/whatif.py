@@ -1,5 +1,6 @@
 """What other weights, thresholds or another calibration would change, from stored signals: no model is asked."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tasks.artifacts import Ref, Store
@@ -11,6 +12,7 @@ from tasks.recipes import Recipe
 from tasks.records import Seed
 from tasks.steps import annotating, judging, reviewing, writing
 from tasks.steps.base import Stages
+from tasks.vetoes import Veto
 
 
 @dataclass(frozen=True)
@@ -33,9 +35,10 @@ class WhatIf:
     unwritten: int
 
 
-def what_if(store: Store, iteration: Iteration, recipe: Recipe, platform: Platform) -> WhatIf:
+def what_if(store: Store, iteration: Iteration, recipe: Recipe, platform: Platform, vetoes: Sequence[Veto]) -> WhatIf:
     """Raises ValueError for a setting that a model would have to be asked for, or an iteration that came to no rows."""
-    stages, made = Stages(Offline(recipe=recipe, store=store, platform=platform), iteration.number), iteration.stages
+    offline, made = Offline(recipe=recipe, store=store, platform=platform), iteration.stages
+    stages = Stages(offline, iteration.number, [veto for veto in vetoes if veto.row in iteration.vetoes])
     if "annotate" not in made:
         raise ValueError(f"iteration {iteration.number} came to no rows: {'; '.join(iteration.verdict.reasons)}")
     rounds = writing.rounds_of(made)

@@ -13,7 +13,7 @@ from tasks.config import WriteConfig
 from tasks.flaws import in_turn, request
 from tasks.records import History, Seed, Written, digest
 
-VERSION = 2  # 2: seeds differ between writers of the same row
+VERSION = 3  # 3: a seed has its kinds of flaw wherever it stands in the list
 EXAMPLES = prompts.examples()
 
 
@@ -40,25 +40,25 @@ class Writer(ABC):
             Call(
                 kind="write",
                 row=f"{row.id}/{draw}",
-                messages=(*self.opening, *chat(self.instruction(row, position, draw), history=self.history(row))[1:]),
+                messages=(*self.opening, *chat(self.instruction(row, draw), history=self.history(row))[1:]),
                 max_new_tokens=self.config.max_new_tokens,
                 temperature=self.config.temperature,
                 top_p=self.config.top_p,
                 seed=sampling_seed(self.evolution_seed, self.iteration, type(self).__name__, row.id, draw),
             )
-            for position, row in enumerate(rows)
+            for row in rows
             for draw in self.draws
         ]
 
     def rows(self, rows: Sequence[Any], calls: Sequence[Call], answers: Sequence[Answer]) -> list[Written]:
-        sources = {row.id: (position, row) for position, row in enumerate(rows)}
+        sources = {row.id: row for row in rows}
         written = []
         for call, answer in zip(calls, answers, strict=True):
             source, _, draw = call.row.partition("/")
-            position, row = sources[source]
+            row = sources[source]
             written.append(
                 Written(
-                    **self.fields(row, answer.text.strip(), position, int(draw)),
+                    **self.fields(row, answer.text.strip(), int(draw)),
                     history=row.history,
                     iteration=self.iteration,
                     draw=int(draw),
@@ -81,11 +81,11 @@ class Writer(ABC):
         """Texts for each row in one round."""
 
     @abstractmethod
-    def instruction(self, row: Any, position: int, draw: int) -> str:
+    def instruction(self, row: Any, draw: int) -> str:
         """What the model is told."""
 
     @abstractmethod
-    def fields(self, row: Any, text: str, position: int, draw: int) -> dict[str, Any]:
+    def fields(self, row: Any, text: str, draw: int) -> dict[str, Any]:
         """The written row's own fields."""
 
 
@@ -102,10 +102,10 @@ class InstructionWriter(Writer):
     def count(self) -> int:
         return self.config.instructions_per_low_seed
 
-    def instruction(self, row: Seed, position: int, draw: int) -> str:
+    def instruction(self, row: Seed, draw: int) -> str:
         return prompts.render("new_instruction", instruction=row.instruction)
 
-    def fields(self, row: Seed, text: str, position: int, draw: int) -> dict[str, Any]:
+    def fields(self, row: Seed, text: str, draw: int) -> dict[str, Any]:
         return {"branch": "low", "seed": row.id, "instruction": tidy(text)}
 
 
@@ -116,10 +116,10 @@ class AnswerWriter(Writer):
     def count(self) -> int:
         return self.config.answers_per_instruction
 
-    def instruction(self, row: Written, position: int, draw: int) -> str:
+    def instruction(self, row: Written, draw: int) -> str:
         return row.instruction
 
-    def fields(self, row: Written, text: str, position: int, draw: int) -> dict[str, Any]:
+    def fields(self, row: Written, text: str, draw: int) -> dict[str, Any]:
         return {"branch": "low", "seed": row.seed, "instruction": row.instruction, "response": text}
 
 
@@ -132,12 +132,16 @@ class FlawedWriter(Writer):
     def count(self) -> int:
         return self.config.flawed_per_high_seed
 
-    def instruction(self, row: Seed, position: int, draw: int) -> str:
-        return request(row.instruction, in_turn(position + draw))
+    def instruction(self, row: Seed, draw: int) -> str:
+        return request(row.instruction, self._flaw(row, draw))
 
-    def fields(self, row: Seed, text: str, position: int, draw: int) -> dict[str, Any]:
-        flaw = in_turn(position + draw)
+    def fields(self, row: Seed, text: str, draw: int) -> dict[str, Any]:
+        flaw = self._flaw(row, draw)
         return {"branch": "high", "seed": row.id, "instruction": row.instruction, "response": text, "flaw": flaw}
+
+    def _flaw(self, row: Seed, draw: int) -> str:
+        # Not by its place in the list: another threshold would move it, and all flawed text would be written again.
+        return in_turn(int(row.id[-8:], 16) + draw)
 
 
 class OrdinaryWriter(Writer):
@@ -147,10 +151,10 @@ class OrdinaryWriter(Writer):
     def count(self) -> int:
         return self.config.ordinary_per_high_seed
 
-    def instruction(self, row: Seed, position: int, draw: int) -> str:
+    def instruction(self, row: Seed, draw: int) -> str:
         return row.instruction
 
-    def fields(self, row: Seed, text: str, position: int, draw: int) -> dict[str, Any]:
+    def fields(self, row: Seed, text: str, draw: int) -> dict[str, Any]:
         return {"branch": "high", "seed": row.id, "instruction": row.instruction, "response": text}
 
 

@@ -100,9 +100,30 @@ CAPITAL = Seed(instruction="What is the capital of Italy?", response="Rome.", so
 )
 def test_a_text_that_holds_an_item_is_contaminated(asked: str, given: str, hit: bool) -> None:
     rule = Contamination(CONFIG, [ITEM, CAPITAL, RIVER])
-    found = rule.hit(asked, given)
+    found = rule.hit(Seed(instruction=asked, response=given))
     assert (found is not None) == hit
     assert not hit or "items.jsonl:" in str(found)
+
+
+BEFORE = ("Tell me about tides.", "They come and go twice a day.")
+
+
+@pytest.mark.parametrize(
+    ("history", "asked", "hit"),
+    [
+        (BEFORE, "Can you give me an example of that?", True),
+        ((), "Can you give me an example of that?", False),  # it is an item only behind what was said before it
+        (("Tell me about bread.", "It rises."), "Can you give me an example of that?", False),
+        (("What is the capital of Italy?", "Rome."), "And of France?", True),  # an item that was asked before
+        ((), "Well. They come and go twice a day.", False),
+    ],
+)
+def test_a_conversation_is_an_item_as_a_whole_and_holds_one_at_any_place(
+    history: tuple[str, ...], asked: str, hit: bool
+) -> None:
+    item = Seed(history=BEFORE, instruction="Can you give me an example of that?", response="Brest.", source="i:1")
+    found = Contamination(CONFIG, [item, CAPITAL]).hit(Seed(history=history, instruction=asked, response="Yes."))
+    assert (found is not None) == hit
 
 
 def test_contaminated_seeds_are_left_out_with_the_item_named() -> None:

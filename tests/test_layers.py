@@ -9,9 +9,13 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 STAGES = {"anchors", "calibrate", "canaries", "review", "split", "write", "annotate", "pairs", "evaluate", "gate"}
-MAY_IMPORT_PREFECT = {"tasks.runner", "flows.evolve", "flows.iterate", "flows.pictures", "flows.doctor", "flows.server"}
+MAY_IMPORT_PREFECT = {"tasks.kinds", "tasks.runner"} | {
+    f"flows.{name}" for name in ("evolve", "iterate", "pictures", "doctor", "server")
+}
 # Run in the model environment, each as a child process of its own.
-MODEL_SIDE = {f"tasks.backends.{name}" for name in ("trl", "divergence", "default_model", "hub_model", "dataset")}
+MODEL_SIDE = {
+    f"tasks.backends.{name}" for name in ("trl", "train_rows", "divergence", "default_model", "hub_model", "dataset")
+}
 HEAVY = {"torch", "transformers", "trl", "peft", "vllm", "datasets", "accelerate", "safetensors"}
 LAYERS = [  # a module may import what stands in a later layer, or in its own for the ones marked
     ("flows", True),
@@ -21,6 +25,7 @@ LAYERS = [  # a module may import what stands in a later layer, or in its own fo
     ("tasks.lineage", False),
     ("tasks.watch", False),
     ("tasks.runner", False),
+    ("tasks.kinds", False),
     ("tasks.budget", False),
     ("tasks.offline", False),
     ("tasks.ledger", False),

@@ -47,7 +47,7 @@ def evolution(folder: Path) -> tuple[Store, Ledger]:
     one = Iteration(
         number=1,
         seeds=made("seeds", rows=[LOW, HIGH]),
-        champion_before=stages["sft"],
+        champion_before=made("base"),
         champion_after=stages["dpo"],
         candidate=stages["dpo"],
         verdict=Verdict(decision="promote", reasons=("because",)),
@@ -75,9 +75,35 @@ def test_a_seeds_descendants_end_in_the_checkpoints(tmp_path: Path) -> None:
     assert PAIR.id in high
     assert PAIR.id not in low
     stages = ledger.iterations[0].stages
-    assert lineage.trained(set(low)) == {"iteration 1, sft": stages["sft"]}
+    both = {f"iteration 1, {stage}": stages[stage] for stage in ("sft", "dpo")}
+    assert lineage.trained(set(low)) == both  # DPO goes on from what SFT made
     assert lineage.trained(set(high)) == {"iteration 1, dpo": stages["dpo"]}
     assert lineage.trained({FLAWED.id}) == {}  # itself it stands in no mix
+
+
+@pytest.mark.parametrize("promoted", [True, False])
+def test_a_row_is_in_all_that_grew_from_its_checkpoint(tmp_path: Path, promoted: bool) -> None:
+    store, ledger = evolution(tmp_path)
+    first = ledger.iterations[0]
+    later = {"sft": Ref(stage="sft", fingerprint="f" * 24, digest="1" * 64)}
+    champion = first.champion_after if promoted else first.champion_before
+    second = first.model_copy(update={"number": 2, "champion_before": champion, "stages": later})
+    found = Lineage(store, ledger.model_copy(update={"iterations": [first, second]})).trained({PAIR.id})
+    assert found.get("iteration 2, sft") == (later["sft"] if promoted else None)
+    assert found["iteration 1, dpo"] == first.stages["dpo"]
+
+
+def test_a_seed_that_taught_m_0_is_in_everything(tmp_path: Path) -> None:
+    store, ledger = evolution(tmp_path)
+    with store.draft(spec := Spec(stage="teach", version=1)) as draft:
+        draft.table("sft", [TrainRow.of(HIGH)])
+    rows, first = store.find(spec), ledger.iterations[0]
+    assert rows
+    taught = ledger.model_copy(update={"teaching": {"reviews to learn": rows, "teach": first.champion_before}})
+    lineage = Lineage(store, taught)
+    found = lineage.trained(set(lineage.descendants(HIGH.id)))
+    assert list(found) == ["M_0, teach", "iteration 1, sft", "iteration 1, dpo"]
+    assert lineage.find(TrainRow.of(HIGH).id).stands_in == {"M_0": ["reviews to learn / sft"]}
 
 
 def test_an_unknown_row_is_said_to_be_one(tmp_path: Path) -> None:

@@ -35,6 +35,12 @@ def test_an_ordinary_response_that_scored_low_is_a_reject_too() -> None:
     assert rejects == []
 
 
+def test_a_text_that_was_written_as_flawed_is_not_chosen_when_it_comes_again_as_an_ordinary_one() -> None:
+    texts = [("It is SEVEN!", True, 3.0), ("It is seven.", False, 9.9), ("worse", False, 1.0)]
+    kept, _ = of_one(6, texts, pairs_per_prompt=3)
+    assert {pair.chosen for pair in kept} == {"one two three four five x"}
+
+
 def test_both_kinds_take_turns_the_lowest_of_each_first() -> None:
     texts = [("flawed a", True, 1.0), ("flawed b", True, 2.0), ("natural a", False, 3.0), ("natural b", False, 4.0)]
     kept, rejects = of_one(9, texts, pairs_per_prompt=3)
@@ -116,11 +122,12 @@ def test_every_response_is_in_a_pair_or_has_a_reason_and_no_flawed_one_is_chosen
     scored = Scored([review(row, score) for *_, scores in made for row, score in scores])
     kept, rejects, threshold = pairs([of for of, *_ in made], rows, scored, config)
     used = [parent for pair in kept for parent in (pair.parents[0], pair.parents[2])]
-    flawed = {row.id for row in rows if row.flaw}
-    assert not flawed & {pair.parents[0] for pair in kept}
+    flawed = {(row.seed, row.response) for row in rows if row.flaw}
+    written_again = {(pair.seed, pair.chosen) for pair in kept if pair.parents[0] != pair.seed}
+    assert not flawed & written_again, "by its text, whoever wrote it"
+    able = [row for row in rows if (row.seed, row.response) not in flawed]
     assert {row.id for row in rows} <= {*used, *(reject.row for reject in rejects)} | {
-        max((row for row in rows if row.seed == of.id and not row.flaw), key=scored.score, default=of).id
-        for of, *_ in made
+        max((row for row in able if row.seed == of.id), key=scored.score, default=of).id for of, *_ in made
     }
     for pair in kept:
         assert pair.chosen_score - pair.rejected_score > threshold >= 0

@@ -82,6 +82,10 @@ def test_nothing_stands_in_the_shipped_recipes_way(tmp_path: Path) -> None:
     ("settings", "more", "says"),
     [
         (["seeds=./nowhere.jsonl"], {}, "seeds ./nowhere.jsonl: no such file"),
+        (["held_out=./nowhere.jsonl"], {}, "held_out ./nowhere.jsonl: no such file"),
+        (["model=./nowhere"], {}, "model ./nowhere: no such folder"),
+        (["review.weights.expret=4"], {}, "review.weights: no principle expret"),
+        (["reading.max_rows=12"], {}, "calibration: about 3 of 12 seeds"),
         (["engine.context_tokens=512"], {}, "engine.context_tokens is 512"),
         (["iterations=100000"], {}, "disk: "),
         ([], {"gpu_memory_gib": 0.4}, "trainer: "),
@@ -90,6 +94,24 @@ def test_nothing_stands_in_the_shipped_recipes_way(tmp_path: Path) -> None:
 def test_what_stands_in_the_way_is_said(tmp_path: Path, settings: list[str], more: dict[str, float], says: str) -> None:
     found = planned(load("robust", settings), tmp_path, **more)
     assert [line for line in found.problems if line.startswith(says) or says in line]
+
+
+def test_a_target_is_forecast_up_to_its_candidates() -> None:
+    recipe = load("robust", ["target.candidates=1000"])
+    written = [one.texts for one in work(recipe, 80) if one.stage.startswith("write") and "anchors" not in one.stage]
+    assert sum(written) == pytest.approx(1000, abs=2)
+
+
+def test_an_empty_file_of_seeds_is_a_problem(tmp_path: Path) -> None:
+    (tmp_path / "seeds.jsonl").write_text("")
+    found = planned(load("robust", [f"seeds={tmp_path / 'seeds.jsonl'}"]), tmp_path)
+    assert any("seeds.jsonl" in problem for problem in found.problems)
+
+
+def test_rows_too_long_to_train_on_are_left_open(tmp_path: Path) -> None:
+    (tmp_path / "seeds.jsonl").write_text(json.dumps({"prompt": "word " * 300, "response": "Yes."}) + "\n")
+    found = planned(load("robust", [f"seeds={tmp_path / 'seeds.jsonl'}", "reading.anchor_share=0"]), tmp_path)
+    assert any("602 tokens, sft.max_tokens is 384" in line for line in found.open)
 
 
 def test_hours_and_money_follow_from_a_rate(tmp_path: Path) -> None:
@@ -108,5 +130,5 @@ def test_digits_that_are_no_single_tokens_are_noticed(tmp_path: Path) -> None:
     )
     (tmp_path / "tokenizer.json").write_text(json.dumps({"model": {"vocab": {str(n): n for n in range(9)}}}))
     recipe = load("demo", [f"model={tmp_path}", "signals.use=[likelihood, read]"])
-    (problem,) = planned(recipe, tmp_path).problems
-    assert problem.startswith("signal `read`: 9 is no single token")
+    problems = planned(recipe, tmp_path).problems
+    assert [problem for problem in problems if problem.startswith("signal `read`: 9 is no single token")]

@@ -161,6 +161,15 @@ def test_a_dropped_conversation_may_hold_what_is_no_text(tmp_path: Path) -> None
     assert rules(found) == [("a.jsonl:1", "turns")]
 
 
+def test_of_a_conversation_the_first_answer_may_be_taken_alone(tmp_path: Path) -> None:
+    said = [
+        {"role": ("user", "assistant")[n % 2], "content": text} for n, text in enumerate(["Hi.", "Hello.", "Q", "A"])
+    ]
+    (tmp_path / "a.jsonl").write_text(json.dumps({"messages": said}) + "\n")
+    (seed,) = read(tmp_path / "a.jsonl", SeedsConfig(turn="first"), lambda _: None).seeds
+    assert (seed.history, seed.instruction, seed.response) == ((), "Hi.", "Hello.")
+
+
 def test_the_turns_before_the_last_question_are_the_seeds_history(tmp_path: Path) -> None:
     talk = [said("user", " Hi. "), said("assistant", "Hello."), said("user", "Q"), said("assistant", "A")]
     other = [said("user", "Ho."), *talk[1:]]

@@ -32,7 +32,7 @@ def test_rationales_and_digits_end_in_the_score_that_is_due() -> None:
     assert len(found) == len(ANCHORS)
     for row, anchor in zip(found, ANCHORS, strict=True):
         due = 10 - len(BREAKS[anchor.state])
-        assert row.parents == (anchor.id,)
+        assert row.parents == (anchor.id, anchor.seed)
         assert anchor.response in row.instruction
         assert row.system == CONSTITUTION.prompt()
         if row.response.startswith(PREFIX):

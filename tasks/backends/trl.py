@@ -14,7 +14,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
 import torch
 from accelerate import PartialState
 from datasets import Dataset
@@ -25,27 +24,8 @@ from trl import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer
 
 from tasks.artifacts import write_atomically
 from tasks.backends.control_tokens import PlainText
-from tasks.calls import Messages, chat
+from tasks.backends.train_rows import dataset, tokens, without_long
 from tasks.jobs import Job, run_job
-from tasks.records import SYSTEM
-
-TARGETS = {"sft": {"completion": "response"}, "dpo": {"chosen": "chosen", "rejected": "rejected"}}
-
-
-def dataset(method: str, path: Path, plain: PlainText) -> Dataset:
-    """TRL's conversational form, in the one chat format: prompt with completion, or with chosen and rejected."""
-    rows, targets = pq.read_table(path).to_pylist(), TARGETS[method]
-    return Dataset.from_list(
-        [
-            {"prompt": list(plain.messages(_prompt(row)))}
-            | {column: list(plain.messages(chat("", row[field])[-1:])) for column, field in targets.items()}
-            for row in rows
-        ]
-    )
-
-
-def _prompt(row: dict[str, Any]) -> Messages:
-    return chat(row["instruction"], system=row.get("system", SYSTEM), history=tuple(row["history"]))
 
 
 def spread(batch_rows: int, device_rows: int, processes: int) -> tuple[int, int]:
@@ -55,18 +35,6 @@ def spread(batch_rows: int, device_rows: int, processes: int) -> tuple[int, int]
         raise ValueError(f"batch_rows is {batch_rows}, which {processes} devices cannot share: make it a multiple")
     at_once = next(rows for rows in range(min(device_rows, each), 0, -1) if each % rows == 0)
     return at_once, each // at_once
-
-
-def tokens(rows: Dataset, tokenizer: Any, max_tokens: int) -> int:
-    """What one pass over the rows reads, prompts included; a pair is two texts."""
-    texts = [
-        tokenizer.apply_chat_template([*row["prompt"], *row[target]], tokenize=False)
-        for row in rows
-        for target in rows.column_names
-        if target != "prompt"
-    ]
-    found = tokenizer(texts, add_special_tokens=False)["input_ids"]
-    return sum(min(len(ids), max_tokens) for ids in found)
 
 
 def trainer(job: Job, rows: Dataset, epochs: float, processes: int) -> SFTTrainer | DPOTrainer:
@@ -120,11 +88,7 @@ def trainer(job: Job, rows: Dataset, epochs: float, processes: int) -> SFTTraine
         ),
         callbacks=[Progress(job)],
     )
-    if len(found.train_dataset) != len(rows):
-        raise ValueError(
-            f"{given['method']}: {len(rows) - len(found.train_dataset)} of {len(rows)} rows were truncated to nothing; "
-            f"raise {given['method']}.max_tokens ({config['max_tokens']})"
-        )
+    assert len(found.train_dataset) == len(rows), "TRL dropped rows that were counted as fitting"
     found.eval_dataset = found.train_dataset  # the loss before and after is over all rows
     return found
 
@@ -177,9 +141,10 @@ def moved(base: Path, merged: Any) -> float:
 def work(job: Job) -> None:
     started = time.monotonic()
     torch.manual_seed(job.given["seed"])
-    rows = dataset(job.given["method"], Path(job.given["rows"]), PlainText.of(Path(job.given["model"])))
-    config = job.given["config"]
-    a_pass = tokens(rows, AutoTokenizer.from_pretrained(job.given["model"]), config["max_tokens"])
+    given = dataset(job.given["method"], Path(job.given["rows"]), PlainText.of(Path(job.given["model"])))
+    config, counts = job.given["config"], tokens(given, AutoTokenizer.from_pretrained(job.given["model"]))
+    rows, too_long = without_long(given, counts, job)
+    a_pass = sum(sum(count) for count in counts if max(count) <= config["max_tokens"])
     epochs = config["tokens"] / a_pass if config["tokens"] else config["epochs"]
     found = trainer(job, rows, epochs, PartialState().num_processes)
     job.say("loss before")
@@ -200,8 +165,11 @@ def work(job: Job) -> None:
     with job.draft() as draft:
         merged.save_pretrained(draft.path)
         found.processing_class.save_pretrained(draft.path)
+        if too_long:
+            draft.table("rejects", too_long)
         draft.record |= {
-            "counts": {"rows": len(rows)},
+            "counts": {"in": len(given), "out": len(rows)},
+            "rejected": {too_long[0].rule: len(too_long)} if too_long else {},
             "trained_tokens": round(a_pass * epochs),  # prompts included
             "seconds": round(time.monotonic() - started, 3),  # of the last attempt, if there were several
             "loss": {"before": before, "after": after},

@@ -19,7 +19,7 @@ from tasks.clean.rule import Candidate, Rule
 from tasks.config import CleanConfig
 from tasks.records import Rejected, Seed, Written
 
-VERSION = 2  # 2: rules to choose from; near duplicates, contamination, language, boilerplate
+VERSION = 3  # 3: conversations are items as a whole
 
 
 def clean(

@@ -10,7 +10,7 @@ from itertools import chain
 from tasks.clean.near import NearDuplicates
 from tasks.clean.rule import Candidate, Rule
 from tasks.config import CleanConfig
-from tasks.records import Rejected, Seed
+from tasks.records import Rejected, Seed, Written
 from tasks.text import grams, words
 
 MIN_RUN_WORDS = 5  # "what is the capital of" stands in many an instruction, and with one word more it is an item
@@ -24,20 +24,21 @@ class Contamination(Rule):
         self.runs: dict[tuple[str, ...], str] = {}
         for item in items:
             instruction, most = words(item.instruction), config.contamination_run_words
-            self.instructions.add(item.source, instruction)
-            if len(instruction) > MIN_RUN_WORDS:
+            self.instructions.add(item.source, words(" ".join((*item.history, item.instruction))))
+            # "Can you give me an example?" is an item only behind what was said before it.
+            if len(instruction) > (most - 1 if item.history else MIN_RUN_WORDS):
                 self.runs |= dict.fromkeys(grams(instruction, min(most, len(instruction))), item.source)
             self.runs |= dict.fromkeys(grams(words(item.response), most), item.source)
         self.run_lengths = sorted({len(run) for run in self.runs})
 
     def __call__(self, candidate: Candidate) -> str | None:
-        return self.hit(candidate.row.instruction, candidate.row.response)
+        return self.hit(candidate.row)
 
-    def hit(self, instruction: str, response: str) -> str | None:
-        """Which item was found in this pair, and how."""
-        if found := self.instructions.find(words(instruction)):
+    def hit(self, row: Seed | Written) -> str | None:
+        """Which item was found in this pair or before it, and how."""
+        if found := self.instructions.find(words(" ".join((*row.history, row.instruction)))):
             return f"ROUGE-L {found[1]:.2f} with the instruction of {found[0]}, which is only measured on"
-        for text in (instruction, response):
+        for text in (*row.history, row.instruction, row.response):
             tokens = words(text)
             for run in chain.from_iterable(grams(tokens, length) for length in self.run_lengths):
                 if run in self.runs:
@@ -46,7 +47,7 @@ class Contamination(Rule):
 
     def seeds(self, pool: Sequence[Seed]) -> tuple[list[Seed], list[Rejected]]:
         """Seeds that may be worked on and trained on, and those that hold an item."""
-        hits = {seed.id: self.hit(seed.instruction, seed.response) for seed in pool}
+        hits = {seed.id: self.hit(seed) for seed in pool}
         rejects = [
             Rejected(row=seed.id, rule=self.name, detail=hit, text=seed.instruction, parents=(seed.id,))
             for seed in pool

@@ -13,7 +13,7 @@ from tasks.examples import SftRow
 from tasks.graded import Review, Scored
 from tasks.records import Seed, Written
 from tasks.steps.base import Stages, not_to_train_on, save_rows
-from tasks.steps.writing import Round, best_of_near_duplicates
+from tasks.steps.writing import Round, best_of_near_duplicates, candidates
 from tasks.vetoes import without
 
 POOL_VERSION = 2  # 2: without what models are measured on
@@ -64,7 +64,7 @@ def annotate(
     if answers:
         texts.append(best_of_near_duplicates(stages, answers, reviews, pool))
     vetoed, vetoes = stages.vetoed()
-    candidates = sum(len(store.rows(ref, Written)) for round in rounds for ref in round.written.values())
+    written_so_far = candidates(stages, rounds)
 
     def save(draft: Draft) -> None:
         written = [row for ref in texts for row in store.rows(ref, Written)]
@@ -77,7 +77,7 @@ def annotate(
         sft, sft_out = without(sft, vetoed)
         pairs, pairs_out = without(pairs, vetoed)
         found: dict[Branch, int] = {"sft": len(sft), "preference": len(pairs)}
-        wanted, why = target.still_wanted(found, candidates, branches, recipe.target)
+        wanted, why = target.still_wanted(found, written_so_far, branches, recipe)
         sft, sft_over = target.best(sft, recipe.target.sft_rows, [row.score for row in sft])
         margins = [pair.chosen_score - pair.rejected_score for pair in pairs]
         pairs, pairs_over = target.best(pairs, recipe.target.pairs, margins)
@@ -93,7 +93,8 @@ def annotate(
     }
     inputs |= {f"texts-{i}": ref for i, ref in enumerate(texts)}
     shaped_by = config.model_dump(mode="json") | {"target": recipe.target.model_dump(), "branches": branches}
-    shaped_by |= {"candidates": candidates} if recipe.target.candidates else {}
+    if recipe.target.candidates:
+        shaped_by |= {"candidates": written_so_far, "costs": target.cost_of_a_seed(recipe)}
     version = 10 * stage.VERSION + preferences.VERSION
     return stages.compute("annotate", stages.spec("annotate", version, shaped_by, inputs), save)
 

@@ -14,15 +14,13 @@ from tasks.signals.collect import Collector
 from tasks.steps.base import Stages, save_rows
 from tasks.steps.reviewing import SIGNALS_VERSION, signals
 
-MIN_ANCHOR_SEEDS = 4
-
 
 def check(stages: Stages, seeds: Ref) -> None:
     """Raise ValueError, before any model is loaded, where there are too few anchor seeds to calibrate with."""
     found = len(stages.store.rows(seeds, Seed, "anchors"))
-    if stages.recipe.branches and stages.recipe.review.score == "calibrated" and found < MIN_ANCHOR_SEEDS:
+    if stages.recipe.branches and stages.recipe.review.score == "calibrated" and found < anchors.MIN_SEEDS:
         raise ValueError(
-            f"calibration: {found} seeds are set aside as anchors, expected at least {MIN_ANCHOR_SEEDS}; add seeds, "
+            f"calibration: {found} seeds are set aside as anchors, expected at least {anchors.MIN_SEEDS}; add seeds, "
             "raise reading.anchor_share, or ask the reviewer: signals.use=[read] and review.score=read"
         )
 

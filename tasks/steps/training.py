@@ -7,13 +7,13 @@ from tasks import mix as mixing
 from tasks.artifacts import Draft, Ref
 from tasks.examples import PreferencePair, SftRow, TrainRow
 from tasks.records import Seed
-from tasks.steps.base import Stages
+from tasks.steps.base import Stages, save_rows
 from tasks.train_config import SftConfig
 from tasks.vetoes import without
 
 TRAINER, DIVERGENCE = "tasks.backends.trl", "tasks.backends.divergence"
 DIVERGENCE_VERSION = 1
-VERSION = 3  # 3: rows with their own system message
+VERSION = 4  # 4: rows that are too long stay out whole
 
 
 def teach(stages: Stages, model: Ref, pool: Ref) -> Ref:
@@ -38,23 +38,23 @@ def mix(stages: Stages, rows: Sequence[Ref], earlier: Sequence[Ref], pool: Ref) 
     """What is trained on: this iteration's rows and pairs, earlier ones if the recipe says so, and shares beside."""
     config, store, (vetoed, vetoes) = stages.recipe.mix, stages.store, stages.vetoed()
     sources = [*(earlier if config.accumulate else []), *rows]
+    per_prompt = stages.recipe.annotate.pairs_per_prompt
 
     def save(draft: Draft) -> None:
         human, _ = without([seed for seed in store.rows(pool, Seed) if seed.origin == "given"], vetoed)
         written = [row for ref in sources for row in store.rows(ref, SftRow, "sft")]
-        sft = mixing.mix(written, human, _skill(human) if config.skill_share else [], config)
-        pairs = {pair.id: pair for ref in sources for pair in store.rows(ref, PreferencePair, "pairs")}
-        draft.table("sft", sft)
-        draft.table("pairs", list(pairs.values()))
+        sft, over = mixing.mix(written, human, _skill(human) if config.skill_share else [], config)
+        found = [pair for ref in sources for pair in store.rows(ref, PreferencePair, "pairs")]
+        pairs, doubled = mixing.preferences(found, per_prompt)
+        rows_in = len(written) + len(found)
+        save_rows(draft, rows_in, [*sft, *pairs], [*over, *doubled], tables={"sft": sft, "pairs": pairs})
         origins = [row.origin for row in sft]
-        draft.record["counts"] = {name: origins.count(name) for name in sorted(set(origins))} | {
-            "in": len(written) + len(pairs),
-            "out": len(sft) + len(pairs),
-        }
+        draft.record["counts"] |= {name: origins.count(name) for name in sorted(set(origins))} | {"pairs": len(pairs)}
 
     inputs = {"pool": pool, **vetoes} | {f"rows-{i}": ref for i, ref in enumerate(sources)}
     used = skill.PROMPTS if config.skill_share else ()
-    return stages.compute("mix", stages.spec("mix", mixing.VERSION, config, inputs, used), save)
+    shaped_by = config.model_dump(mode="json") | {"pairs_per_prompt": per_prompt}
+    return stages.compute("mix", stages.spec("mix", mixing.VERSION, shaped_by, inputs, used), save)
 
 
 def sft(stages: Stages, model: Ref, rows: Ref) -> Ref:

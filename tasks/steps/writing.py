@@ -3,10 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
-from typing import Literal
+from typing import Any, Literal
 
 from tasks import clean as rules
-from tasks import write
+from tasks import mix as mixing
+from tasks import target, write
 from tasks.artifacts import Draft, Ref
 from tasks.calls import Answer, Call
 from tasks.clean import near
@@ -43,23 +44,29 @@ def write_round(
 ) -> Round:
     """New instructions and answers from low seeds, flawed and ordinary responses from high ones, cleaned.
 
-    What earlier rounds of the iteration wrote is known to the rules, and no sample is drawn twice.
+    What earlier rounds of the iteration wrote is known to the rules, and no sample is drawn twice. Where the target's
+    candidates would not last for a whole round, it works on as many seeds of each side as they do for.
     """
     store, made = stages.store, Round(len(earlier) + 1, {}, {})
+    sides = [store.rows(routes, Seed, side) for side in ("low", "high")]
+    before = candidates(stages, earlier)
+    counts = target.seeds_of_a_round(len(sides[0]), len(sides[1]), before, branches, stages.recipe)
+    low, high = (mixing.some(side, n) if n < len(side) else side for side, n in zip(sides, counts, strict=True))
+    part = {"seeds": counts} if counts != (len(sides[0]), len(sides[1])) else {}
 
     def write_one(what: str, source: Ref, rows: Callable[[], Sequence[Row]]) -> Ref:
-        made.written[what] = _write(stages, what, model, source, rows, made.number)
+        made.written[what] = _write(stages, what, model, source, rows, {"round": made.number, **part})
         before = [round.written[what] for round in earlier if what in round.written]
         made.clean[what] = _clean(stages, what, made.written[what], before, pool, seeds, made.number)
         return made.clean[what]
 
     if "sft" in branches:
-        asked = write_one("instructions", routes, lambda: store.rows(routes, Seed, "low"))
+        asked = write_one("instructions", routes, lambda: low)
         write_one("answers", asked, lambda: store.rows(asked, Written))
     if "preference" in branches:
-        write_one("flawed", routes, lambda: store.rows(routes, Seed, "high"))
+        write_one("flawed", routes, lambda: high)
         if stages.recipe.write.ordinary_per_high_seed:
-            write_one("ordinary", routes, lambda: store.rows(routes, Seed, "high"))
+            write_one("ordinary", routes, lambda: high)
     return made
 
 
@@ -107,14 +114,22 @@ def _clean(stages: Stages, what: str, written: Ref, earlier: Sequence[Ref], pool
     return stages.compute(f"clean [{in_round(what, round)}]", spec, save)
 
 
-def _write(stages: Stages, what: str, model: Ref, source: Ref, rows: Callable[[], Sequence[Row]], round: int) -> Ref:
+def candidates(stages: Stages, rounds: Sequence[Round]) -> int:
+    """Texts that these rounds wrote, new instructions among them."""
+    return sum(len(stages.store.rows(ref, Written)) for round in rounds for ref in round.written.values())
+
+
+def _write(
+    stages: Stages, what: str, model: Ref, source: Ref, rows: Callable[[], Sequence[Row]], shaped: dict[str, Any]
+) -> Ref:
     config = stages.recipe.write
+    round = shaped["round"]
     writer = write.WRITERS[what](config, model.digest, stages.number, stages.recipe.sampling_seed, round)
 
     def save(draft: Draft, asked: list[Call], answers: list[Answer]) -> None:
         save_rows(draft, len(asked), writer.rows(rows(), asked, answers), [])
 
     inputs = {"model": model, "source": source}
-    shaped_by = config.model_dump(mode="json") | {"round": round}
+    shaped_by = config.model_dump(mode="json") | shaped
     spec = stages.spec(f"write-{what}", write.VERSION, shaped_by, inputs, writer.used_prompts, sampling="iteration")
     return stages.infer(f"write [{in_round(what, round)}]", spec, model, lambda _: writer.calls(rows()), save)

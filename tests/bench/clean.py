@@ -146,6 +146,10 @@ def contamination(pairs: list[tuple[str, str]], dice: random.Random) -> Counts:
     items = [Seed(instruction=a, response=b, source=f"item {i}") for i, (a, b) in enumerate(pairs[:half])]
     others, started = pairs[half:], time.monotonic()
     rule, filler = Contamination(CleanConfig(), items), [a for a, _ in others]
+
+    def hit(instruction: str, response: str) -> bool:
+        return rule.hit(Seed(instruction=instruction, response=response)) is not None
+
     for i, item in enumerate(items):
         asked, given = others[i % len(others)]
         held = {
@@ -162,13 +166,13 @@ def contamination(pairs: list[tuple[str, str]], dice: random.Random) -> Counts:
         for kind, pair in held.items():
             if kind.endswith("response") and len(words(item.response)) < 12:
                 continue  # "Rome." says nothing of where it is from
-            counts.add(kind, True, rule.hit(*pair) is not None)
+            counts.add(kind, True, hit(*pair))
         few = " ".join(item.instruction.split()[: min(dice.randint(4, 9), len(item.instruction.split()) // 2)])
-        counts.add("4 to 9 words in common", False, rule.hit(f"{few} {asked}", given) is not None)
+        counts.add("4 to 9 words in common", False, hit(f"{few} {asked}", given))
         fresh = replaced(0.5)(item.instruction, dice, filler)
-        counts.add("half of its words", False, rule.hit(fresh, given) is not None)
+        counts.add("half of its words", False, hit(fresh, given))
     for asked, given in others:
-        counts.add("new", False, rule.hit(asked, given) is not None)
+        counts.add("new", False, hit(asked, given))
     print(f"{sum(counts.all.values())} texts held against {half} items in {time.monotonic() - started:.1f} s")
     return counts
 

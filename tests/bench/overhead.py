@@ -38,7 +38,7 @@ from tasks.recipes import load
 from tests.evolution import ROOT
 
 # The demo, made long enough (at least 600 s bare) for a few per cent to be seen.
-SETTINGS = ["write.answers_per_instruction=8", "write.flawed_per_high_seed=3", "sft.epochs=8", "dpo.epochs=12"]
+SETTINGS = ["write.answers_per_instruction=8", "write.flawed_per_high_seed=3", "sft.epochs=5", "dpo.epochs=8"]
 PORT = 18765
 
 

@@ -24,7 +24,7 @@ import json, sys
 from pathlib import Path
 from transformers import AutoTokenizer
 from tasks.backends.control_tokens import PlainText
-from tasks.backends.trl import dataset
+from tasks.backends.train_rows import dataset
 model, kind, rows = sys.argv[1:]
 tokenizer = AutoTokenizer.from_pretrained(model)
 def special(messages):

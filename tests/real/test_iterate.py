@@ -25,6 +25,7 @@ from tasks.recipes import changed
 from tasks.records import Rejected, Seed, Written
 from tasks.runner import NextCalls, Runner, SaveAnswers
 from tasks.steps.base import Stages
+from tasks.steps.writing import candidates, rounds_of
 from tasks.vetoes import Veto
 from tasks.watch import figures
 from tests.words import sentence
@@ -177,7 +178,7 @@ def test_rounds_go_on_until_the_target_is_reached_exactly(tmp_path: Path) -> Non
 
 
 def test_a_later_round_is_held_against_the_earlier_ones(tmp_path: Path) -> None:
-    found = run(tmp_path, "target.sft_rows=1000", "target.candidates=60", parrot=True)
+    found = run(tmp_path, "target.sft_rows=1000", "target.candidates=100", parrot=True)
     assert found.rows("clean [instructions]", Written)
     assert len(found.rows("write [instructions, round 2]", Written)) == len(found.rows("write [instructions]", Written))
     assert found.rows("clean [instructions, round 2]", Written) == []
@@ -187,9 +188,18 @@ def test_a_later_round_is_held_against_the_earlier_ones(tmp_path: Path) -> None:
 def test_a_spent_budget_ends_the_rounds_and_says_so(tmp_path: Path) -> None:
     found = run(tmp_path, "target.sft_rows=1000", "target.candidates=60")
     said = found.record("annotate")["target"]
-    assert said.startswith("all 60 candidates spent (")
+    assert said.startswith("the 60 candidates are spent (")
+    assert 55 < candidates(found.stages, rounds_of(found.stages.made)) <= 60
     assert f"sft {len(found.rows('annotate', SftRow, 'sft'))} of 1000" in said
     assert found.candidate, "what there is trains"
+
+
+def test_where_candidates_do_not_last_for_one_round_it_works_on_fewer_seeds_of_both_sides(tmp_path: Path) -> None:
+    found = run(tmp_path, "target.sft_rows=1000", "target.pairs=1000", "target.candidates=40")
+    (first, *_) = rounds_of(found.stages.made)
+    sides = [len({row.seed for row in found.rows(f"write [{what}]", Written)}) for what in ("instructions", "flawed")]
+    assert all(0 < found_in < len(SEEDS) // 2 for found_in in sides)
+    assert candidates(found.stages, [first]) <= candidates(found.stages, rounds_of(found.stages.made)) <= 40
 
 
 def test_the_instruction_branch_alone(tmp_path: Path) -> None:
@@ -267,7 +277,7 @@ def test_the_reviewer_is_fitted_retested_and_attacked_with_anchors_that_train_no
 
 
 def test_a_reviewer_that_is_asked_is_judged_too_and_nothing_is_fitted(tmp_path: Path) -> None:
-    found = run(tmp_path, "signals.use=[read]", "review.score=read", anchors=1)
+    found = run(tmp_path, "signals.use=[read]", "review.score=read", anchors=3)
     record = found.record("judge")
     assert record["calibration"] is None
     assert {one["corruption"] for one in record["judge"]["aucs"]} >= {"mismatched", "truncated", "garbled"}

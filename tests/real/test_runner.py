@@ -23,10 +23,11 @@ from tasks.budget import Budget, BudgetSpent
 from tasks.calls import Answer, Call, chat
 from tasks.config import BudgetConfig, EngineConfig
 from tasks.jobs import BAD_INPUT
+from tasks.kinds import infer
 from tasks.progress import Progress
 from tasks.recipes import Recipe
 from tasks.records import Seed
-from tasks.runner import Runner, infer
+from tasks.runner import Runner
 from tests.rows import seed
 
 
@@ -117,7 +118,7 @@ def test_a_lost_artifact_is_made_again_and_what_followed_from_its_rows_too(tmp_p
 MODEL = Ref(stage="base-model", fingerprint="f", digest="d")
 
 
-def asked_in_shards(run: Runner, engines: FlakyEngines, rows: int, model: Ref = MODEL) -> list[str]:
+def asked_in_shards(run: Runner, engines: FlakyEngines, rows: int, model: Ref = MODEL, first: int = 0) -> list[str]:
     """Texts of the answers of one inference stage with `rows` requests."""
     found: list[str] = []
 
@@ -126,9 +127,9 @@ def asked_in_shards(run: Runner, engines: FlakyEngines, rows: int, model: Ref = 
         draft.record["counts"] = {"in": len(calls), "out": len(answers)}
 
     def calls() -> list[Call]:
-        return [Call(kind="write", row=f"row {i}", messages=chat(f"Say {i}.")) for i in range(rows)]
+        return [Call(kind="write", row=f"row {i}", messages=chat(f"Say {i}.")) for i in range(first, rows)]
 
-    spec = Spec(stage="write", version=1, inputs={"model": model.digest})
+    spec = Spec(stage="write", version=1, inputs={"model": model.digest, "rows": f"{first} to {rows}"})
     in_a_flow(lambda: run.infer(spec, "write", model, lambda answers: calls(), write))
     return found
 
@@ -140,6 +141,23 @@ def test_shards_keep_the_order_and_each_request_is_asked_once(tmp_path: Path) ->
     assert sorted(call.row for call in engines.asked) == [f"row {i}" for i in range(5)]
     asked_in_shards(run, engines, 5)
     assert len(engines.asked) == 5
+
+
+def test_another_list_asks_only_what_was_not_answered_in_the_first(tmp_path: Path) -> None:
+    """A threshold that moves asks for some of the same texts, in other shards."""
+    engines = FlakyEngines()
+    run = runner(tmp_path, engines)
+    asked_in_shards(run, engines, rows=5)
+    engines.asked.clear()
+    assert asked_in_shards(run, engines, rows=9, first=1) == [f"row {i}" for i in range(1, 9)]
+    assert [call.row for call in engines.asked] == [f"row {i}" for i in range(5, 9)]
+    engines.asked.clear()
+    assert asked_in_shards(run, engines, rows=8, first=2) == [f"row {i}" for i in range(2, 8)]
+    assert engines.asked == []
+    (altered, *_) = (path for path in run.store.root.glob("write-shard/*/rows.parquet"))
+    altered.write_bytes(altered.read_bytes()[:-1] + b"x")
+    assert asked_in_shards(run, engines, rows=9, first=3) == [f"row {i}" for i in range(3, 9)]
+    assert {call.row for call in engines.asked} <= {f"row {i}" for i in range(3, 9)}
 
 
 def test_a_lost_stage_whose_shards_stand_asks_nothing(tmp_path: Path) -> None:

@@ -1,31 +1,29 @@
-"""Training on so many tokens in place of epochs: what recipes are compared with at equal cost."""
+"""What training reads: so many tokens in place of epochs, and no row that does not fit whole."""
 
 from pathlib import Path
+from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
+import pytest
 
 from tasks.artifacts import Spec, Store
 from tasks.backends import launch
 from tasks.backends.platform import detect
+from tasks.examples import TrainRow
 from tasks.jobs import Job
-from tasks.records import SYSTEM
+from tasks.records import Rejected
 from tasks.train_config import SftConfig
 
 WANTED, ROWS, BATCH = 1500, 8, 2
 
 
-def test_training_ends_at_the_batch_that_reaches_the_tokens(tiny_model: Path, tmp_path: Path) -> None:
-    rows = [
-        {"system": SYSTEM, "instruction": f"Count to {n}.", "response": "one two three " * n, "history": []}
-        for n in range(1, ROWS + 1)
-    ]
-    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "sft.parquet")
-    config = SftConfig(tokens=WANTED, batch_rows=BATCH, learning_rate=0.003, max_tokens=200)
+def trained(model: Path, folder: Path, rows: list[TrainRow], config: SftConfig) -> tuple[Store, Any]:
+    store = Store(folder / "store")
+    with store.draft(of_rows := Spec(stage="mix", version=1)) as draft:
+        draft.table("sft", rows)
     given = {
         "method": "sft",
-        "model": str(tiny_model),
-        "rows": str(tmp_path / "sft.parquet"),
+        "model": str(model),
+        "rows": str(store.path(of_rows) / "sft.parquet"),
         "config": config.model_dump(mode="json"),
         "reference": "",
         "device_rows": BATCH,
@@ -33,14 +31,33 @@ def test_training_ends_at_the_batch_that_reaches_the_tokens(tiny_model: Path, tm
         "cpu": True,
         "seed": 1,
     }
-    spec, store = Spec(stage="sft", version=1), Store(tmp_path / "store")
-    job = Job(store=store.root, spec=spec, work=tmp_path / "work", given=given)
+    spec = Spec(stage="sft", version=1)
+    job = Job(store=store.root, spec=spec, work=folder / "work", given=given)
     launch.run("tasks.backends.trl", job, lambda _: None, trains_on=detect())
-    ref = store.find(spec)
-    assert ref
+    return store, store.find(spec)
+
+
+def test_training_ends_at_the_batch_that_reaches_the_tokens_and_leaves_out_what_is_too_long(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    rows = [
+        TrainRow(instruction=f"Count to {n}.", response="one two three " * n, origin="given")
+        for n in [*range(1, ROWS + 1), 200]
+    ]
+    config = SftConfig(tokens=WANTED, batch_rows=BATCH, learning_rate=0.003, max_tokens=200)
+    store, ref = trained(tiny_model, tmp_path, rows, config)
     record = store.record(ref)
+    assert record["counts"] == {"in": ROWS + 1, "out": ROWS}
+    (reject,) = store.rows(ref, Rejected, "rejects")
+    assert (reject.row, reject.rule, reject.text) == (rows[-1].id, "too long to train on", "Count to 200.")
     seen, steps = record["curve"][-1]["num_tokens"], len(record["curve"])
     assert steps not in (0, ROWS // BATCH * config.epochs), "as many as the epochs would have"
     # TRL's own count; rows of one pass differ in length, so a last pass that is not whole is off by some.
     assert abs(seen - WANTED) < 2 * seen / steps
     assert record["trained_tokens"] == WANTED
+
+
+def test_where_no_row_fits_it_says_what_to_raise(tiny_model: Path, tmp_path: Path) -> None:
+    rows = [TrainRow(instruction="Count.", response="one two three " * 50, origin="given")]
+    with pytest.raises(ValueError, match=r"none of 1 rows fits into max_tokens \(20\), the shortest has \d+ tokens"):
+        trained(tiny_model, tmp_path, rows, SftConfig(max_tokens=20))
