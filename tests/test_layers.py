@@ -33,6 +33,7 @@ LAYERS = [  # a module may import what stands in a later layer, or in its own fo
     ("tasks.backends", True),
     ("tasks.progress", False),
     ("tasks.plan", False),
+    ("tasks.worth", False),
     ("stages", False),
     ("tasks.clean", True),
     ("tasks.funnel", False),

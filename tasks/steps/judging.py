@@ -1,14 +1,11 @@
 """Judge the reviewer on anchors: how well it sees, how stable it is, what it can be talked into; and calibrate it."""
 
-from collections.abc import Mapping, Sequence
-from statistics import fmean
+from collections.abc import Mapping
 
-from tasks import anchors, calibrate, canaries, constitution, review
-from tasks import judge as judging
+from tasks import anchors, canaries, worth
 from tasks.artifacts import Draft, Ref
 from tasks.calls import Answer, Call
 from tasks.graded import Anchor, Signals
-from tasks.judge import judge
 from tasks.records import Seed
 from tasks.signals.collect import Collector
 from tasks.steps.base import Stages, save_rows
@@ -30,7 +27,7 @@ def judged(stages: Stages, model: Ref, seeds: Ref) -> Ref | None:
 
     None without anchor seeds, or for scores that look at nothing.
     """
-    recipe, wanted, config = stages.recipe, stages.recipe.anchors, stages.recipe.calibration
+    recipe, wanted = stages.recipe, stages.recipe.anchors
     set_aside = stages.store.rows(seeds, Seed, "anchors")
     if not set_aside or recipe.review.score == "random":
         return None
@@ -55,41 +52,25 @@ def judged(stages: Stages, model: Ref, seeds: Ref) -> Ref | None:
         return stages.store.rows(made, Anchor) + stages.store.rows(made, Anchor, "canaries")
 
     found = signals(stages, "anchors", model, {"anchors": made}, both)
-
     again = _looked_at_again(stages, model, made)
 
     def save(draft: Draft) -> None:
         rows, attacked = stages.store.rows(made, Anchor), stages.store.rows(made, Anchor, "canaries")
-        all_looked = stages.store.rows(found, Signals)
-        looked, of_attacked = all_looked[: len(rows)], all_looked[len(rows) :]
-        looked_again = stages.store.rows(again, Signals)
-        fitted = calibrate.fit(rows, looked, config) if recipe.review.score == "calibrated" else None
-        reviewer = review.Reviewer(recipe.review, constitution.load(), fitted)
-
-        def scores(looks: Sequence[Signals]) -> dict[str, float]:
-            reviews = map(reviewer.review, looks)
-            return {one.item: one.score for one in reviews if one.score is not None}
-
-        first, shift = scores(looked), canaries.shift(attacked, scores(of_attacked))
-        differences = [abs(score - first[item]) for item, score in scores(looked_again).items() if item in first]
-        if fitted:  # none is judged by a calibration that knew it
-            out_of_fold = calibrate.out_of_fold(rows, looked, reviewer.constitution, config)
-            first = dict(zip([row.id for row in rows], out_of_fold, strict=True))
-        known = [row for row in rows if row.id in first]
-        found_out = judge(known, [first[row.id] for row in known]) if known else None
+        looks, second = stages.store.rows(found, Signals), stages.store.rows(again, Signals)
+        known = worth.worth(rows, attacked, looks, second, recipe.review, recipe.calibration)
         draft.record |= {
-            "counts": {"in": len(rows), "out": len(known)},
-            "rejected": {"unparsed": len(rows) - len(known)} if len(known) < len(rows) else {},
-            "calibration": fitted and fitted.model_dump(mode="json"),
-            "judge": found_out and found_out.model_dump(mode="json"),
-            "canaries": shift and shift.model_dump(mode="json"),
-            "retest": {"n": len(differences), "spread": fmean(differences) if differences else None},
+            "counts": {"in": len(rows), "out": len(rows) - known.unparsed},
+            "rejected": {"unparsed": known.unparsed} if known.unparsed else {},
+            "calibration": known.calibration and known.calibration.model_dump(mode="json"),
+            "judge": known.judge and known.judge.model_dump(mode="json"),
+            "canaries": known.canaries and known.canaries.model_dump(mode="json"),
+            "retest": {"n": known.retested, "spread": known.spread},
         }
 
-    shaped_by = {"calibration": config.model_dump(mode="json"), "review": recipe.review.model_dump(mode="json")}
+    shaped_by = {"calibration": recipe.calibration, "review": recipe.review}
+    config = {name: one.model_dump(mode="json") for name, one in shaped_by.items()}
     inputs = {"anchors": made, "signals": found, "again": again}
-    version = 10 * judging.VERSION + calibrate.VERSION
-    return stages.compute("judge", stages.spec("judge", version, shaped_by, inputs, ("principles",)), save)
+    return stages.compute("judge", stages.spec("judge", worth.VERSION, config, inputs, ("principles",)), save)
 
 
 def _looked_at_again(stages: Stages, model: Ref, made: Ref) -> Ref:
