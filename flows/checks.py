@@ -12,6 +12,7 @@ from tasks import anchors, constitution
 from tasks import plan as forecast
 from tasks.backends.models import DEFAULT, check_folder
 from tasks.calls import LABELS
+from tasks.home import user_path
 from tasks.provenance import ROOT
 from tasks.recipes import Recipe
 from tasks.seed_files import read_rows
@@ -51,7 +52,7 @@ class Checks:
 
     def _lengths(self, key: str, given: str) -> list[int] | None:
         """Words of each row; None where the source is not here."""
-        for path in (Path(given).expanduser(), ROOT / given):
+        for path in (user_path(given), ROOT / given):
             if path.exists():
                 try:
                     return [length(" ".join(map(str, row.values.values()))) for row in read_rows(path)]
@@ -63,7 +64,7 @@ class Checks:
         return None
 
     def _check_model(self) -> None:
-        model, folder = self.recipe.model, Path(self.recipe.model).expanduser()
+        model, folder = self.recipe.model, user_path(self.recipe.model)
         if folder.is_dir():
             try:
                 check_folder(folder)

@@ -12,11 +12,10 @@ from rich.table import Table
 from tasks.backends import platform
 from tasks.home import Home
 
-MIN_FREE_DISK_GIB = 8  # both environments, the default model, and a few iterations of it
+MIN_FREE_DISK_GIB = 3  # the default model and two iterations of it
 MIN_FREE_MEMORY_GIB = 6
-IMPORTS = (
-    "import torch, transformers, trl, peft, vllm; print(torch.__version__, transformers.__version__, trl.__version__)"
-)
+TRAINS = "import torch, transformers, trl, peft; print(torch.__version__, transformers.__version__, trl.__version__)"
+SERVES = "import vllm.entrypoints.openai.api_server, vllm; print(vllm.__version__)"
 
 
 class Finding(BaseModel):
@@ -29,24 +28,35 @@ class Finding(BaseModel):
 
 
 def examine() -> list[Finding]:
-    return [look() for look in (_model_environment, _device, _kernels, _disk, _memory, _database)]
+    return [look() for look in (_trainer, _engine, _device, _kernels, _disk, _memory, _database)]
 
 
-def _model_environment() -> Finding:
-    def check() -> str:
-        command = [str(platform.model_python()), "-c", IMPORTS]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=300)
-        if done.returncode:
-            raise ValueError(done.stderr.strip().splitlines()[-1])
-        return "torch {}, transformers {}, trl {}, and vLLM".format(*done.stdout.split()[-3:])
+def _trainer() -> Finding:
+    return _tried(
+        "trainer", lambda: "torch {}, transformers {}, trl {}".format(*_imported(TRAINS)[-3:]), "run `make install`"
+    )
 
-    return _tried("model environment", check, "run `make install` (DEVICE=cuda for a GPU)")
+
+def _engine() -> Finding:
+    return _tried("engine", lambda: f"vLLM {_imported(SERVES)[-1]}", "run `make install`")
+
+
+def _imported(code: str) -> list[str]:
+    """What the model environment prints of itself."""
+    command = [str(platform.model_python()), "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    if done.returncode:
+        raise ValueError(done.stderr.strip().splitlines()[-1])
+    return done.stdout.split()
 
 
 def _device() -> Finding:
-    device = platform.detect()
-    kind = f"{device.gpus} GPU(s)" if device.gpus else f"no GPU; {len(device.cores)} CPU cores"
-    return Finding(what="device", works=True, found=f"{kind}; one child at a time, by the lock {device.locks[0]}")
+    def check() -> str:
+        device = platform.detect()
+        kind = f"{device.gpus} GPU(s)" if device.gpus else f"{len(device.cores)} CPU cores"
+        return f"{kind}; one child at a time, by the lock {device.locks[0]}"
+
+    return _tried("device", check, "install for the device that is there: `make install DEVICE=cpu` or DEVICE=cuda")
 
 
 def _kernels() -> Finding:

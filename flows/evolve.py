@@ -43,7 +43,9 @@ def evolve(name: str, recipe: Recipe, go_on: bool = False) -> Ledger:
         first, last = 1, recipe.iterations
         if go_on and ledger.iterations:
             _check_what_it_goes_on_from(ledger, recipe, runner.store, vetoed)
-            first, last = len(ledger.iterations) + 1, len(ledger.iterations) + recipe.iterations
+            first, last = len(ledger.iterations) + 1, ledger.goal_of(recipe.iterations)
+            ledger = ledger.model_copy(update={"goal": last})
+            ledger.save(path)
         of_m_0 = Stages(runner, 0, vetoed)
         # Of the first iteration's seeds: rows that join later must not make another M_0, and all iterations with it.
         base = teach(of_m_0, base, annotating.pool(of_m_0, _seeds_of(ledger, 1, recipe, runner.store, seeds), []))

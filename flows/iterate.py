@@ -61,9 +61,13 @@ def _candidate_and_verdict(
     if missing:
         return None, gate.held(missing)
 
-    mixed = training.mix(stages, rows, grown_from, pool)
+    mixed = training.mix(stages, rows, grown_from, pool, seeds)
     tuned = training.sft(stages, champion, mixed) if "sft" in branches or not branches else champion
+    if missing := stages.shortage(tuned):
+        return None, gate.held(missing)
     candidate = training.dpo(stages, tuned, mixed, champion=champion, base=base) if "preference" in branches else tuned
+    if missing := stages.shortage(candidate):
+        return None, gate.held(missing)
     training.divergence(stages, candidate, base, seeds)
     after = measuring.measure(stages, "candidate", candidate, seeds)
     return candidate, measuring.decide(stages, before, after)

@@ -34,6 +34,8 @@ def publish_training(stages: Stages) -> None:
         if method not in stages.made:
             continue
         record = stages.store.record(stages.made[method])
+        if "loss" not in record:  # there was nothing to train on
+            continue
         loss = record["loss"]
         shown = ("step", "epoch", "loss", "rewards/accuracies", "rewards/margins", "learning_rate")
         curve = [{name: entry[name] for name in shown if name in entry} for entry in record["curve"]]

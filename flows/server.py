@@ -39,7 +39,12 @@ def prefect_api(home: Home) -> Iterator[None]:
     # Server and engine are on this machine: no proxy stands between.
     for key in ("NO_PROXY", "no_proxy"):
         os.environ[key] = ",".join(filter(None, [os.environ.get(key), "127.0.0.1,localhost"]))
-    if "PREFECT_API_URL" in os.environ:
+    if given := os.environ.get("PREFECT_API_URL"):
+        if not _answers(given):
+            raise ConnectionError(
+                f"no Prefect server answers at PREFECT_API_URL={given}: start it (`make ui`), or unset it for "
+                "an embedded one"
+            )
         yield
         return
     with socket.socket() as probe:
@@ -68,13 +73,21 @@ def _send_what_is_logged() -> None:
         APILogHandler().flush()
 
 
+def _answers(url: str) -> bool:
+    try:
+        urllib.request.urlopen(f"{url}/health", timeout=5)
+    except urllib.error.HTTPError:
+        return True  # it is there, and wants a password
+    except (urllib.error.URLError, OSError, ValueError):
+        return False
+    return True
+
+
 def _wait(child: Child) -> None:
     until = time.monotonic() + START_DEADLINE_S
-    health = os.environ["PREFECT_API_URL"] + "/health"
     while True:
         child.check()
-        with contextlib.suppress(urllib.error.URLError, OSError):
-            urllib.request.urlopen(health, timeout=5)
+        if _answers(os.environ["PREFECT_API_URL"]):
             return
         if time.monotonic() > until:
             raise TimeoutError(f"the Prefect server was not up after {START_DEADLINE_S:.0f} s; its log is {child.log}")

@@ -12,9 +12,11 @@ artifact count as missing, and it is made again.
 """
 
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
+import secrets
 import shutil
 import time
 from collections.abc import Iterator, Sequence
@@ -100,8 +102,9 @@ class Store:
         final.parent.mkdir(parents=True, exist_ok=True)
         self._sweep(final)
         started = time.time()
-        draft = Draft(final.with_name(f".{final.name}.{os.getpid()}.tmp"))
+        draft = Draft(final.with_name(f".{final.name}.{secrets.token_hex(6)}.tmp"))
         draft.path.mkdir()
+        lock = _locked(draft.path)
         try:
             yield draft
             files = {str(f.relative_to(draft.path)): sha256(f) for f in sorted(draft.path.rglob("*")) if f.is_file()}
@@ -112,32 +115,50 @@ class Store:
             if self.find(spec):  # another run made it meanwhile: what followed from that stays true
                 return
             if final.exists():
-                final.rename(final.with_name(f".{final.name}.{os.getpid()}.old.tmp"))
+                final.rename(final.with_name(f".{final.name}.{secrets.token_hex(6)}.tmp"))
             draft.path.rename(final)
         finally:
-            self._sweep(final, mine=True)
+            os.close(lock)
+            self._sweep(final)
 
     def record(self, ref: Ref) -> dict[str, Any]:
         record: dict[str, Any] = json.loads((self.path(ref) / RECORD).read_text())
         return record
 
     def of_stage(self, stage: str) -> Iterator[tuple[Ref, dict[str, Any]]]:
-        """All artifacts of a stage with their records, as they stand there: `find` verifies one."""
+        """All artifacts of a stage with their records, each verified as `find` does."""
         for path in sorted((self.root / stage).glob("[!.]*/" + RECORD)):
-            record = json.loads(path.read_text())
-            yield Ref(stage=stage, fingerprint=record["fingerprint"], digest=record["digest"]), record
+            with contextlib.suppress(OSError, ValueError, KeyError):  # not a record any more
+                record = json.loads(path.read_text())
+                ref = Ref(stage=stage, fingerprint=path.parent.name, digest=record["digest"])
+                if self.find(ref):
+                    yield ref, record
 
     def rows(self, ref: Ref, kind: type[R], table: str = "rows") -> list[R]:
         """The rows of one table; raises FileNotFoundError for a table that the artifact does not have."""
         path = self.path(ref) / f"{table}.parquet"
         return [kind.model_validate(row) for row in pq.read_table(path).to_pylist()]
 
-    def _sweep(self, final: Path, mine: bool = False) -> None:
-        """Remove what this process, or one that is dead, left beside `final`."""
+    def _sweep(self, final: Path) -> None:
+        """Remove what is left beside `final` and nobody writes any more: the kernel frees a dead writer's lock.
+
+        Not by process number: in a container each run has the same one, and another's processes are not seen.
+        """
         for leftover in final.parent.glob(f".{final.name}.*.tmp"):
-            pid = int(leftover.name.removeprefix(f".{final.name}.").split(".")[0])
-            if mine if pid == os.getpid() else not Path(f"/proc/{pid}").exists():
-                shutil.rmtree(leftover, ignore_errors=True)
+            with contextlib.suppress(OSError):
+                os.close(_locked(leftover))
+                shutil.rmtree(leftover)
+
+
+def _locked(folder: Path) -> int:
+    """A descriptor that holds the folder until it is closed; raises BlockingIOError if somebody else holds it."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def sha256(path: Path) -> str:

@@ -7,6 +7,14 @@ from pathlib import Path
 from tasks.provenance import ROOT
 
 
+def user_path(given: str) -> Path:
+    """A path as a person writes it; raises ValueError for a home folder that there is not."""
+    try:
+        return Path(given).expanduser()
+    except RuntimeError as error:
+        raise ValueError(f"{given}: {error}") from None
+
+
 @dataclass(frozen=True)
 class Home:
     root: Path

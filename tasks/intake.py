@@ -7,6 +7,7 @@ from tasks import seeds
 from tasks.artifacts import Draft, Ref, Spec, sha256
 from tasks.backends import launch
 from tasks.config import SeedsConfig
+from tasks.home import user_path
 from tasks.jobs import Job
 from tasks.provenance import ROOT
 from tasks.runner import Runner
@@ -66,7 +67,7 @@ def _digests(source: Path) -> dict[str, str]:
 
 def _files(runner: Runner, key: str, given: str) -> Path:
     """What a key of the recipe names, as a path: from where one stands, or the project; a dataset is fetched first."""
-    for path in (Path(given).expanduser(), ROOT / given):
+    for path in (user_path(given), ROOT / given):
         if path.exists():
             return path
     if given.endswith((".jsonl", ".ndjson", ".json", ".csv", ".parquet")) or given.startswith((".", "/", "~")):

@@ -37,11 +37,17 @@ class Ledger(BaseModel):
     base: Ref | None = None  # M_0
     teaching: dict[str, Ref] = {}  # what M_0 was made with, by label
     iterations: list[Iteration] = []
+    goal: int = 0  # how many there were to be when it was last gone on with, so that a killed run is not added to
     superseded: list[Iteration] = []  # replaced by another result for the same number: kept, nothing is lost silently
 
     @property
     def champion(self) -> Ref | None:
         return self.iterations[-1].champion_after if self.iterations else self.base
+
+    def goal_of(self, more: int) -> int:
+        """How many iterations a run that goes on shall reach: what a killed one was to reach, else so many more."""
+        done = len(self.iterations)
+        return self.goal if self.goal > done else done + more
 
     def put(self, iteration: Iteration) -> Self:
         """With this iteration in its place. Another result than before supersedes the old one and what grew on it."""

@@ -38,5 +38,5 @@ class Offline:
             raise WouldAsk(label)
         return found
 
-    def train(self, spec: Spec, label: str, *_: object) -> Ref:
+    def train(self, spec: Spec, label: str, *_: object, **__: object) -> Ref:
         raise WouldAsk(label)

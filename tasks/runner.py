@@ -114,7 +114,7 @@ class Runner:
         found: dict[str, Answer] = {}
         for ref, record in self.store.of_stage(like.stage):
             made_of = (record["version"], record["config"], record["inputs"]["model"])
-            if made_of == (like.version, like.config, like.inputs["model"]) and self.store.find(ref):
+            if made_of == (like.version, like.config, like.inputs["model"]):
                 found |= {answer.call: answer for answer in self.store.rows(ref, Answer) if answer.call in wanted}
         return found
 
@@ -160,8 +160,11 @@ class Runner:
         named = infer.with_options(name=stage, task_run_name=label, refresh_cache=found is None)
         return named.submit(shard_spec, self.store, make)
 
-    def train(self, spec: Spec, label: str, module: str, given: dict[str, Any]) -> Ref:
-        """Run `module` in a child process on the device; it writes the artifact itself."""
+    def train(self, spec: Spec, label: str, module: str, given: dict[str, Any], *, one_process: bool = False) -> Ref:
+        """Run `module` in a child process on the device; it writes the artifact itself.
+
+        On several GPUs there is a process for each, unless the module knows nothing of the others.
+        """
         job = Job(store=self.store.root, spec=spec, work=self.work / f"{spec.stage}-{spec.fingerprint}", given=given)
 
         def make(say: Say) -> None:
@@ -179,7 +182,14 @@ class Runner:
                         say(f"{said['what']} {said['done']}/{said['total']} {figures}")
 
                 deadline_s = self.recipe.trainer.deadline_s
-                launch.run(module, job, on_progress, trains_on=self.platform, deadline_s=deadline_s)
+                launch.run(
+                    module,
+                    job,
+                    on_progress,
+                    trains_on=self.platform,
+                    processes=1 if one_process else self.platform.gpus,
+                    deadline_s=deadline_s,
+                )
 
         return self._run(train, spec, label, make)
 

@@ -18,7 +18,7 @@ from tasks.config import SeedsConfig
 from tasks.records import History, Rejected, Seed
 from tasks.seed_files import RawRow, read_rows, refusal
 from tasks.seed_forms import FORMS, PAIR, Turn, form_of, text_of
-from tasks.text import length
+from tasks.text import extent
 
 DROPS = ("empty", "duplicate", "over_long", "turns", "measured_on")  # rules that take one row out
 REPAIRS = ("byte_order_mark", "nul_bytes", "system_message")  # rules that change a row, which may be dropped later
@@ -121,7 +121,7 @@ class _Reading:
         if nuls := text.count("\0"):
             self._reject(source, "nul_bytes", f"{nuls} removed, the rest kept", text)
         *earlier, instruction, response = map(_tidy, (*history, instruction, response))
-        words = sum(map(length, (*earlier, instruction, response)))
+        words = sum(map(extent, (*earlier, instruction, response)))
         key = tuple(map(_normalised, (*earlier, instruction, response)))
         if not instruction or not response or not all(earlier):
             missing = "response" if instruction else "instruction"

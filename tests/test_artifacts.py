@@ -107,9 +107,19 @@ def test_a_draft_that_fails_leaves_nothing(tmp_path: Path) -> None:
     assert list((tmp_path / "seeds").iterdir()) == []
 
 
+def test_what_another_writes_right_now_is_left_alone(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    with store.draft(SPEC) as mine, store.draft(SPEC) as other:
+        mine.table("rows", [seed()])
+        other.table("rows", [seed()])
+        assert mine.path != other.path
+    assert store.find(SPEC)
+    assert [path.name for path in (tmp_path / "seeds").iterdir()] == [SPEC.fingerprint]
+
+
 def test_what_a_killed_process_left_is_swept_and_never_found(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    left = tmp_path / "seeds" / f".{SPEC.fingerprint}.999999999.tmp"
+    left = tmp_path / "seeds" / f".{SPEC.fingerprint}.0123456789ab.tmp"
     left.mkdir(parents=True)
     (left / "rows.parquet").write_bytes(b"half")
     assert store.find(SPEC) is None

@@ -128,7 +128,7 @@ def test_a_conversation_is_an_item_as_a_whole_and_holds_one_at_any_place(
 
 def test_contaminated_seeds_are_left_out_with_the_item_named() -> None:
     fine, leaked = seed("Name three rivers.", "Rhine, Elbe, Oder."), seed(ITEM.instruction, "Ask a sailor.")
-    kept, (reject,) = Contamination(CONFIG, [ITEM]).seeds([fine, leaked])
+    kept, (reject,) = Contamination(CONFIG, [ITEM]).rows([fine, leaked])
     assert kept == [fine]
     assert (reject.row, reject.rule, reject.text) == (leaked.id, "contamination", leaked.instruction)
 

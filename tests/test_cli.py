@@ -69,6 +69,7 @@ def evolved(home: Home) -> None:
         (["evolve", "demo", "--set", "iterations=0"], "iterations"),
         (["evolve", "demo", "--set", "nonsense"], "expected key=value"),
         (["evolve", "demo", "--iterations", "0"], "--iterations"),
+        (["plan", "demo", "--set", "seeds=~no-such-user/x.jsonl"], "~no-such-user/x.jsonl: "),
         (["show", "nobody"], "no evolution 'nobody'"),
         (["frobnicate"], "No such command"),
     ],
@@ -181,3 +182,13 @@ def test_a_plan_ends_with_2_where_something_stands_in_the_way(
     assert "at that price" in shown
     assert lance(monkeypatch, "plan", "demo", "--set", "engine.context_tokens=300", "--json") == 2
     assert "engine.context_tokens is 300" in json.loads(capsys.readouterr().out)["problems"][0]
+
+
+def test_a_server_that_does_not_answer_is_named(
+    home: Home, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
+    assert lance(monkeypatch, "evolve", "demo") == 3
+    said = " ".join(capsys.readouterr().err.split())
+    assert "no Prefect server answers at PREFECT_API_URL=http://127.0.0.1:9/api: start it (`make ui`)" in said
+    assert "Traceback" not in said

@@ -150,3 +150,11 @@ def test_a_veto_that_changed_nothing_is_noted_and_supersedes_nothing() -> None:
     found = ledger(ONE, TWO).put(ONE.model_copy(update={"vetoes": ("seed-1",)}))
     assert [one.vetoes for one in found.iterations] == [("seed-1",), ()]
     assert found.superseded == []
+
+
+def test_a_killed_run_that_went_on_reaches_what_it_was_to_reach() -> None:
+    fresh = ledger(ONE)
+    assert fresh.goal_of(2) == 3
+    killed = fresh.model_copy(update={"goal": 3}).put(TWO)
+    assert killed.goal_of(2) == 3
+    assert killed.put(THREE).goal_of(2) == 5

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from tasks.text import (
     distinct,
+    extent,
     is_refusal,
     length,
     longest_repeat,
@@ -164,3 +165,8 @@ def test_rouge_l_f_weighs_both_lengths(a: list[str], b: list[str]) -> None:
 )
 def test_said_again_counts_whole_sentences(text: str, share: float) -> None:
     assert said_again(text) == pytest.approx(share)
+
+
+@pytest.mark.parametrize(("text", "words"), [("one two", 2), ("x" * 500, 50), ("word " * 100, 100), ("", 0)])
+def test_a_text_without_spaces_is_long_too(text: str, words: int) -> None:
+    assert extent(text) == words

@@ -18,6 +18,9 @@ from tasks.backends.control_tokens import PlainText
 from tasks.calls import LABELS, Answer, Call, Messages, chat
 
 TIMEOUT_S = 1800.0  # of one request, waiting in the engine's queue included
+# Less than the 5 s after which the server closes an idle connection: one that it closes just as it is used again fails
+# (seen once in some 20,000 requests).
+IDLE_S = 2.0
 
 
 class Journal:
@@ -57,10 +60,15 @@ class EngineClient:
         asyncio.run_coroutine_threadsafe(self._open(), self._loop).result()
 
     async def _open(self) -> None:
-        self._http = httpx.AsyncClient(base_url=self._url, headers=self._headers, timeout=TIMEOUT_S)
+        limits = httpx.Limits(max_connections=None, keepalive_expiry=IDLE_S)
+        self._http = httpx.AsyncClient(base_url=self._url, headers=self._headers, timeout=TIMEOUT_S, limits=limits)
         # No retries here: a stage's task retries, after the engine was checked and started again if it is dead.
         self._openai = openai.AsyncOpenAI(
-            base_url=f"{self._url}/v1", api_key=self._key, max_retries=0, timeout=TIMEOUT_S
+            base_url=f"{self._url}/v1",
+            api_key=self._key,
+            max_retries=0,
+            timeout=TIMEOUT_S,
+            http_client=openai.DefaultAsyncHttpxClient(limits=limits),
         )
         self._gate = asyncio.Semaphore(self._in_flight)
 
@@ -113,9 +121,10 @@ class EngineClient:
         try:
             return Answer(call=call.key, **await ask(call.model_copy(update=texts)))
         except openai.BadRequestError as error:
+            text = " ".join((call.response or call.messages[-1]["content"]).split())[:80]
             raise ValueError(
-                f"{call.row}: the engine refused the request: {error.message} "
-                "If it is too long, raise engine.context_tokens or lower reading.max_words"
+                f"{call.row} (“{text}”): the engine refused the request: {error.message} If it is too long, raise "
+                "engine.context_tokens, lower reading.max_words, or take the row with this text out"
             ) from error
 
     async def _write(self, call: Call) -> dict[str, Any]:
@@ -189,7 +198,10 @@ class EngineClient:
         unclosed = {"continue_final_message": not closed} if answered else {}
         body = {"messages": messages, "add_generation_prompt": not answered, **unclosed}
         reply = await self._http.post("/tokenize", json={"model": self.model, **body})
-        reply.raise_for_status()
+        if reply.status_code >= 500:
+            raise ConnectionError(f"the engine failed to tokenize: {reply.status_code} {reply.text[:200]}")
+        if reply.status_code >= 400:
+            raise ValueError(f"the engine refused a chat of roles {[m['role'] for m in messages]}: {reply.text[:500]}")
         tokens: list[int] = reply.json()["tokens"]
         return tokens
 

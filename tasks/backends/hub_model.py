@@ -6,7 +6,6 @@
 import shutil
 
 from huggingface_hub import HfApi, snapshot_download
-from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
 
 from tasks.backends.models import KEPT, check_folder
 from tasks.jobs import Job, run_job
@@ -21,9 +20,9 @@ def fetch(job: Job) -> None:
             commit = HfApi().model_info(repository, revision=revision).sha
             patterns = [f"*{ending}" for ending in KEPT]
             snapshot_download(repository, revision=commit, local_dir=draft.path, allow_patterns=patterns)
-        except (RepositoryNotFoundError, LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
+        except Exception as error:  # whatever the hub's client lets through: its HTTP library changes with its versions
             raise ValueError(
-                f"model {repository}@{revision}: could not be fetched from the hub ({type(error).__name__}). "
+                f"model {repository}@{revision}: could not be fetched from the hub ({type(error).__name__}: {error}). "
                 "Check the name and the network, or give a local folder"
             ) from error
         shutil.rmtree(draft.path / ".cache", ignore_errors=True)  # the client's notes, with times in them

@@ -26,6 +26,7 @@ def run(
     on_progress: Said,
     *,
     trains_on: Platform | None = None,
+    processes: int = 1,
     deadline_s: float | None = None,
     env: dict[str, str] | None = None,
 ) -> None:
@@ -35,17 +36,23 @@ def run(
     """
     with _only_one(job.work):
         if Store(job.store).find(job.spec) is None:
-            _run(module, job, on_progress, trains_on, deadline_s, env or {})
+            _run(module, job, on_progress, trains_on, processes, deadline_s, env or {})
         shutil.rmtree(job.work)
 
 
 def _run(
-    module: str, job: Job, on_progress: Said, trains_on: Platform | None, deadline_s: float | None, env: dict[str, str]
+    module: str,
+    job: Job,
+    on_progress: Said,
+    trains_on: Platform | None,
+    processes: int,
+    deadline_s: float | None,
+    env: dict[str, str],
 ) -> None:
     write_atomically(job.file, job.model_dump_json(indent=1))
     job.progress_file.unlink(missing_ok=True)
     job.refusal_file.unlink(missing_ok=True)
-    command = [str(model_python()), *launcher(trains_on), "-m", module, str(job.file)]
+    command = [str(model_python()), *launcher(processes), "-m", module, str(job.file)]
     threads = {"OMP_NUM_THREADS": str(len(trains_on.cores))} if trains_on and trains_on.name == "cpu" else {}
     with Child(
         module.rpartition(".")[2],
@@ -87,14 +94,14 @@ def online() -> dict[str, str]:
     return {"HF_HUB_OFFLINE": "0"} | {name: os.environ[name] for name in names if name in os.environ}
 
 
-def launcher(trains_on: Platform | None) -> list[str]:
+def launcher(processes: int) -> list[str]:
     """accelerate's arguments where several processes train; one needs no launcher, which takes 10 s on two cores.
 
     Every value is given, so that a user's own accelerate configuration changes nothing.
     """
-    if trains_on is None or trains_on.gpus < 2:
+    if processes < 2:
         return []
-    several = ["--multi_gpu", "--num_processes", str(trains_on.gpus), "--num_machines", "1", "--main_process_port", "0"]
+    several = ["--multi_gpu", "--num_processes", str(processes), "--num_machines", "1", "--main_process_port", "0"]
     return ["-m", "accelerate.commands.launch", *several, "--mixed_precision", "no", "--dynamo_backend", "no"]
 
 

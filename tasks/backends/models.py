@@ -8,6 +8,7 @@ from typing import Any
 
 from tasks.artifacts import RECORD, Ref, Spec, Store, sha256
 from tasks.backends import launch
+from tasks.home import user_path
 from tasks.jobs import Job
 from tasks.records import digest
 
@@ -32,7 +33,7 @@ def starting_model(name: str, store: Store, work: Path, say: Callable[[str], Non
             "tasks.backends.default_model",
         )
         given: dict[str, Any] = {}
-    elif (folder := Path(name).expanduser()).is_dir():
+    elif (folder := user_path(name)).is_dir():
         check_folder(folder)
         return _adopt(folder, store)
     elif Path(name).exists() or name.startswith((".", "/", "~")) or name.count("/") != 1:
@@ -64,7 +65,7 @@ def check_folder(folder: Path) -> None:
         raise ValueError(
             f"model {folder}: no *.safetensors in it; save it with save_pretrained(safe_serialization=True)"
         )
-    for name in ("config.json", "tokenizer_config.json"):
+    for name in ("config.json", "tokenizer_config.json", "tokenizer.json"):
         path = folder / name
         if not path.is_file():
             raise ValueError(f"model {folder}: {name} is missing; save the model and its tokenizer into one folder")

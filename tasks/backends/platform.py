@@ -25,18 +25,14 @@ class Platform:
 
 
 def detect() -> Platform:
-    """CUDA where the driver lists a GPU that this process may use, else the CPU."""
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    listed: list[str] = []
-    if visible != "":
-        try:
-            listed = subprocess.run(
-                ["nvidia-smi", "-L"], capture_output=True, text=True, check=True
-            ).stdout.splitlines()
-        except (OSError, subprocess.CalledProcessError):
-            listed = []
-    # Names as CUDA_VISIBLE_DEVICES has them; without it, the driver's numbers.
-    gpus = visible.split(",") if visible and listed else [str(i) for i in range(len(listed))]
+    """What the model environment was installed for; CUDA on all GPUs that this process may use.
+
+    Raises ValueError for a CUDA environment without a GPU: the packages of one device do not run on the other.
+    """
+    installed = installed_for()
+    gpus = [] if installed == "cpu" else _visible_gpus()
+    if installed == "cuda" and not gpus:
+        raise ValueError("the model environment is for CUDA, and no GPU is visible: run `make install DEVICE=cpu`")
     devices = [f"cuda-{gpu.strip().replace('/', '-')}" for gpu in gpus] or ["cpu"]
     return Platform(
         name="cuda" if gpus else "cpu",
@@ -46,9 +42,33 @@ def detect() -> Platform:
     )
 
 
+def _visible_gpus() -> list[str]:
+    """Names as CUDA_VISIBLE_DEVICES has them; without it, the driver's numbers."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None and visible.strip() in ("", "-1"):
+        return []
+    try:
+        listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=True).stdout.splitlines()
+    except (OSError, subprocess.CalledProcessError):
+        return []
+    return visible.split(",") if visible and listed else [str(i) for i in range(len(listed))]
+
+
+def installed_for() -> str | None:
+    """ "cpu" or "cuda", by the lock that the model environment was made from (infra/install.py); None if none says."""
+    try:
+        return (_python().parents[1] / "lance-lock.txt").read_text().split()[0].removeprefix("model-")
+    except (OSError, IndexError):
+        return None
+
+
+def _python() -> Path:
+    return Path(os.environ.get("LANCE_MODEL_PYTHON", ROOT / ".venv-model" / "bin" / "python"))
+
+
 def model_python() -> Path:
     """The interpreter of the model environment; raises ValueError where it is not installed."""
-    python = Path(os.environ.get("LANCE_MODEL_PYTHON", ROOT / ".venv-model" / "bin" / "python"))
+    python = _python()
     if not python.exists():
         raise ValueError(f"the model environment is missing: expected {python}; run `make install`")
     return python

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 
 from tasks.backends.models import DEFAULT
+from tasks.home import user_path
 from tasks.plan import Shape
 
 OF_THE_DEFAULT = Shape(134_515_008, layers=30, hidden=576, intermediate=1536, kv_width=192, vocabulary=49152)
@@ -18,7 +19,7 @@ def shape_of(model: str) -> Shape:
     """Raises ValueError where the model is neither a folder nor to be asked of the hub."""
     if model == DEFAULT:
         return OF_THE_DEFAULT
-    folder = Path(model).expanduser()
+    folder = user_path(model)
     if folder.is_dir():
         counted = sum(_parameters(file) for file in folder.glob("*.safetensors"))
         return _shape(json.loads((folder / "config.json").read_text(encoding="utf-8")), counted)

@@ -40,17 +40,12 @@ def tokens(rows: Dataset, tokenizer: Any) -> list[list[int]]:
 
 
 def without_long(rows: Dataset, counts: list[list[int]], job: Job) -> tuple[Dataset, list[Rejected]]:
-    """The rows that fit, and the others with their reason; raises ValueError if none fits.
+    """The rows that fit, and the others with their reason.
 
     TRL would cut them: what is trained on then ends anywhere, and a row whose prompt alone is too long is dropped.
     """
-    method, most = job.given["method"], job.given["config"]["max_tokens"]
+    most = job.given["config"]["max_tokens"]
     fit = [i for i, count in enumerate(counts) if max(count) <= most]
-    if not fit:
-        raise ValueError(
-            f"{method}: none of {len(rows)} rows fits into max_tokens ({most}), the shortest has "
-            f"{min(map(max, counts))} tokens: raise it in the recipe, for {method} or for what it is used in"
-        )
     ids = pq.read_table(job.given["rows"], columns=["id"]).column("id").to_pylist()
     rejects = [
         Rejected(

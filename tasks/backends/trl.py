@@ -26,6 +26,7 @@ from tasks.artifacts import write_atomically
 from tasks.backends.control_tokens import PlainText
 from tasks.backends.train_rows import dataset, tokens, without_long
 from tasks.jobs import Job, run_job
+from tasks.records import Rejected
 
 
 def spread(batch_rows: int, device_rows: int, processes: int) -> tuple[int, int]:
@@ -94,10 +95,19 @@ def trainer(job: Job, rows: Dataset, epochs: float, processes: int) -> SFTTraine
 
 
 class Progress(TrainerCallback):  # type: ignore[misc]
-    """Tells the parent about every step."""
+    """Tells the parent about every step, of the training and of the evaluations before and after it."""
 
     def __init__(self, job: Job):
-        self.job = job
+        self.job, self.measured = job, 0
+
+    def on_prediction_step(self, args: Any, state: Any, control: Any, eval_dataloader: Any = None, **_: Any) -> None:
+        self.measured += 1
+        if state.is_world_process_zero:
+            when = "after" if state.global_step else "before"
+            self.job.say(f"loss {when}", self.measured, len(eval_dataloader))
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.measured = 0
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
         if state.is_world_process_zero and logs and "loss" in logs:
@@ -138,19 +148,30 @@ def moved(base: Path, merged: Any) -> float:
     return float((squares[0] / squares[1]).sqrt())
 
 
+def shortage(job: Job, rows_in: int, rejects: list[Rejected], why: str) -> None:
+    """An artifact without a model, that says what there was not: the iteration is held, and nothing crashes."""
+    if PartialState().is_main_process:
+        with job.draft() as draft:
+            draft.table("rejects", rejects)
+            draft.record |= {"counts": {"in": rows_in, "out": 0}, "shortage": [why]}
+
+
 def work(job: Job) -> None:
     started = time.monotonic()
     torch.manual_seed(job.given["seed"])
     given = dataset(job.given["method"], Path(job.given["rows"]), PlainText.of(Path(job.given["model"])))
     config, counts = job.given["config"], tokens(given, AutoTokenizer.from_pretrained(job.given["model"]))
     rows, too_long = without_long(given, counts, job)
+    if not len(rows):
+        shortest = min(map(max, counts))
+        none = f"none of {len(given)} rows fits into max_tokens ({config['max_tokens']}), the shortest has {shortest}"
+        shortage(job, len(given), too_long, f"{job.given['method']}: {none}: raise it")
+        return
     a_pass = sum(sum(count) for count in counts if max(count) <= config["max_tokens"])
     epochs = config["tokens"] / a_pass if config["tokens"] else config["epochs"]
     found = trainer(job, rows, epochs, PartialState().num_processes)
-    job.say("loss before")
     before = loss_before(job, found)
     found.train(resume_from_checkpoint=whole_checkpoint(job.work / "checkpoints"))
-    job.say("loss after")
     after = found.evaluate()["eval_loss"]
     if not found.accelerator.is_main_process:
         return
@@ -159,9 +180,9 @@ def work(job: Job) -> None:
     merged = found.accelerator.unwrap_model(found.model).merge_and_unload(safe_merge=True)
     distance = moved(Path(job.given["model"]), merged)
     if distance == 0:
-        raise ValueError(
-            f"{job.given['method']}: {found.state.max_steps} steps moved no weight; raise its learning_rate"
-        )
+        none = f"{job.given['method']}: {found.state.max_steps} steps moved no weight; raise its learning_rate"
+        shortage(job, len(given), too_long, none)
+        return
     with job.draft() as draft:
         merged.save_pretrained(draft.path)
         found.processing_class.save_pretrained(draft.path)

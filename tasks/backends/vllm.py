@@ -55,7 +55,10 @@ class Engine:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
-        key = secrets.token_hex(16)
+        key, plain = (
+            secrets.token_hex(16),
+            PlainText.of(model),
+        )  # a model without a tokenizer is refused before it starts
         self._url = f"http://127.0.0.1:{port}"
         self._deadline_s = config.start_deadline_s
         self._child = Child(
@@ -65,7 +68,7 @@ class Engine:
             env=environment(key, config, platform),
             locks=platform.locks,
         )
-        self.client = EngineClient(self._url, key, SERVED_NAME, config.in_flight, PlainText.of(model))
+        self.client = EngineClient(self._url, key, SERVED_NAME, config.in_flight, plain)
 
     def wait_until_ready(self, on_wait: Callable[[float], None], on_waiting: Callable[[], None]) -> Self:
         """Block until the server answers, calling `on_wait(seconds so far)`; raises EngineNotStarted."""

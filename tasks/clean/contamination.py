@@ -6,13 +6,17 @@ shorter than that, or nearly the same instruction.
 
 from collections.abc import Sequence
 from itertools import chain
+from typing import TypeVar
 
 from tasks.clean.near import NearDuplicates
 from tasks.clean.rule import Candidate, Rule
 from tasks.config import CleanConfig
+from tasks.examples import PreferencePair, SftRow
 from tasks.records import Rejected, Seed, Written
 from tasks.text import grams, words
 
+Asked = Seed | Written | SftRow | PreferencePair
+R = TypeVar("R", Seed, SftRow, PreferencePair)
 MIN_RUN_WORDS = 5  # "what is the capital of" stands in many an instruction, and with one word more it is an item
 
 
@@ -34,23 +38,28 @@ class Contamination(Rule):
     def __call__(self, candidate: Candidate) -> str | None:
         return self.hit(candidate.row)
 
-    def hit(self, row: Seed | Written) -> str | None:
+    def hit(self, row: Asked) -> str | None:
         """Which item was found in this pair or before it, and how."""
         if found := self.instructions.find(words(" ".join((*row.history, row.instruction)))):
             return f"ROUGE-L {found[1]:.2f} with the instruction of {found[0]}, which is only measured on"
-        for text in (*row.history, row.instruction, row.response):
+        for text in (*row.history, row.instruction, answer(row)):
             tokens = words(text)
             for run in chain.from_iterable(grams(tokens, length) for length in self.run_lengths):
                 if run in self.runs:
                     return f"“{' '.join(run)}” stands in {self.runs[run]}, which is only measured on"
         return None
 
-    def seeds(self, pool: Sequence[Seed]) -> tuple[list[Seed], list[Rejected]]:
-        """Seeds that may be worked on and trained on, and those that hold an item."""
-        hits = {seed.id: self.hit(seed) for seed in pool}
+    def rows(self, rows: Sequence[R]) -> tuple[list[R], list[Rejected]]:
+        """Rows that may be worked on and trained on, and those that hold an item."""
+        hits = {row.id: self.hit(row) for row in rows}
         rejects = [
-            Rejected(row=seed.id, rule=self.name, detail=hit, text=seed.instruction, parents=(seed.id,))
-            for seed in pool
-            if (hit := hits[seed.id])
+            Rejected(row=row.id, rule=self.name, detail=hit, text=row.instruction, parents=(row.id,))
+            for row in rows
+            if (hit := hits[row.id])
         ]
-        return [seed for seed in pool if not hits[seed.id]], rejects
+        return [row for row in rows if not hits[row.id]], rejects
+
+
+def answer(row: Asked) -> str:
+    """What is learned from the row: of a pair, the preferred text."""
+    return row.chosen if isinstance(row, PreferencePair) else row.response

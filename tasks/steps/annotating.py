@@ -29,7 +29,7 @@ def pool(stages: Stages, seeds: Ref, grown_from: Sequence[Ref]) -> Ref:
             rows += [row.as_seed() for row in stages.store.rows(ref, SftRow, "sft")]
         kept, rejects = without(list({seed.id: seed for seed in rows}.values()), vetoed)
         if "contamination" not in config.without:
-            kept, hits = Contamination(config, not_to_train_on(stages.store, seeds)).seeds(kept)
+            kept, hits = Contamination(config, not_to_train_on(stages.store, seeds)).rows(kept)
             rejects += hits
         save_rows(draft, len(rows), kept, rejects)
 

@@ -63,7 +63,7 @@ class Stages:
 
     def shortage(self, ref: Ref) -> list[str]:
         """What a stage's record says is missing to go on with."""
-        problems: list[str] = self.store.record(ref)["shortage"]
+        problems: list[str] = self.store.record(ref).get("shortage", [])
         return problems
 
 

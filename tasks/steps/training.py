@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from tasks import anchors, constitution, skill
 from tasks import mix as mixing
 from tasks.artifacts import Draft, Ref
+from tasks.clean.contamination import Contamination
 from tasks.examples import PreferencePair, SftRow, TrainRow
-from tasks.records import Seed
-from tasks.steps.base import Stages, save_rows
+from tasks.records import Rejected, Seed
+from tasks.steps.base import Stages, not_to_train_on, save_rows
 from tasks.train_config import SftConfig
 from tasks.vetoes import without
 
@@ -31,11 +32,18 @@ def teach(stages: Stages, model: Ref, pool: Ref) -> Ref:
 
     spec = stages.spec("teach", mixing.VERSION, config, {"pool": pool, **vetoes}, skill.PROMPTS)
     rows = stages.compute("reviews to learn", spec, save)
-    return _train(stages, "sft", "teach", model, rows, "sft.parquet", config.sft)
+    taught = _train(stages, "sft", "teach", model, rows, "sft.parquet", config.sft)
+    if missing := stages.shortage(taught):
+        raise ValueError(f"M_0 cannot be taught: {'; '.join(missing)}")
+    return taught
 
 
-def mix(stages: Stages, rows: Sequence[Ref], earlier: Sequence[Ref], pool: Ref) -> Ref:
-    """What is trained on: this iteration's rows and pairs, earlier ones if the recipe says so, and shares beside."""
+def mix(stages: Stages, rows: Sequence[Ref], earlier: Sequence[Ref], pool: Ref, seeds: Ref) -> Ref:
+    """What is trained on: this iteration's rows and pairs, earlier ones if the recipe says so, and shares beside.
+
+    What is measured on may have changed since earlier iterations wrote, so nothing of it is let through here either.
+    """
+    clean = stages.recipe.clean
     config, store, (vetoed, vetoes) = stages.recipe.mix, stages.store, stages.vetoed()
     sources = [*(earlier if config.accumulate else []), *rows]
     per_prompt = stages.recipe.annotate.pairs_per_prompt
@@ -43,17 +51,25 @@ def mix(stages: Stages, rows: Sequence[Ref], earlier: Sequence[Ref], pool: Ref) 
     def save(draft: Draft) -> None:
         human, _ = without([seed for seed in store.rows(pool, Seed) if seed.origin == "given"], vetoed)
         written = [row for ref in sources for row in store.rows(ref, SftRow, "sft")]
-        sft, over = mixing.mix(written, human, _skill(human) if config.skill_share else [], config)
         found = [pair for ref in sources for pair in store.rows(ref, PreferencePair, "pairs")]
+        rows_in, leaks = len(written) + len(found), list[Rejected]()
+        if "contamination" not in clean.without:
+            rule = Contamination(clean, not_to_train_on(store, seeds))
+            written, of_rows = rule.rows(written)
+            found, of_pairs = rule.rows(found)
+            leaks = [*of_rows, *of_pairs]
+        sft, over = mixing.mix(written, human, _skill(human) if config.skill_share else [], config)
         pairs, doubled = mixing.preferences(found, per_prompt)
-        rows_in = len(written) + len(found)
-        save_rows(draft, rows_in, [*sft, *pairs], [*over, *doubled], tables={"sft": sft, "pairs": pairs})
+        save_rows(draft, rows_in, [*sft, *pairs], [*leaks, *over, *doubled], tables={"sft": sft, "pairs": pairs})
         origins = [row.origin for row in sft]
         draft.record["counts"] |= {name: origins.count(name) for name in sorted(set(origins))} | {"pairs": len(pairs)}
 
-    inputs = {"pool": pool, **vetoes} | {f"rows-{i}": ref for i, ref in enumerate(sources)}
+    inputs = {"pool": pool, "seeds": seeds, **vetoes} | {f"rows-{i}": ref for i, ref in enumerate(sources)}
     used = skill.PROMPTS if config.skill_share else ()
-    shaped_by = config.model_dump(mode="json") | {"pairs_per_prompt": per_prompt}
+    shaped_by = config.model_dump(mode="json") | {
+        "pairs_per_prompt": per_prompt,
+        "clean": clean.model_dump(mode="json"),
+    }
     return stages.compute("mix", stages.spec("mix", mixing.VERSION, shaped_by, inputs, used), save)
 
 
@@ -78,7 +94,7 @@ def divergence(stages: Stages, candidate: Ref, base: Ref, seeds: Ref) -> Ref:
     }
     inputs = {"model": candidate, "base": base, "rows": stages.store.record(seeds)["files"]["held_out.parquet"]}
     spec = stages.spec("divergence", DIVERGENCE_VERSION, {"max_tokens": most}, inputs)
-    return stages.keep("divergence", stages.runner.train(spec, "divergence", DIVERGENCE, given))
+    return stages.keep("divergence", stages.runner.train(spec, "divergence", DIVERGENCE, given, one_process=True))
 
 
 def _skill(seeds: Sequence[Seed]) -> list[TrainRow]:

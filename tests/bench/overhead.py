@@ -88,7 +88,7 @@ class Bare:
         with tempfile.TemporaryDirectory() as folder:
             job = Job(store=Path(folder), spec=Spec(stage="bare", version=0), work=Path(folder), given=given)
             job.file.write_text(job.model_dump_json())
-            command = [str(platform.model_python()), *launch.launcher(self.platform), "-m", module]
+            command = [str(platform.model_python()), *launch.launcher(self.platform.gpus), "-m", module]
             env = os.environ | {"OMP_NUM_THREADS": str(len(self.platform.cores))}
             subprocess.run([*command, str(job.file)], check=True, cwd=ROOT, env=env, capture_output=True)
 
@@ -112,11 +112,15 @@ def paired(bare: Bare, orchestrated: dict[str, float]) -> type:
             inferred = super().infer
             return self._both(label, lambda: inferred(spec, label, model, noted, write), without)
 
-        def train(self, spec: Spec, label: str, module: str, given: dict[str, Any]) -> Ref:
+        def train(
+            self, spec: Spec, label: str, module: str, given: dict[str, Any], *, one_process: bool = False
+        ) -> Ref:
             trained = super().train
             bare.stop()  # its engine and the trainer would share the cores
             return self._both(
-                label, lambda: trained(spec, label, module, given), lambda: bare.train(label, module, given)
+                label,
+                lambda: trained(spec, label, module, given, one_process=one_process),
+                lambda: bare.train(label, module, given),
             )
 
         def _both(self, label: str, with_all: Callable[[], Ref], without: Callable[[], None]) -> Ref:

@@ -71,3 +71,15 @@ def test_the_last_log_probability_is_that_of_the_end_of_the_turn(tmp_path: Path,
 def test_a_template_that_ends_no_turn_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="does not say where an answer ends"):
         likelihood(tmp_path, [])
+
+
+@pytest.mark.parametrize(("status", "error"), [(400, ValueError), (503, ConnectionError)])
+def test_what_is_wrong_with_a_chat_is_said_and_a_failing_engine_is_another_matter(
+    tmp_path: Path, status: int, error: type[Exception]
+) -> None:
+    with listening(lambda _, __: (status, {"message": "System role not supported"})) as url:
+        client = EngineClient(url, "key", "model", AT_ONCE, PlainText([]))
+        call = Call(kind="likelihood", row="row", messages=chat("Is it so?"), response="Yes.")
+        with pytest.raises(error, match="System role not supported"):
+            client.ask([call], Journal(tmp_path / "journal"), lambda _: None)
+        client.close()

@@ -47,6 +47,7 @@ class Scripted(Offline):
 
     asked: list[str] = field(default_factory=list)
     trained: list[str] = field(default_factory=list)
+    untrainable: str = ""  # the stage that finds nothing to train on
     parrot: bool = False  # says the same for the same request, whatever it is sampled with
 
     def infer(  # type: ignore[override]
@@ -64,9 +65,12 @@ class Scripted(Offline):
 
         return self.compute(spec, label, save)
 
-    def train(self, spec: Spec, label: str, module: str, given: dict[str, Any]) -> Ref:  # type: ignore[override]
+    def train(self, spec: Spec, label: str, *_: Any, **__: Any) -> Ref:  # type: ignore[override]
         def save(draft: Draft) -> None:
             self.trained.append(label)
+            if label == self.untrainable:
+                draft.record["shortage"] = [f"{label}: none of 9 rows fits"]
+                return
             (draft.path / "model.safetensors").write_bytes(hashlib.sha256(spec.fingerprint.encode()).digest())
             draft.record |= {"loss": {"before": 1.0, "after": 0.5}, "moved": 0.1, "kl": 0.01}
 
@@ -117,17 +121,22 @@ def run(
     champion: Ref | None = None,
     grown_from: Sequence[Ref] = (),
     parrot: bool = False,
+    untrainable: str = "",
+    held_out: Sequence[Seed] = HELD_OUT,
     anchors: int = 5,
 ) -> Ran:
-    runner = Scripted(recipe=changed(RECIPE, settings), store=Store(folder), platform=detect(), parrot=parrot)
+    recipe, store = changed(RECIPE, settings), Store(folder)
+    runner = Scripted(recipe=recipe, store=store, platform=detect(), parrot=parrot, untrainable=untrainable)
     stages = Stages(cast(Runner, runner), number, vetoes)
 
     def save(draft: Draft) -> None:
         draft.table("rows", seeds)
-        draft.table("held_out", HELD_OUT)
+        draft.table("held_out", held_out)
         draft.table("anchors", ANCHORS[:anchors])
 
-    taken_in = runner.compute(Spec(stage="seeds", version=1, inputs={"n": f"{len(seeds)} {anchors}"}), "seeds", save)
+    taken_in = runner.compute(
+        Spec(stage="seeds", version=1, inputs={"n": f"{len(seeds)} {anchors} {len(held_out)}"}), "seeds", save
+    )
     base = runner.train(Spec(stage="base", version=1), "base", "", {})
     runner.trained.clear()
     candidate, verdict = _candidate_and_verdict(stages, champion or base, base, taken_in, grown_from)
@@ -236,6 +245,25 @@ def test_a_seed_that_holds_a_measured_item_is_neither_worked_on_nor_trained_on(t
     assert (reject.row, reject.rule) == (leaked.id, "contamination")
     assert "h:0" in reject.detail
     assert leaked.instruction not in {row.instruction for row in found.rows("mix", TrainRow, "sft")}
+
+
+def test_what_is_measured_on_now_does_not_train_though_an_earlier_iteration_learned_from_it(tmp_path: Path) -> None:
+    first = run(tmp_path)
+    assert first.candidate
+    pair = first.rows("annotate", PreferencePair, "pairs")[0]
+    measured = next(seed for seed in SEEDS if seed.id == pair.seed)
+    earlier = [first.stages.made["annotate"]]
+    later = {"number": 2, "champion": first.candidate, "grown_from": earlier, "held_out": [*HELD_OUT, measured]}
+    second = run(tmp_path, "keep_rows_of_held_iterations=true", **later)  # type: ignore[arg-type]
+    assert pair.id in {reject.row for reject in second.rows("mix", Rejected, "rejects")}
+    assert measured.instruction not in {one.instruction for one in second.rows("mix", PreferencePair, "pairs")}
+    assert measured.instruction not in {one.instruction for one in second.rows("mix", TrainRow, "sft")}
+
+
+@pytest.mark.parametrize("stage", ["sft", "dpo"])
+def test_where_nothing_can_be_trained_on_the_iteration_is_held(tmp_path: Path, stage: str) -> None:
+    found = run(tmp_path, untrainable=stage)
+    assert (found.candidate, found.reasons) == (None, (f"{stage}: none of 9 rows fits",))
 
 
 @pytest.mark.parametrize("kind", ["written", "sft", "pair", "seed"])

@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tasks.artifacts import Spec, Store
 from tasks.backends import launch
 from tasks.backends.platform import detect
@@ -57,7 +55,10 @@ def test_training_ends_at_the_batch_that_reaches_the_tokens_and_leaves_out_what_
     assert record["trained_tokens"] == WANTED
 
 
-def test_where_no_row_fits_it_says_what_to_raise(tiny_model: Path, tmp_path: Path) -> None:
+def test_where_no_row_fits_there_is_no_model_and_a_reason(tiny_model: Path, tmp_path: Path) -> None:
     rows = [TrainRow(instruction="Count.", response="one two three " * 50, origin="given")]
-    with pytest.raises(ValueError, match=r"none of 1 rows fits into max_tokens \(20\), the shortest has \d+ tokens"):
-        trained(tiny_model, tmp_path, rows, SftConfig(max_tokens=20))
+    store, ref = trained(tiny_model, tmp_path, rows, SftConfig(max_tokens=20))
+    (why,) = store.record(ref)["shortage"]
+    assert why.startswith("sft: none of 1 rows fits into max_tokens (20), the shortest has ")
+    assert [reject.row for reject in store.rows(ref, Rejected, "rejects")] == [rows[0].id]
+    assert list(store.path(ref).glob("*.safetensors")) == []
