@@ -20,7 +20,8 @@ def seeds_of_a_round(
     After that as many of each side as what is left is enough for; a single one where it is not enough for both.
     """
     costs, left = cost_of_a_seed(recipe), _left(candidates, recipe)
-    whole = sum(count * costs[b] for b, count in (("sft", low), ("preference", high)) if b in branches)
+    counts: dict[Branch, int] = {"sft": low, "preference": high}
+    whole = sum(counts[branch] * costs[branch] for branch in branches)
     if left >= whole:
         return low, high
     found = floor(low * left / whole), floor(high * left / whole)

@@ -18,9 +18,6 @@ from tasks.backends.control_tokens import PlainText
 from tasks.calls import LABELS, Answer, Call, Messages, chat
 
 TIMEOUT_S = 1800.0  # of one request, waiting in the engine's queue included
-# Less than the 5 s after which the server closes an idle connection: one that it closes just as it is used again fails
-# (seen once in some 20,000 requests).
-IDLE_S = 2.0
 
 
 class Journal:
@@ -60,15 +57,10 @@ class EngineClient:
         asyncio.run_coroutine_threadsafe(self._open(), self._loop).result()
 
     async def _open(self) -> None:
-        limits = httpx.Limits(max_connections=None, keepalive_expiry=IDLE_S)
-        self._http = httpx.AsyncClient(base_url=self._url, headers=self._headers, timeout=TIMEOUT_S, limits=limits)
+        self._http = httpx.AsyncClient(base_url=self._url, headers=self._headers, timeout=TIMEOUT_S)
         # No retries here: a stage's task retries, after the engine was checked and started again if it is dead.
         self._openai = openai.AsyncOpenAI(
-            base_url=f"{self._url}/v1",
-            api_key=self._key,
-            max_retries=0,
-            timeout=TIMEOUT_S,
-            http_client=openai.DefaultAsyncHttpxClient(limits=limits),
+            base_url=f"{self._url}/v1", api_key=self._key, max_retries=0, timeout=TIMEOUT_S
         )
         self._gate = asyncio.Semaphore(self._in_flight)
 

@@ -65,7 +65,7 @@ class Scripted(Offline):
 
         return self.compute(spec, label, save)
 
-    def train(self, spec: Spec, label: str, *_: Any, **__: Any) -> Ref:  # type: ignore[override]
+    def train(self, spec: Spec, label: str, *_: Any, **__: Any) -> Ref:
         def save(draft: Draft) -> None:
             self.trained.append(label)
             if label == self.untrainable:
