@@ -32,7 +32,7 @@ def judges(found: dict[str, Any]) -> dict[str, Judge]:
     return made
 
 
-def auc_table(who: str, by_way: dict[str, Judge]) -> Table:
+def auc_table(who: str, by_way: dict[str, Judge], counts: dict[str, int]) -> Table:
     title = f"{who}: AUC against the good ones of the same source [95%, by seed]"
     table = Table("kind", "n", "in pairs", *by_way, title=title, title_justify="left", box=None)
     for source, kind in dict.fromkeys((one.source, one.corruption) for one in by_way[WHOLE].aucs):
@@ -45,6 +45,7 @@ def auc_table(who: str, by_way: dict[str, Judge]) -> Table:
         cells = [f"{a.auc:.2f} \\[{a.low:.2f}, {a.high:.2f}]" if a else "" for a in found.values()]
         in_pairs = "" if isnan(whole.within_pairs) else f"{whole.within_pairs:.2f}"
         table.add_row(f"{source}: {kind.removeprefix('own ')}", str(whole.n), in_pairs, *cells)
+    table.add_row("have a score", "", "", *(str(counts[way]) for way in by_way))
     lengths = (f"{one.length_correlation or 0:+.2f}" for one in by_way.values())
     table.add_row("score with length, Spearman", "", "", *lengths)
     gaps = (one.human_own_gap for one in by_way.values())
@@ -72,7 +73,8 @@ def show(raw: Path, console: Console) -> dict[str, float]:
     costs = found.pop("costs")
     by_who = {who: judges(one) for who, one in found.items()}
     for who, by_way in by_who.items():
-        console.print(auc_table(who, by_way), f"canaries: {found[who]['canaries']}\n", sep="\n")
+        counts = {way: sum(score is not None for score in scores) for way, scores in found[who]["scores"].items()}
+        console.print(auc_table(who, by_way, counts), f"canaries: {found[who]['canaries']}\n", sep="\n")
     console.print(cost_table(costs))
     aucs = by_who["untaught"][WHOLE].aucs
     return {a.corruption: round(a.auc, 3) for a in aucs if a.source == "human" and a.corruption in TARGETS}
