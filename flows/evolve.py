@@ -96,7 +96,7 @@ def _seeds_of(ledger: Ledger, number: int, recipe: Recipe, store: Store, now: Re
     if number > len(ledger.iterations):
         return now
     then, asked = ledger.iterations[number - 1], recipe.model_dump(mode="json")
-    if any(then.recipe[key] != asked[key] for key in ("seeds", "held_out", "reading")):
+    if any(then.recipe.get(key) != asked[key] for key in ("seeds", "held_out", "reading")):
         return now
     if then.seeds != now and store.find(then.seeds):
         get_run_logger().info("the seeds have changed since iteration %d; new rows join at the next one", number)

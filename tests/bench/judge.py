@@ -56,9 +56,9 @@ ASKED = {
     "read, each principle": (SignalsConfig(use=("read",), read="principles"), 6),
     "sampled": (SignalsConfig(use=("sampled",), sampled=SampledConfig(max_new_tokens=128, retries=0)), 6),
 }
-SKILL_ROWS = 300
+SKILL_ROWS = 200
 CANARIES = 52
-TEACHING = SftConfig(learning_rate=2e-4, batch_rows=8, epochs=1, max_tokens=384)
+TEACHING = SftConfig(learning_rate=2e-4, batch_rows=8, epochs=1, max_tokens=768)
 ALONE = ("response_mean", "response_gain", "response_end", "contrast_least")
 
 
