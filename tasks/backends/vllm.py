@@ -57,10 +57,8 @@ class Engine:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
-        key, plain = (
-            secrets.token_hex(16),
-            PlainText.of(model),
-        )  # a model without a tokenizer is refused before it starts
+        key = secrets.token_hex(16)
+        plain = PlainText.of(model)  # first: a model without a tokenizer is refused before a child is started
         self._url = f"http://127.0.0.1:{port}"
         self._deadline_s = config.start_deadline_s
         self._child = Child(
