@@ -78,10 +78,14 @@ class Evolution:
         return [path.parent for path in self.home.glob(f"store/{stage}/*/record.json") if path.parent.name[0] != "."]
 
     def kept_answers(self, stages: Sequence[str]) -> int:
-        """Answers that stand in shards of these stages or, under way, in journals."""
-        shards = [path for stage in stages for path in self.artifacts(f"{stage}-shard")]
-        kept: int = sum(pq.read_metadata(path / "rows.parquet").num_rows for path in shards)
-        return kept + sum(path.read_bytes().count(b"\n") for path in self.working("*-shard-*.jsonl"))
+        """Answers that stand in shards of these stages or, under way, in journals; those of two shards count once."""
+        kept = set()
+        for stage in stages:
+            for path in self.artifacts(f"{stage}-shard"):
+                model = json.loads((path / "record.json").read_text())["inputs"]["model"]
+                calls = pq.read_table(path / "rows.parquet", columns=["call"]).column("call").to_pylist()
+                kept |= {(stage, model, call) for call in calls}
+        return len(kept) + sum(path.read_bytes().count(b"\n") for path in self.working("*-shard-*.jsonl"))
 
     def working(self, pattern: str) -> list[Path]:
         return list(self.home.glob(f"work/{pattern}"))
