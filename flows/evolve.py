@@ -49,7 +49,8 @@ def evolve(name: str, recipe: Recipe, go_on: bool = False) -> Ledger:
         of_m_0 = Stages(runner, 0, vetoed)
         # Of the first iteration's seeds: rows that join later must not make another M_0, and all iterations with it.
         base = teach(of_m_0, base, annotating.pool(of_m_0, _seeds_of(ledger, 1, recipe, runner.store, seeds), []))
-        ledger = ledger.model_copy(update={"base": base, "model": recipe.model, "teaching": of_m_0.made})
+        taught = of_m_0.made if recipe.teach.skill_rows else {}
+        ledger = ledger.model_copy(update={"base": base, "model": recipe.model, "teaching": taught})
         for number in range(first, last + 1):
             done = ledger.iterations[: number - 1]
             champion = done[-1].champion_after if done else base
