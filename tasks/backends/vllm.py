@@ -33,8 +33,8 @@ def command(python: Path, model: Path, port: int, config: EngineConfig, platform
 
 def environment(key: str, config: EngineConfig, platform: Platform) -> dict[str, str]:
     # The key goes by environment: a command line is readable by everybody on the machine.
-    # Both sides close an idle connection after 5 s by default, and one that is used at that moment fails (seen once in a
-    # long run of small requests): so the server waits longer.
+    # Both sides close an idle connection after 5 s by default, and one that is used at that moment fails (seen once in
+    # a long run of small requests): so the server waits longer.
     shared = {"VLLM_API_KEY": key, "VLLM_LOGGING_LEVEL": "WARNING", "VLLM_HTTP_TIMEOUT_KEEP_ALIVE": "60"}
     if platform.name == "cuda":
         return shared
