@@ -122,6 +122,7 @@ class Runner:
         self, shard_spec: Spec, label: str, model: Ref, shard: list[Call], known: Mapping[str, Answer], bar: Bar
     ) -> PrefectFuture[Ref]:
         counted = 0
+        journal_path = self.work / f"{shard_spec.stage}-{shard_spec.fingerprint}.jsonl"
 
         def on_answer(_: Answer) -> None:
             nonlocal counted
@@ -138,15 +139,14 @@ class Runner:
             if new:
                 client, started = self.engines.client(model), time.monotonic()
                 if self.store.find(shard_spec):  # made by another run while this one waited for the device
+                    journal_path.unlink(missing_ok=True)
                     bar.advance(len(shard))
                     return
-                journal = Journal(self.work / f"{shard_spec.stage}-{shard_spec.fingerprint}.jsonl")
-                answers |= {answer.call: answer for answer in client.ask(new, journal, on_answer)}
+                answers |= {answer.call: answer for answer in client.ask(new, Journal(journal_path), on_answer)}
             with self.store.draft(shard_spec) as draft:
                 draft.table("rows", [answers[call.key] for call in shard])
                 draft.record["seconds"] = round(time.monotonic() - started, 3)
-            if new:
-                journal.path.unlink(missing_ok=True)
+            journal_path.unlink(missing_ok=True)
             bar.advance(len(shard) - len(new))
             tokens = sum(answers[call.key].new_tokens for call in new)
             self.budget.spend(tokens)
@@ -155,6 +155,7 @@ class Runner:
 
         found = self.store.find(shard_spec)
         if found:
+            journal_path.unlink(missing_ok=True)  # of a run that was killed right behind its shard
             bar.advance(len(shard))
         stage = shard_spec.stage.removesuffix("-shard")
         named = infer.with_options(name=stage, task_run_name=label, refresh_cache=found is None)

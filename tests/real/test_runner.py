@@ -170,6 +170,18 @@ def test_a_lost_stage_whose_shards_stand_asks_nothing(tmp_path: Path) -> None:
     assert len(engines.asked) == 5
 
 
+def test_a_journal_whose_shard_stands_goes(tmp_path: Path) -> None:
+    """A kill between the two leaves both."""
+    engines = FlakyEngines()
+    run = runner(tmp_path, engines)
+    asked_in_shards(run, engines, 5)
+    shutil.rmtree(tmp_path / "store" / "write")
+    for shard in run.store.root.glob("write-shard/*"):
+        (run.work / f"write-shard-{shard.name}.jsonl").write_text("")
+    asked_in_shards(run, engines, 5)
+    assert list(run.work.iterdir()) == []
+
+
 def test_another_model_is_asked_anew_and_finds_nothing_of_the_first(tmp_path: Path) -> None:
     """The published scripts resume by the length of the output file, whoever wrote it."""
     engines = FlakyEngines()
