@@ -20,8 +20,6 @@ from tasks.config import (
     CleanConfig,
     Config,
     EngineConfig,
-    EvaluateConfig,
-    GateConfig,
     Positive,
     ReviewConfig,
     SeedsConfig,
@@ -30,6 +28,7 @@ from tasks.config import (
     TargetConfig,
     WriteConfig,
 )
+from tasks.measure_config import EvaluateConfig, GateConfig
 from tasks.provenance import ROOT
 from tasks.train_config import DpoConfig, MixConfig, SftConfig, TeachConfig, TrainerConfig
 

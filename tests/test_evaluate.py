@@ -4,7 +4,7 @@ import pytest
 
 from tasks import evaluate
 from tasks.calls import Answer, Call
-from tasks.config import EvaluateConfig
+from tasks.measure_config import EvaluateConfig
 from tests.rows import MODEL, answer, seed
 
 CONFIG = EvaluateConfig(max_items=4, max_new_tokens=17)

@@ -1,0 +1,52 @@
+"""The commands about what came of an evolution: the champion, and going back."""
+
+from typing import Annotated
+
+import typer
+
+from flows.terminal import AsJson, output
+
+app = typer.Typer()
+
+
+@app.command()
+def champion(evolution: Annotated[str, typer.Argument(help="The evolution's name.")], as_json: AsJson = False) -> None:
+    """Show which model of an evolution is the one to use, and how it came to be."""
+    from flows.champion import print_champion, read
+    from tasks.home import Home
+
+    found = read(Home.here(), evolution)
+    if as_json:
+        print(found.model_dump_json(indent=1))
+    else:
+        print_champion(found, output())
+
+
+@app.command()
+def rollback(
+    evolution: Annotated[str, typer.Argument(help="The evolution's name.")],
+    why: Annotated[str, typer.Option(help="The reason; it is kept.")],
+    to: Annotated[int | None, typer.Option(min=0, help="To this iteration's model, 0 for M_0; else one back.")] = None,
+) -> None:
+    """Set the champion back. The next iteration goes on from there, without the rows of those behind it."""
+    from flows.champion import print_champion, roll_back
+    from tasks.home import Home
+
+    print_champion(roll_back(Home.here(), evolution, to, why), output())
+
+
+@app.command()
+def serve(
+    evolution: Annotated[str, typer.Argument(help="The evolution's name.")],
+    port: Annotated[int, typer.Option(min=1, max=65535, help="On 127.0.0.1.")] = 8000,
+    key: Annotated[str, typer.Option(envvar="LANCE_SERVE_KEY", help="What clients must give; none: made up.")] = "",
+) -> None:
+    """Serve the champion as an OpenAI-compatible endpoint until interrupted."""
+    from flows.champion import read, serve_champion
+    from tasks.home import Home
+
+    home = Home.here()
+    try:
+        serve_champion(home, read(home, evolution), port, key, output())
+    except KeyboardInterrupt:
+        output().print("ended")
