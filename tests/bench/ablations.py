@@ -73,7 +73,7 @@ class Bench:
 
 
 def _lines(seeds: list[Any]) -> str:
-    return "".join(json.dumps({"instruction": s.instruction, "response": s.response}) + "\n" for s in seeds)
+    return "".join(json.dumps({"prompt": s.instruction, "response": s.response}) + "\n" for s in seeds)
 
 
 def show(figures: list[dict[str, Any]], console: Console) -> None:
