@@ -90,7 +90,7 @@ def replies(requests: Sequence[Request], answers: Sequence[Answer]) -> list[Repl
 
 def named(benchmarks: Sequence[Benchmark]) -> dict[str, Benchmark]:
     """By name; raises ValueError where two have the same."""
-    found = {one.name or one.task: one for one in benchmarks}
+    found = {one.axis: one for one in benchmarks}
     if len(found) < len(benchmarks):
         raise ValueError("evaluate.benchmarks: two have the same name; give one of them another `name`")
     return found

@@ -1,5 +1,6 @@
 """The values that shape how models are measured and when one takes another's place."""
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -10,16 +11,31 @@ Tolerance = Annotated[float, Field(gt=0)]
 
 
 class Benchmark(Config):
-    """A task of lm-evaluation-harness by its name there, or one of deployments/benchmarks by its file's."""
+    """A task of lm-evaluation-harness by its name there, a shipped one (deployments/benchmarks), or a file of your own.
+
+    A file is a task of the harness in YAML (FOLDER/NAME.yaml, with `task: NAME` in it).
+    """
 
     task: str
-    name: str = ""  # what its axis is called; the task's name if empty
+    name: str = ""  # what its axis is called, in place of the task's name
     data: str = ""  # a JSON Lines file in place of the task's own data
     shots: int | None = Field(default=None, ge=0)
     items: Positive | None = None  # the first so many of each task
     max_new_tokens: Positive | None = None  # of an answer, where the task allows more
     metric: str = ""  # of the task's metrics, "METRIC" or "METRIC,FILTER"; the first if empty
     run_generated_code: bool = False  # tasks that run what the model wrote: in a child without network
+
+    @property
+    def file(self) -> Path | None:
+        return Path(self.task).expanduser() if self.task.endswith((".yaml", ".yml")) else None
+
+    @property
+    def in_harness(self) -> str:
+        return self.file.stem if self.file else self.task
+
+    @property
+    def axis(self) -> str:
+        return self.name or self.in_harness
 
 
 class EvaluateConfig(Config):

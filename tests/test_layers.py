@@ -15,7 +15,7 @@ MAY_IMPORT_PREFECT = {"tasks.kinds", "tasks.runner"} | {
 # Run in the model environment, each as a child process of its own.
 MODEL_SIDE = {
     f"tasks.backends.{name}" for name in ("trl", "train_rows", "divergence", "default_model", "hub_model", "dataset")
-} | {f"tasks.backends.{name}" for name in ("harness", "benchmark_items", "benchmark_scores", "reasoning", "ifeval")}
+} | {f"tasks.backends.{name}" for name in ("harness", "benchmark_items", "benchmark_scores", "ifeval")}
 HEAVY = {"torch", "transformers", "trl", "peft", "vllm", "datasets", "accelerate", "safetensors", "lm_eval"}
 LAYERS = [  # a module may import what stands in a later layer, or in its own for the ones marked
     ("flows", True),
@@ -55,6 +55,8 @@ LAYERS = [  # a module may import what stands in a later layer, or in its own fo
     ("tasks.seed_files", False),
     ("tasks.prompts", False),
     ("tasks.text", False),
+    ("tasks.instruction_checks", False),
+    ("tasks.answer_checks", False),
     ("tasks.jobs", False),
     ("tasks.artifacts", False),
     ("tasks.provenance", False),

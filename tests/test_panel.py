@@ -13,7 +13,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.backends.reasoning import ANSWERS
+from tasks import answer_checks
 from tasks.instruction_checks import CHECKS, followed, process_results
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -151,27 +151,36 @@ def test_a_row_that_cannot_be_checked_is_named(check: str, arguments: dict[str, 
         process_results({"prompt": "Go on.", "check": check, "arguments": arguments}, ["Yes."])
 
 
+NAMED = "Ann-Lee likes Go. Bo likes chess. \nWho likes chess? Answer with the name alone."
+
+
 @pytest.mark.parametrize(
-    ("kind", "response", "answer"),
+    ("kind", "answer", "right", "wrong"),
     [
-        ("chain_sum", "8 - 11 = -3.", "-3"),
-        ("chain_sum", "First 2, so the answer is **12**.", "12"),
-        ("chain_sum", "I cannot tell.", ""),
-        ("number_sorting", "Of 9, 2 and 5: the numbers are 2, 5, and 9.", '["2", "5", "9"]'),
-        ("number_sorting", "['2.0', '5.0', '-9.0']", '["2.0", "5.0", "-9.0"]'),
-        ("number_sorting", "2, 5\n\nThat took 1 step.", '["2", "5"]'),
-        ("number_sorting", "The largest is 9.", ""),
-        ("needle_haystack", 'It is "Ann-Lee".', "Ann-Lee"),
-        ("needle_haystack", "Bo, Bo! Who likes Go?", "Bo"),
-        ("needle_haystack", "Ann-Lee likes Go. Bo likes chess.", ""),  # the statements, not an answer
-        ("needle_haystack", "Who? Reply, Ann.", ""),
+        ("number", "-3", "8 - 11 = -3.", "8 - 11 = 3."),
+        ("number", "12", "First 2, so the answer is **12**.", "The answer is 12, not 2."),
+        ("number", "0", "It is 0.0", "I cannot tell."),
+        ("order", "2, 5, 9", "Of 9, 2 and 5: the numbers are 2, 5, and 9.", "2, 9, 5"),
+        ("order", "2, 5, -9", "['2.0', '5.0', '-9.0']", "2, 5, 9"),
+        ("order", "2, 5", "2, 5\n\nThat took 1 step.", "The largest is 5."),
+        ("name", "Ann-Lee", 'It is "Ann-Lee".', "It is Lee."),
+        ("name", "Bo", "Bo, Bo! Who likes Go?", "Ann-Lee likes Go. Bo likes chess."),  # the statements, not an answer
+        ("name", "Bo", "The answer is Bo.", "Who? Answer, Ann."),
     ],
 )
-def test_an_answer_is_found_in_a_sentence(kind: str, response: str, answer: str) -> None:
-    assert (
-        ANSWERS[kind](response, "Ann-Lee likes Go. Bo likes chess. \nWho likes chess? Reply only with a name.")
-        == answer
-    )
+def test_an_answer_is_found_in_a_sentence(kind: str, answer: str, right: str, wrong: str) -> None:
+    solved = getattr(answer_checks, kind)
+    doc = {"prompt": NAMED, "answer": answer}
+    assert [solved(doc, [text]) for text in (right, wrong, "")] == [{"solved": 1}, {"solved": 0}, {"solved": 0}]
+
+
+@pytest.mark.parametrize(("name", "kind"), [("sum", "number"), ("sorting", "order"), ("reading", "name")])
+def test_every_problem_is_solved_by_its_own_answer_and_no_guess_solves_many(name: str, kind: str) -> None:
+    found, solved = rows(name), getattr(answer_checks, kind)
+    assert len({row["prompt"] for row in found}) == 60
+    assert all(solved(row, [f"It is {row['answer']}."]) == {"solved": 1} for row in found)
+    guesses = [sum(solved(row, [other["answer"]])["solved"] for row in found) for other in found]
+    assert max(guesses) <= 15
 
 
 @pytest.mark.parametrize("name", TASKS)

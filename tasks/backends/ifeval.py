@@ -7,13 +7,13 @@ from string import ascii_letters
 from typing import Any
 from unittest.mock import patch
 
-import langdetect  # type: ignore[import-not-found]
-import nltk  # type: ignore[import-not-found]
+import langdetect
+import nltk
 from datasets import Dataset
 
 # When imported, the harness's module looks for punkt_tab and downloads it if it is not there.
 with patch.object(nltk.data, "find"), patch.object(nltk, "download"):
-    from lm_eval.tasks.ifeval import utils  # type: ignore[import-not-found]
+    from lm_eval.tasks.ifeval import utils
 
 langdetect.DetectorFactory.seed = 0  # or a text's language is a matter of chance
 

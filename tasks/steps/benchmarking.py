@@ -20,10 +20,13 @@ def items(stages: Stages) -> Ref | None:
         return None
     # Where a file lies is no part of what it says; what is scored, and how, is asked with the scores.
     unasked = {"data", "metric", "run_generated_code"}
-    config = {name: one.model_dump(mode="json", exclude=unasked) for name, one in found.items()}
-    inputs: dict[str, Ref | str] = {
-        f"data {name}": sha256(user_path(one.data)) for name, one in found.items() if one.data
+    config = {
+        name: one.model_dump(mode="json", exclude=unasked) | {"task": one.in_harness} for name, one in found.items()
     }
+    inputs: dict[str, Ref | str] = {}
+    for name, one in found.items():
+        inputs |= {f"data {name}": sha256(user_path(one.data))} if one.data else {}
+        inputs |= {f"task {name}": sha256(one.file)} if one.file else {}
     inputs |= {f"shipped {path.name}": sha256(path) for path in sorted(SHIPPED.iterdir()) if path.is_file()}
     spec = stages.spec("benchmark-items", stage.VERSION, config, inputs)
     given = {"benchmarks": _as_given(found)}
@@ -55,7 +58,9 @@ def _benchmarks(stages: Stages) -> dict[str, Benchmark]:
 
 def _as_given(found: dict[str, Benchmark]) -> dict[str, object]:
     """As a child is told: with the files' whole paths."""
-    absolute = {name: str(user_path(one.data).resolve()) if one.data else "" for name, one in found.items()}
-    return {
-        name: one.model_copy(update={"data": absolute[name]}).model_dump(mode="json") for name, one in found.items()
-    }
+    whole: dict[str, object] = {}
+    for name, one in found.items():
+        paths = {"data": str(user_path(one.data).resolve())} if one.data else {}
+        paths |= {"task": str(one.file.resolve())} if one.file else {}
+        whole[name] = one.model_copy(update=paths).model_dump(mode="json")
+    return whole
