@@ -1,5 +1,6 @@
 """The commands about what came of an evolution: the champion, and going back."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -50,3 +51,19 @@ def serve(
         serve_champion(home, read(home, evolution), port, key, output())
     except KeyboardInterrupt:
         output().print("ended")
+
+
+@app.command()
+def report(
+    run: Annotated[str, typer.Argument(help="An evolution's name, or NAME/ITERATION: up to that one.")],
+    out: Annotated[Path | None, typer.Option(help="The file; default: report.html beside the ledger.")] = None,
+) -> None:
+    """Write one HTML file on an evolution: verdicts, figures, funnels, pictures, sample rows."""
+    from flows import report as reports
+    from flows import show as shows
+    from tasks.home import Home
+
+    shown = shows.find(Home.here(), run)
+    file = out or shown.home.evolution(shown.ledger.name) / "report.html"
+    reports.write(shown.home, shown.ledger, shown.iteration.number, file)
+    output().print(str(file), soft_wrap=True)
