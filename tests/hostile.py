@@ -44,7 +44,8 @@ def fill(mib: int) -> str:
 
 def leave_behind(mark: str) -> str:
     """A process that goes on when this one has ended."""
-    subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", mark], start_new_session=True)
+    command = [sys.executable, "-c", "import time; time.sleep(60)", mark]
+    subprocess.Popen(command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return "started"
 
 
