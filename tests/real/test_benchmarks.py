@@ -166,8 +166,8 @@ def process_results(doc, results):
     try:
         open(doc["answer"], "w").write("harm")
     except OSError:
-        return {"passed": float("." not in results[0]), "why": "read-only"}
-    return {"passed": 0.0, "why": "written"}
+        return {"passed": float("." not in results[0])}
+    return {"passed": 0.0}
 """
 
 
