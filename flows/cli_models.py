@@ -67,3 +67,27 @@ def report(
     file = out or shown.home.evolution(shown.ledger.name) / "report.html"
     reports.write(shown.home, shown.ledger, shown.iteration.number, file)
     output().print(str(file), soft_wrap=True)
+
+
+@app.command()
+def export(
+    run: Annotated[str, typer.Argument(help="An evolution's name (its champion), or NAME/ITERATION.")],
+    model: Annotated[Path | None, typer.Option(help="Write weights, tokenizer and card into this folder.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Write what it was trained on, and a card, into this one.")] = None,
+    push: Annotated[str | None, typer.Option(help="Upload, too, as this repository of the hub: owner/name.")] = None,
+) -> None:
+    """Export a model and the data that made it, each with a card. HF_TOKEN is needed to push."""
+    from flows import export as exports
+    from flows import show as shows
+    from tasks.home import Home
+
+    if model is None and data is None:
+        raise ValueError("say what to export: --model FOLDER, --data FOLDER, or both")
+    shown = shows.find(Home.here(), run)
+    found = exports.Export(shown.home, shown.ledger, shown.iteration.number if "/" in run else None)
+    for folder, write, kind in ((model, found.model, "model"), (data, found.data, "dataset")):
+        if folder is not None:
+            write(folder)
+            output().print(f"{kind:<8} {folder}", soft_wrap=True)
+            if push:
+                output().print(f"pushed   {exports.push(folder, push, kind)}", soft_wrap=True)

@@ -13,13 +13,13 @@ from tasks import champion as champions
 from tasks import watch
 from tasks.artifacts import Ref, Store
 from tasks.examples import PreferencePair, SftRow
-from tasks.funnel import FunnelRow, funnel
+from tasks.funnel import FunnelRow, funnel, rejects_by
 from tasks.gate import Axis
 from tasks.graded import AnchorScore, Review
 from tasks.home import Home
 from tasks.ledger import Iteration, Ledger
 from tasks.measure_config import GateConfig
-from tasks.records import Rejected, Seed, Written
+from tasks.records import Seed, Written
 
 SAMPLES = 3
 WRITTEN = ("answers", "flawed", "ordinary")
@@ -70,7 +70,7 @@ def _iteration(store: Store, one: Iteration) -> dict[str, Any]:
         "training": _training(store, made),
         "seconds": Markup(charts.bars(_largest({row.label: row.seconds for row in rows}), "seconds", "{:.0f}")),
         "tokens": _tokens(store, made),
-        "hits": [row for row in _rejected(store, made) if row.rule == "contamination"],
+        "hits": rejects_by(store, made, "contamination"),
         **_samples(store, made),
     }
 
@@ -144,15 +144,6 @@ def _largest(found: Mapping[str, float], count: int = 12) -> dict[str, float]:
     ordered = sorted(((name, value) for name, value in found.items() if value > 0), key=lambda item: -item[1])
     rest = sum(value for _, value in ordered[count:])
     return dict(ordered[:count]) | ({"the rest": rest} if rest else {})
-
-
-def _rejected(store: Store, made: Mapping[str, Ref]) -> list[Rejected]:
-    return [
-        row
-        for label, ref in made.items()
-        if label == "pool" or label == "mix" or label.startswith("clean [")
-        for row in store.rows(ref, Rejected, "rejects")
-    ]
 
 
 def _samples(store: Store, made: Mapping[str, Ref]) -> dict[str, Any]:

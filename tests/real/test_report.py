@@ -13,10 +13,8 @@ from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
 from flows import charts, report
-from tasks.artifacts import Ref
-from tasks.gate import Verdict
 from tasks.home import Home
-from tasks.ledger import Iteration, Ledger
+from tests.real.test_export import ledger_of
 from tests.real.test_iterate import run
 
 SIZES = [(width, scheme) for width in (1280, 390) for scheme in ("light", "dark")]
@@ -56,23 +54,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert first.candidate
     grown = [first.stages.made["annotate"]]
     second = run(home.store, *settings, number=2, champion=first.candidate, grown_from=grown)
-    base = Ref(stage="base", fingerprint="f", digest="d")
-    ledger = Ledger(name="looked <b>at", model="tiny", base=base)
-    for number, (ran, before) in enumerate(((first, base), (second, first.candidate)), 1):
-        verdict = Verdict.model_validate(ran.record("gate")["verdict"])
-        one = Iteration(
-            number=number,
-            seeds=ran.stages.made["pool"],
-            champion_before=before,
-            champion_after=ran.candidate or before,
-            candidate=ran.candidate,
-            verdict=verdict,
-            stages=ran.stages.made,
-            recipe=ran.stages.recipe.model_dump(mode="json"),
-            seconds=1.0,
-            run="r",
-        )
-        ledger = ledger.put(one)
+    ledger = ledger_of(first, second).model_copy(update={"name": "looked <b>at"})
     report.write(home, ledger, 2, home.root / "report.html")
     return home.root / "report.html"
 
