@@ -70,6 +70,28 @@ def report(
 
 
 @app.command()
+def compare(
+    runs: Annotated[list[str], typer.Argument(help="Evolutions' names, or NAME/ITERATION.")],
+    html: Annotated[Path | None, typer.Option(help="Write it as one HTML file, too.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show several candidates side by side: verdicts, figures with intervals, tokens, time."""
+    import json
+
+    from flows import compare as comparing
+    from flows import show as shows
+    from tasks.home import Home
+
+    rows = [comparing.Compared.of(shows.find(Home.here(), run)) for run in runs]
+    if html:
+        comparing.write_html(rows, html)
+    if as_json:
+        print(json.dumps([row.summary() for row in rows], indent=1, ensure_ascii=False))
+    else:
+        comparing.print_compared(rows, output())
+
+
+@app.command()
 def export(
     run: Annotated[str, typer.Argument(help="An evolution's name (its champion), or NAME/ITERATION.")],
     model: Annotated[Path | None, typer.Option(help="Write weights, tokenizer and card into this folder.")] = None,

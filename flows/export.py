@@ -67,7 +67,7 @@ class Export:
         _card(folder, "dataset_card.md.j2", parts=parts, **self._common())
 
     def _common(self) -> dict[str, Any]:
-        model = self.ledger.model
+        model = _public(self.ledger.model)
         recipe = self.ledger.iterations[-1].recipe if self.ledger.iterations else {}
         mix = self.store.record(self.one.stages["mix"]) if self.one and "mix" in self.one.stages else None
         return {
@@ -75,8 +75,8 @@ class Export:
             "iteration": self.number,
             "iterations": len(self.ledger.iterations),
             "model": model,
-            "base_model": model if model.count("/") == 1 and not model.startswith((".", "/")) else "",
-            "seeds": recipe.get("seeds", ""),
+            "base_model": model if "/" in model else "",
+            "seeds": _public(recipe.get("seeds", "")),
             "hits": len(rejects_by(self.store, self.one.stages, "contamination")) if mix and self.one else None,
             "leaked": mix["leaked_rows"] if mix else None,
         }
@@ -119,6 +119,12 @@ def push(folder: Path, repo: str, kind: str) -> str:
     api = HfApi(token=os.environ["HF_TOKEN"])
     api.create_repo(repo, repo_type=kind, private=True, exist_ok=True)
     return str(api.upload_folder(repo_id=repo, folder_path=folder, repo_type=kind))
+
+
+def _public(given: str) -> str:
+    """A hub's name as it is; of a path only the last part, since the others say where somebody's files lie."""
+    is_path = Path(given).expanduser().exists() or given.startswith((".", "/", "~")) or given.count("/") > 1
+    return Path(given).name if is_path else given
 
 
 def _empty(folder: Path) -> None:
