@@ -52,7 +52,7 @@ def intervals(found: Sequence[Interval], unit: str, floor: Sequence[float | None
                 axes.plot([bound], [y], "|", color=INK, ms=12)
         axes.axvline(0, color=INK, lw=0.8, alpha=0.5)
         axes.set_yticks(range(len(found)), [one.label for one in found])
-        axes.invert_yaxis()
+        axes.set_ylim(len(found) - 0.5, -0.5)
         axes.set_xlabel(unit)
         return _svg(figure, f"{unit}: " + "; ".join(f"{i.label} {i.value:+.2f}" for i in found))
 

@@ -8,6 +8,7 @@ from prefect import flow, get_run_logger
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.iterate import iterate
+from flows.pictures import publish_report
 from tasks import champion as champions
 from tasks import ledger as ledgers
 from tasks import vetoes
@@ -63,6 +64,7 @@ def evolve(name: str, recipe: Recipe, go_on: bool = False) -> Ledger:
             ledger = ledger.put(one(runner, number, start, champion, base, of_its_own, grown_from, vetoed, items))
             ledger.save(path)
             champions.write(home.champion(name), home.store, ledger)
+            _report(home, ledger, number)
             if _patience_is_at_its_end(ledger, number, recipe):
                 break
     return ledger
@@ -86,6 +88,19 @@ def _runner(recipe: Recipe, home: Home) -> Iterator[Runner]:
             )
         finally:
             engines.close()
+
+
+def _report(home: Home, ledger: Ledger, number: int) -> None:
+    """The report, and where it lies. What it cannot show must not cost a run that is done."""
+    from flows import report  # matplotlib: two seconds that a run without an iteration does not need
+
+    file = home.evolution(ledger.name) / "report.html"
+    try:
+        report.write(home, ledger, number, file)
+    except Exception:
+        get_run_logger().exception("the report on %s could not be written", ledger.name)
+        return
+    publish_report(file, number)
 
 
 def _patience_is_at_its_end(ledger: Ledger, number: int, recipe: Recipe) -> bool:
