@@ -13,9 +13,9 @@ from tasks.backends import platform
 from tasks.backends.platform import model_python
 from tasks.backends.vllm import SERVED_NAME, Engine
 from tasks.champion import Champion
+from tasks.config import EngineConfig
 from tasks.home import Home
 from tasks.ledger import Ledger
-from tasks.recipes import Recipe
 
 
 def read(home: Home, name: str) -> Champion:
@@ -54,7 +54,8 @@ def print_champion(found: Champion, console: Console) -> None:
 def serve_champion(home: Home, found: Champion, port: int, key: str, console: Console) -> None:
     """Serve until interrupted; raises ChildFailed when the engine dies, OSError where the port is taken."""
     ledger, device = _ledger(home, found.evolution), platform.detect()
-    config = Recipe.model_validate(ledger.iterations[-1].recipe if ledger.iterations else {"name": "none"}).engine
+    recipe = ledger.iterations[-1].recipe if ledger.iterations else {}
+    config = EngineConfig.model_validate(recipe.get("engine", {}))
     key = key or secrets.token_hex(16)
     engine = Engine(
         champions.folder(home.store, found.now.model),
