@@ -40,7 +40,7 @@ def measure(stages: Stages, who: str, model: Ref, seeds: Ref) -> Measures:
 
 def decide(stages: Stages, champion: Measures, candidate: Measures) -> gate.Verdict:
     def save(draft: Draft) -> None:
-        before, after = (_evidence(stages, one) for one in (champion, candidate))
+        before, after = (evidence(stages, one) for one in (champion, candidate))
         draft.record["verdict"] = gate.decide(before, after, stages.recipe.gate).model_dump(mode="json")
 
     inputs = {f"{who} {what}": ref for who, found in _both(champion, candidate) for what, ref in found.items()}
@@ -54,7 +54,7 @@ def _both(champion: Measures, candidate: Measures) -> list[tuple[str, Measures]]
     return [("champion", champion), ("candidate", candidate)]
 
 
-def _evidence(stages: Stages, found: Mapping[str, Ref]) -> Evidence:
+def evidence(stages: Stages, found: Mapping[str, Ref]) -> Evidence:
     store = stages.store
     records: dict[str, dict[str, Any]] = {what: store.record(ref) for what, ref in found.items()}
     figures: dict[str, float] = {}
