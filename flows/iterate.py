@@ -9,11 +9,13 @@ from prefect.runtime import flow_run
 from flows.pictures import publish_funnel, publish_reviewer, publish_training, publish_verdict
 from tasks import gate
 from tasks.artifacts import Ref
+from tasks.backends.child import ChildFailed
 from tasks.champion import now
 from tasks.config import Branch
+from tasks.home import Home
 from tasks.ledger import Iteration
 from tasks.runner import Runner
-from tasks.steps import annotating, judging, measuring, reviewing, training, writing
+from tasks.steps import annotating, judging, measuring, reviewing, tracking, training, writing
 from tasks.steps.base import Stages
 from tasks.vetoes import Veto
 
@@ -39,6 +41,10 @@ def iterate(
     if items:
         stages.keep("benchmark items", items)
     candidate, verdict = _candidate_and_verdict(stages, start, champion, base, seeds, grown_from)
+    try:
+        tracking.track(stages, verdict, str(Home.here().root / "trackers"))
+    except (ChildFailed, ValueError) as error:  # nobody hears of an iteration that is done: no reason to lose it
+        get_run_logger().warning("%s", error)
     publish_funnel(stages)
     publish_reviewer(stages)
     publish_training(stages)

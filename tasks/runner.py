@@ -182,11 +182,17 @@ class Runner:
 
         return self._run(train, spec, label, make)
 
-    def job(self, spec: Spec, label: str, module: str, given: dict[str, Any], *, online: bool = False) -> Ref:
-        """Run `module` in a child process beside the engine; it writes the artifact itself."""
+    def job(
+        self, spec: Spec, label: str, module: str, given: dict[str, Any], *, online: bool = False, tells: bool = False
+    ) -> Ref:
+        """Run `module` in a child process beside the engine; it writes the artifact itself.
+
+        `online`: it fetches from a hub; `tells`: it speaks to experiment trackers, which have keys of their own.
+        """
+        env = (launch.online() if online else {}) | (launch.trackers() if tells else {})
 
         def make(say: Say) -> None:
-            self._child(module, self._job(spec, given), label, say, env=launch.online() if online else {})
+            self._child(module, self._job(spec, given), label, say, env=env)
 
         return self._run(compute, spec, label, make)
 
