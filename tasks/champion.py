@@ -76,8 +76,7 @@ def roll_back(ledger: Ledger, iteration: int | None, why: str) -> Ledger:
     Raises ValueError where there is no such champion, or it is the champion already.
     """
     steps = history(ledger)
-    before = [step for step in steps[:-1] if step.model != steps[-1].model]
-    wanted = [step for step in steps if step.iteration == iteration] if iteration is not None else before[-1:]
+    wanted = [step for step in steps if step.iteration == iteration] if iteration is not None else steps[:-1][-1:]
     if not wanted:
         known = ", ".join(str(number) for number in dict.fromkeys(step.iteration for step in steps))
         raise ValueError(

@@ -74,6 +74,7 @@ def test_as_published_the_newest_goes_on_and_the_best_is_the_champion() -> None:
     assert found.start_of(3, GateConfig()) == ref("one")
     assert found.start_of(3, PAPER.model_copy(update={"patience": 1, "then": "peak"})) == ref("one")
     assert ledger().start_of(1, PAPER) == BASE
+    assert roll_back(found, 0, "because").start_of(3, PAPER) == BASE
 
 
 def test_iterations_in_a_row_without_a_promotion_are_counted() -> None:

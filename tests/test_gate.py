@@ -189,7 +189,8 @@ def test_non_inferiority_promotes_what_is_surely_within_all_tolerances() -> None
 
 def test_the_paper_takes_the_best_so_far_however_small_the_difference() -> None:
     as_published = policy(policy="paper")
-    noise = model(lambda n: 1e-4 if n % 2 else -0.5e-4)
+    noise = model(lambda n: 3.0 if n == 4 else -0.01)
+    assert decide(CHAMPION, noise, CONFIG).decision == "hold"
     assert decide(CHAMPION, noise, as_published).decision == "promote"
     assert decide(noise, CHAMPION, as_published).decision == "hold"
     assert decide(CHAMPION, model(up, say=lambda n: "No."), as_published).decision == "promote"
@@ -212,6 +213,7 @@ def _reversed(found: Evidence) -> Evidence:
 
 def test_items_are_paired_by_name_and_not_by_place() -> None:
     assert decide(CHAMPION, _reversed(model(up)), CONFIG) == decide(CHAMPION, model(up), CONFIG)
+    assert decide(_reversed(CHAMPION), model(up), CONFIG) == decide(CHAMPION, model(up), CONFIG)
 
 
 def test_a_paired_interval_is_narrower_than_an_unpaired_one() -> None:
@@ -248,6 +250,16 @@ def test_the_judges_auc_is_that_of_its_pairs_and_its_draws_lie_around_it(levels:
     expected = _areas_one_by_one([row.score or 0 for row in ordered], [row.corruption == "good" for row in ordered])
     assert found.candidate == pytest.approx(expected)
     assert abs(float(np.mean(found.draws)) - found.change) < 0.1
+
+
+def test_anchors_that_a_model_wrote_itself_are_not_compared() -> None:
+    own = [
+        AnchorScore(anchor=f"own-{n}", seed=f"s{n}", source="own", corruption="own answer", score=10.0)
+        for n in range(9)
+    ]
+    both = (Evidence(held_out=one.held_out, anchors=[*one.anchors, *own]) for one in (CHAMPION, model()))
+    found = decide(*both, CONFIG)  # type: ignore[call-arg, arg-type]
+    assert axis(found, "judge_score").champion == axis(decide(CHAMPION, model(), CONFIG), "judge_score").champion
 
 
 def test_a_champion_that_said_nothing_has_a_length_all_the_same() -> None:
