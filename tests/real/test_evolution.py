@@ -136,9 +136,10 @@ def test_an_altered_byte_and_a_deleted_artifact_are_found_and_made_again(killed:
 
 def test_another_threshold_of_annotate_asks_for_no_new_text(killed: Killed) -> None:
     it = killed.evolution
-    written = {stage: it.artifacts(stage) for stage in WRITTEN}
+    texts = [stage for stage in WRITTEN if stage.startswith("write")]
+    written = {stage: it.artifacts(stage) for stage in texts}
     summary = it.run("--set", "annotate.sft_keep.quantile=0.6")
-    assert {stage: it.artifacts(stage) for stage in WRITTEN} == written
+    assert {stage: it.artifacts(stage) for stage in texts} == written
     states = it.task_states()
     assert (states["signals [written]"], states["write [answers]"]) == ("Cached", "Cached")
     assert (states["annotate"], states["sft"]) == ("Completed", "Completed")
