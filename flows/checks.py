@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from math import ceil
 from pathlib import Path
 
-from tasks import anchors, constitution
+from tasks import anchors, benchmarks, constitution
 from tasks import plan as forecast
 from tasks.backends.models import DEFAULT, check_folder
 from tasks.calls import LABELS
@@ -34,6 +34,7 @@ class Checks:
         self._check_model()
         self._check_reviewer()
         self._check_lengths()
+        self._check_benchmarks()
 
     def _look_at_seeds(self) -> None:
         reading = self.recipe.reading
@@ -97,6 +98,19 @@ class Checks:
                 f"calibration: about {few} of {self.seeds} seeds will be anchors, expected at least "
                 f"{anchors.MIN_SEEDS}: raise reading.anchor_share"
             )
+
+    def _check_benchmarks(self) -> None:
+        try:
+            found = benchmarks.named(self.recipe.evaluate.benchmarks)
+        except ValueError as error:
+            self.problems.append(str(error))
+            return
+        for name, one in found.items():
+            for key, file in (("task", one.file), ("data", user_path(one.data) if one.data else None)):
+                if file and not file.is_file():
+                    self.problems.append(f"benchmark {name}: {key} {file}: no such file")
+        if found:
+            self.open.append(f"what {', '.join(found)} ask: a run finds that out, and it is in no figure here")
 
     def _check_lengths(self) -> None:
         recipe, longest = self.recipe, forecast.longest_prompt_tokens(self.recipe, self.longest_words)

@@ -8,6 +8,8 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from flows import cli_models
+from flows.terminal import AsJson, output
 from tasks import recipes
 
 app = typer.Typer(
@@ -18,7 +20,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 BAD_INPUT, FAILED, BUDGET_SPENT, INTERRUPTED = 2, 3, 4, 130
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output instead of text.")]
+app.add_typer(cli_models.app)
 
 
 @app.command()
@@ -80,7 +82,7 @@ def show(
         from flows import show as shows
         from tasks.home import Home
 
-        shows.find(Home.here(), run).print_reviewer(_output())
+        shows.find(Home.here(), run).print_reviewer(output())
     else:
         _show(run, rows, as_json, limit)
 
@@ -109,7 +111,7 @@ def whatif(
     if as_json:
         print(json.dumps(asdict(found), indent=1, ensure_ascii=False))
     else:
-        print_changes(found, limit, _output())
+        print_changes(found, limit, output())
 
 
 @app.command()
@@ -134,7 +136,7 @@ def plan(
     if as_json:
         print(found.model_dump_json(indent=1))
     else:
-        print_plan(found, chosen, _output())
+        print_plan(found, chosen, output())
     if found.problems:
         raise typer.Exit(BAD_INPUT)
 
@@ -154,7 +156,7 @@ def explain(
     if as_json:
         print(json.dumps(found.summary(), indent=1, ensure_ascii=False))
     else:
-        found.print(_output())
+        found.print(output())
 
 
 @app.command()
@@ -167,7 +169,7 @@ def veto(
     from flows.explain import veto as veto_rows
     from tasks.home import Home
 
-    _output().print(veto_rows(Home.here(), evolution, rows, why), soft_wrap=True)
+    output().print(veto_rows(Home.here(), evolution, rows, why), soft_wrap=True)
 
 
 @app.command()
@@ -179,7 +181,7 @@ def doctor(as_json: AsJson = False) -> None:
     if as_json:
         print(json.dumps([finding.model_dump() for finding in findings], indent=1))
     else:
-        _output().print(table(findings))
+        output().print(table(findings))
     if not all(finding.works for finding in findings):
         raise typer.Exit(FAILED)
 
@@ -192,15 +194,9 @@ def _show(run: str, rows: str | None, as_json: bool, limit: int = 10) -> None:
     if as_json:
         print(json.dumps(found.rows(rows, limit) if rows else found.summary(), indent=1, ensure_ascii=False))
     elif rows:
-        found.print_rows(rows, limit, _output())
+        found.print_rows(rows, limit, output())
     else:
-        found.print_summary(_output())
-
-
-def _output() -> Console:
-    """Standard output; wide enough for the tables where it is a file or a pipe."""
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=140)
+        found.print_summary(output())
 
 
 def main() -> NoReturn:

@@ -8,6 +8,8 @@ from prefect import flow, get_run_logger
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.iterate import iterate
+from flows.pictures import publish_report
+from tasks import champion as champions
 from tasks import ledger as ledgers
 from tasks import vetoes
 from tasks.artifacts import Ref, Store
@@ -20,7 +22,7 @@ from tasks.ledger import Ledger
 from tasks.progress import Progress
 from tasks.recipes import Recipe
 from tasks.runner import Runner
-from tasks.steps import annotating
+from tasks.steps import annotating, benchmarking
 from tasks.steps.base import Stages
 from tasks.steps.training import teach
 from tasks.vetoes import Veto
@@ -46,20 +48,25 @@ def evolve(name: str, recipe: Recipe, go_on: bool = False) -> Ledger:
             first, last = len(ledger.iterations) + 1, ledger.goal_of(recipe.iterations)
             ledger = ledger.model_copy(update={"goal": last})
             ledger.save(path)
-        of_m_0 = Stages(runner, 0, vetoed)
+        items = benchmarking.items(Stages(runner, 0, vetoed))
+        of_m_0 = Stages(runner, 0, vetoed, items)
         # Of the first iteration's seeds: rows that join later must not make another M_0, and all iterations with it.
         base = teach(of_m_0, base, annotating.pool(of_m_0, _seeds_of(ledger, 1, recipe, runner.store, seeds), []))
         taught = of_m_0.made if recipe.teach.skill_rows else {}
         ledger = ledger.model_copy(update={"base": base, "model": recipe.model, "teaching": taught})
         for number in range(first, last + 1):
-            done = ledger.iterations[: number - 1]
-            champion = done[-1].champion_after if done else base
-            grown_from = _rows_in_the_pool(done, recipe)
+            champion = ledger.champion_behind(number - 1) or base
+            start = ledger.start_of(number, recipe.gate) or base
+            grown_from = _rows_in_the_pool(ledger, number - 1, recipe)
             of_its_own = _seeds_of(ledger, number, recipe, runner.store, seeds)
             pool: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=recipe.engine.shards_at_once)
             one = iterate.with_options(task_runner=pool)  # type: ignore[arg-type]  # its own futures do not fit
-            ledger = ledger.put(one(runner, number, champion, base, of_its_own, grown_from, vetoed))
+            ledger = ledger.put(one(runner, number, start, champion, base, of_its_own, grown_from, vetoed, items))
             ledger.save(path)
+            champions.write(home.champion(name), home.store, ledger)
+            _report(home, ledger, number)
+            if _patience_is_at_its_end(ledger, number, recipe):
+                break
     return ledger
 
 
@@ -83,12 +90,34 @@ def _runner(recipe: Recipe, home: Home) -> Iterator[Runner]:
             engines.close()
 
 
-def _rows_in_the_pool(done: list[ledgers.Iteration], recipe: Recipe) -> list[Ref]:
-    """The annotated rows of earlier iterations; those of a held one only if the recipe keeps them."""
+def _report(home: Home, ledger: Ledger, number: int) -> None:
+    """The report, and where it lies. What it cannot show must not cost a run that is done."""
+    from flows import report  # matplotlib: two seconds that a run without an iteration does not need
+
+    file = home.evolution(ledger.name) / "report.html"
+    try:
+        report.write(home, ledger, number, file)
+    except Exception:
+        get_run_logger().exception("the report on %s could not be written", ledger.name)
+        return
+    publish_report(file, number)
+
+
+def _patience_is_at_its_end(ledger: Ledger, number: int, recipe: Recipe) -> bool:
+    gate, count = recipe.gate, ledger.without_promotion(number)
+    if not gate.patience or gate.then != "stop" or count < gate.patience:
+        return False
+    get_run_logger().warning("%d iterations in a row promoted nothing (gate.patience): it ends here", count)
+    return True
+
+
+def _rows_in_the_pool(ledger: Ledger, iterations: int, recipe: Recipe) -> list[Ref]:
+    """The annotated rows of the first so many: those of a held one if the recipe keeps them, of a bad one never."""
+    kept = ("promote", "hold") if recipe.keep_rows_of_held_iterations else ("promote",)
     return [
         one.stages["annotate"]
-        for one in done
-        if "annotate" in one.stages and (one.verdict.decision == "promote" or recipe.keep_rows_of_held_iterations)
+        for one in ledger.iterations[:iterations]
+        if "annotate" in one.stages and one.verdict.decision in kept and one.number not in ledger.taken_back(iterations)
     ]
 
 

@@ -9,10 +9,13 @@ from prefect.runtime import flow_run
 from flows.pictures import publish_funnel, publish_reviewer, publish_training, publish_verdict
 from tasks import gate
 from tasks.artifacts import Ref
+from tasks.backends.child import ChildFailed
+from tasks.champion import now
 from tasks.config import Branch
+from tasks.home import Home
 from tasks.ledger import Iteration
 from tasks.runner import Runner
-from tasks.steps import annotating, judging, measuring, reviewing, training, writing
+from tasks.steps import annotating, judging, measuring, reviewing, tracking, training, writing
 from tasks.steps.base import Stages
 from tasks.vetoes import Veto
 
@@ -21,15 +24,27 @@ from tasks.vetoes import Veto
 def iterate(
     runner: Runner,
     number: int,
+    start: Ref,
     champion: Ref,
     base: Ref,
     seeds: Ref,
     grown_from: Sequence[Ref],
     vetoes: Sequence[Veto],
+    items: Ref | None,
 ) -> Iteration:
-    """From a champion and its seeds to a candidate and a verdict on it. A stage that leaves nothing ends it: hold."""
-    started, stages = time.monotonic(), Stages(runner, number, vetoes)
-    candidate, verdict = _candidate_and_verdict(stages, champion, base, seeds, grown_from)
+    """From a model and its seeds to a candidate, and a verdict on it against the champion.
+
+    `start` is the champion too, unless the policy is the paper's. A stage that leaves nothing to go on with ends the
+    iteration: hold.
+    """
+    started, stages = time.monotonic(), Stages(runner, number, vetoes, items)
+    if items:
+        stages.keep("benchmark items", items)
+    candidate, verdict = _candidate_and_verdict(stages, start, champion, base, seeds, grown_from)
+    try:
+        tracking.track(stages, verdict, str(Home.here().root / "trackers"))
+    except (ChildFailed, ValueError) as error:  # nobody hears of an iteration that is done: no reason to lose it
+        get_run_logger().warning("%s", error)
     publish_funnel(stages)
     publish_reviewer(stages)
     publish_training(stages)
@@ -47,36 +62,42 @@ def iterate(
         seconds=round(time.monotonic() - started, 1),
         vetoes=tuple(veto.row for veto in vetoes),
         run=str(flow_run.get_id()),
+        at=now(),
     )
 
 
 def _candidate_and_verdict(
-    stages: Stages, champion: Ref, base: Ref, seeds: Ref, grown_from: Sequence[Ref]
+    stages: Stages, start: Ref, champion: Ref, base: Ref, seeds: Ref, grown_from: Sequence[Ref]
 ) -> tuple[Ref | None, gate.Verdict]:
     branches = stages.recipe.branches
     judging.check(stages, seeds)
     before = measuring.measure(stages, "champion", champion, seeds)  # first, while its engine is up
+    reviewer = judging.judged(stages, start, seeds) if branches else None
+    if reviewer and start == champion:
+        before["judge"] = reviewer
     pool = annotating.pool(stages, seeds, grown_from)
-    rows, missing = _rows(stages, champion, seeds, pool) if branches else ([], [])
+    rows, missing = _rows(stages, start, seeds, pool, reviewer) if branches else ([], [])
     if missing:
         return None, gate.held(missing)
 
     mixed = training.mix(stages, rows, grown_from, pool, seeds)
-    tuned = training.sft(stages, champion, mixed) if "sft" in branches or not branches else champion
+    tuned = training.sft(stages, start, mixed) if "sft" in branches or not branches else start
     if missing := stages.shortage(tuned):
         return None, gate.held(missing)
-    candidate = training.dpo(stages, tuned, mixed, champion=champion, base=base) if "preference" in branches else tuned
+    candidate = training.dpo(stages, tuned, mixed, champion=start, base=base) if "preference" in branches else tuned
     if missing := stages.shortage(candidate):
         return None, gate.held(missing)
-    training.divergence(stages, candidate, base, seeds)
-    after = measuring.measure(stages, "candidate", candidate, seeds)
+    after = {"mix": mixed, "divergence": training.divergence(stages, candidate, base, seeds)}
+    after |= measuring.measure(stages, "candidate", candidate, seeds)
+    if "judge" in before:
+        as_reviewer = judging.judged(stages, candidate, seeds, "candidate's anchors", "judge [candidate]")
+        after |= {"judge": as_reviewer} if as_reviewer else {}
     return candidate, measuring.decide(stages, before, after)
 
 
-def _rows(stages: Stages, champion: Ref, seeds: Ref, pool: Ref) -> tuple[list[Ref], list[str]]:
-    """What the champion wrote and its reviewer kept, in as many rounds as the target takes; or what is missing."""
-    reviewer = judging.judged(stages, champion, seeds)
-    seed_reviews = reviewing.review_seeds(stages, champion, reviewer, pool)
+def _rows(stages: Stages, model: Ref, seeds: Ref, pool: Ref, reviewer: Ref | None) -> tuple[list[Ref], list[str]]:
+    """What the model wrote and, as the reviewer, kept, in as many rounds as the target takes; or what is missing."""
+    seed_reviews = reviewing.review_seeds(stages, model, reviewer, pool)
     routes = annotating.split(stages, pool, seed_reviews)
     if missing := stages.shortage(routes):
         return [], missing
@@ -86,10 +107,10 @@ def _rows(stages: Stages, champion: Ref, seeds: Ref, pool: Ref) -> tuple[list[Re
     wanted: Sequence[Branch] = stages.recipe.branches
     while wanted:
         written = writing.write_round(
-            stages, champion, routes=routes, pool=pool, seeds=seeds, branches=wanted, earlier=rounds
+            stages, model, routes=routes, pool=pool, seeds=seeds, branches=wanted, earlier=rounds
         )
         rounds.append(written)
-        reviews.append(reviewing.review_written(stages, champion, reviewer, written.responses, written.number))
+        reviews.append(reviewing.review_written(stages, model, reviewer, written.responses, written.number))
         rows = annotating.annotate(
             stages, routes=routes, pool=pool, seed_reviews=seed_reviews, rounds=rounds, reviews=reviews
         )

@@ -1,5 +1,7 @@
 """What a person sees of an iteration in the Prefect UI: the funnel, the training curves, the verdict."""
 
+from pathlib import Path
+
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from tasks.funnel import funnel
@@ -43,6 +45,11 @@ def publish_training(stages: Stages) -> None:
         create_table_artifact(
             curve, key=f"training-{method}", description=f"Iteration {stages.number}, {method}; {summary}"
         )
+
+
+def publish_report(file: Path, number: int) -> None:
+    text = f"One HTML file with all that is known of the evolution so far: [{file}]({file.as_uri()})"
+    create_markdown_artifact(text, key="report", description=f"Up to iteration {number}")
 
 
 def publish_verdict(verdict: Verdict, number: int) -> None:

@@ -25,7 +25,7 @@ class Call(BaseModel):
     kind: Literal["write", "score", "likelihood"]
     row: str
     messages: Messages
-    prefix: str = ""  # score: how the assistant's answer begins, right before the label
+    prefix: str = ""  # how the assistant's answer begins: score, right before the label; write, before what is written
     response: str = ""  # likelihood: the text that is measured
     max_new_tokens: int = 1
     temperature: float = 0.0

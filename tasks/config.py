@@ -182,23 +182,6 @@ class TargetConfig(Config):
         return self
 
 
-class EvaluateConfig(Config):
-    max_items: Positive = 200
-    max_new_tokens: Positive = 128
-
-
-class GateConfig(Config):
-    """Promoted: log-likelihood or preference accuracy surely up, and no axis surely beyond its tolerance."""
-
-    min_items: Positive = 10  # an interval over a handful of items says nothing, and over one it has no width
-    bootstrap_draws: Positive = 10_000
-    confidence: Share = 0.95
-    max_log_likelihood_loss: float = 0.02  # nats per token
-    max_preference_loss: Share = 0.05
-    length_ratio: tuple[float, float] = (0.5, 2.0)  # candidate's mean words over the champion's
-    max_distinct_2_loss: Share = 0.1
-
-
 class BudgetConfig(Config):
     """What a run may spend before it stops; nothing of it shapes an artifact."""
 

@@ -6,12 +6,13 @@ Per item: mean log-likelihood (nats per token) of the good response and of corru
 from collections.abc import Mapping, Sequence
 
 from tasks.calls import Answer, Call, chat
-from tasks.config import EvaluateConfig
+from tasks.clean.language import language
 from tasks.corrupt import RESPONSE as CORRUPTIONS
 from tasks.corrupt import corrupted
+from tasks.measure_config import EvaluateConfig
 from tasks.records import Measured, Seed
 
-VERSION = 4  # 4: the end of a turn is its end token, not the line break behind it
+VERSION = 5  # 5: whether a response is in the item's language
 KINDS = {kind: CORRUPTIONS[kind] for kind in ("mismatched", "truncated", "shuffled")}
 GOOD, RESPONSE = "good", "response"
 
@@ -42,14 +43,18 @@ def calls(held_out: Sequence[Seed], config: EvaluateConfig) -> list[Call]:
 
 def measured(calls: Sequence[Call], answers: Sequence[Answer], model: str) -> list[Measured]:
     by_item: dict[str, dict[str, Answer]] = {}
+    good: dict[str, str] = {}
     for call, answer in zip(calls, answers, strict=True):
         item, _, kind = call.row.partition("/")
         by_item.setdefault(item, {})[kind] = answer
-    return [_one(item, found, model) for item, found in by_item.items()]
+        if kind == GOOD:
+            good[item] = call.response
+    return [_one(item, found, good[item], model) for item, found in by_item.items()]
 
 
-def _one(item: str, found: Mapping[str, Answer], model: str) -> Measured:
+def _one(item: str, found: Mapping[str, Answer], good: str, model: str) -> Measured:
     corruptions = tuple(kind for kind in found if kind not in (GOOD, RESPONSE))
+    spoken = language(found[RESPONSE].text), language(good)
     return Measured(
         item=item,
         model=model,
@@ -58,6 +63,7 @@ def _one(item: str, found: Mapping[str, Answer], model: str) -> Measured:
         corruptions=corruptions,
         response=found[RESPONSE].text,
         finish=found[RESPONSE].finish,
+        off_language=all(spoken) and spoken[0] != spoken[1],
         parents=(item,),
     )
 

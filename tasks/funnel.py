@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pydantic import BaseModel, ConfigDict
 
 from tasks.artifacts import Ref, Store
+from tasks.records import Rejected
 
 
 class FunnelRow(BaseModel):
@@ -59,3 +60,10 @@ def funnel(store: Store, made: Mapping[str, Ref]) -> list[FunnelRow]:
             )
         )
     return rows
+
+
+def rejects_by(store: Store, made: Mapping[str, Ref], rule: str) -> list[Rejected]:
+    """What this rule took out, at any stage."""
+    with_rejects = [ref for ref in made.values() if "rejects" in store.record(ref).get("rows", {})]
+    found = [row for ref in with_rejects for row in store.rows(ref, Rejected, "rejects")]
+    return [row for row in found if row.rule == rule]

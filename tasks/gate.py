@@ -1,34 +1,44 @@
-"""Gate: from two measured models to a verdict, promote or hold, with its reasons. A pure function of rows and policy.
+"""Gate: from what was measured of two models and a policy to a verdict: promote, hold or roll back. A pure function.
 
-Each axis is a difference, candidate minus champion, over the same items; its 95% interval is a paired bootstrap over
-items. Promoted is a candidate that is surely better on an ability, and on no axis surely worse beyond its tolerance.
+- roll back: on some axis the candidate is surely beyond its tolerance, all axes taken together (Holm), or a figure is
+  beyond its bound. The champion stays the peak, and the rows that led here leave the pool.
+- hold: the champion stays, the iteration's rows may be kept. Not surely better, or one axis by itself looks too bad.
+- promote: the abilities' weighted mean is surely up, each in units of its tolerance, the smallest change that matters.
+
+Half of the error goes to each side, so that under no difference at most 1 - confidence is promoted or rolled back.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from tasks.config import GateConfig
-from tasks.records import Measured
-from tasks.text import distinct_share, grams, words
+from tasks.axes import Compared, Evidence, Numbers, compare
+from tasks.measure_config import GateConfig
 
-VERSION = 2  # 2: a mean length below one word counts as one
-Numbers = NDArray[np.float64]
+VERSION = 3  # 3: benchmarks and health, many axes corrected for, rolling back
 
 
 class Axis(BaseModel):
-    """One axis: both models, the difference (for `length`: the ratio) and its interval."""
+    """Both models, the change (for `length` a ratio), its interval, and between what it is tolerated."""
 
     model_config = ConfigDict(frozen=True)
     name: str
+    ability: bool
     champion: float
     candidate: float
     change: float
     low: float
     high: float
+    floor: float | None
+    ceiling: float | None
+    p: float  # that the true change is within its tolerance after all
+    items: int
+
+    @property
+    def title(self) -> str:
+        return self.name.replace("_", "-")
 
     @property
     def shown(self) -> tuple[str, str, str, str]:
@@ -36,13 +46,31 @@ class Axis(BaseModel):
         change = f"x {self.change:.3f}" if self.name == "length" else f"{self.change:+.3f}"
         return f"{self.champion:.3f}", f"{self.candidate:.3f}", change, f"{self.low:.3f} to {self.high:.3f}"
 
+    @property
+    def beyond(self) -> bool:
+        """Whether the whole interval lies outside of what is tolerated."""
+        return (self.floor is not None and self.high < self.floor) or (
+            self.ceiling is not None and self.low > self.ceiling
+        )
+
+    def reason(self, surely: str) -> str:
+        tolerated = f"{self.floor:g}" if self.ceiling is None else f"at most {self.ceiling:g}"
+        if self.floor is not None and self.ceiling is not None:
+            tolerated = f"{self.floor:g} to {self.ceiling:g}"
+        change = self.shown[2]
+        return f"{self.title} {surely} beyond its tolerance: {change} [{self.shown[3]}], tolerated {tolerated}"
+
 
 class Verdict(BaseModel):
+    """`ability` is the abilities' weighted mean change in tolerances, with its interval."""
+
     model_config = ConfigDict(frozen=True)
-    decision: Literal["promote", "hold"]
+    decision: Literal["promote", "hold", "roll back"]
     reasons: tuple[str, ...]
     axes: tuple[Axis, ...] = ()
-    items: int = 0
+    items: int = 0  # held-out ones
+    ability: tuple[float, float, float] | None = None
+    figures: dict[str, float] = {}
 
 
 def held(reasons: Sequence[str]) -> Verdict:
@@ -50,81 +78,97 @@ def held(reasons: Sequence[str]) -> Verdict:
     return Verdict(decision="hold", reasons=tuple(reasons))
 
 
-def decide(champion: Sequence[Measured], candidate: Sequence[Measured], config: GateConfig) -> Verdict:
-    """Raises ValueError unless both were measured on the same items."""
-    before = {row.item: row for row in champion}
-    after = {row.item: row for row in candidate}
-    if set(before) != set(after) or not before:
-        raise ValueError(f"gate: champion measured on {len(before)} items, candidate on {len(after)} others")
-    pairs = [(before[item], after[item]) for item in sorted(before)]
-    axes = _axes([b for b, _ in pairs], [a for _, a in pairs], config)
-    worse = [reason for axis in axes if (reason := _worse(axis, config))]
-    better = [
-        f"{axis.name.replace('_', ' ')} is up by {axis.change:.3f} [{axis.low:.3f}, {axis.high:.3f}]"
-        for axis in axes[:2]
-        if axis.low > 0
-    ]
-    if len(pairs) < config.min_items:
-        few = f"{len(pairs)} held-out items, expected at least {config.min_items} to promote on (gate.min_items)"
-        return Verdict(decision="hold", reasons=(few, *worse), axes=axes, items=len(pairs))
+def decide(champion: Evidence, candidate: Evidence, config: GateConfig) -> Verdict:
+    """Raises ValueError unless both were measured on the same documents."""
+    found = compare(champion, candidate, config.bootstrap_draws)
+    tail = (1 - config.confidence) / 2
+    axes = tuple(_axis(one, config, tail) for one in found)
+    drawn = _ability(found, config)
+    low, high = np.quantile(drawn, [tail, 1 - tail])
+    ability = (_ability_change(axes, config), float(low), float(high))
+    sure = _sure(axes, tail)
+    broken = list(_broken(candidate, config))
+    suspected = [axis.reason("looks") for axis in axes if axis.beyond and axis not in sure]
+    worse = [*(axis.reason("is surely") for axis in sure), *broken]
+
+    def verdict(decision: Literal["promote", "hold", "roll back"], *reasons: str) -> Verdict:
+        items, figures = len(champion.held_out), dict(candidate.figures)
+        return Verdict(decision=decision, reasons=reasons, axes=axes, items=items, ability=ability, figures=figures)
+
+    up = f"abilities together {ability[0]:+.2f} tolerances [{ability[1]:.2f} to {ability[2]:.2f}]"
+    if len(champion.held_out) < config.min_items:
+        few = f"{len(champion.held_out)} held-out items, expected at least {config.min_items} to promote on"
+        return verdict("hold", f"{few} (gate.min_items)", *worse, *suspected)
+    if config.policy == "paper":
+        better = ability[0] > 0
+        return verdict(
+            "promote" if better else "hold", f"{up}: {'the best' if better else 'not above the best'} so far"
+        )
     if worse:
-        return Verdict(decision="hold", reasons=tuple(worse), axes=axes, items=len(pairs))
-    if not better:
-        none = f"no ability is surely up: the intervals of log-likelihood and preference reach 0 ({len(pairs)} items)"
-        return Verdict(decision="hold", reasons=(none,), axes=axes, items=len(pairs))
-    return Verdict(decision="promote", reasons=tuple(better), axes=axes, items=len(pairs))
+        return verdict("roll back", *worse, *suspected)
+    if suspected:
+        return verdict("hold", *suspected)
+    if config.policy == "non-inferiority":
+        open_ = [axis for axis in axes if not _within(axis)]
+        if open_:
+            return verdict("hold", *(axis.reason("may be") for axis in open_))
+        return verdict("promote", f"no axis can be beyond its tolerance; {up}")
+    if ability[1] <= 0 or ability[0] < config.min_effect:
+        return verdict("hold", f"not surely better: {up}, expected surely above 0 and at least {config.min_effect:g}")
+    gains = [f"{axis.title} {axis.shown[2]} [{axis.shown[3]}]" for axis in axes if axis.ability and axis.low > 0]
+    return verdict("promote", f"surely better: {up}", *gains)
 
 
-def _axes(champion: Sequence[Measured], candidate: Sequence[Measured], config: GateConfig) -> tuple[Axis, ...]:
-    draws = np.random.default_rng(0).integers(len(champion), size=(config.bootstrap_draws, len(champion)))
-
-    def paired(name: str, of: Callable[[Measured], float], ratio: bool = False) -> Axis:
-        before, after = (np.array([of(row) for row in rows]) for rows in (champion, candidate))
-        means = before[draws].mean(axis=1), after[draws].mean(axis=1)
-        # A mean below one word counts as one: a model that said nothing has no ratio.
-        changes = np.maximum(means[1], 1) / np.maximum(means[0], 1) if ratio else means[1] - means[0]
-        b, a = float(before.mean()), float(after.mean())
-        return _axis(name, b, a, max(a, 1) / max(b, 1) if ratio else a - b, changes)
-
-    def _axis(name: str, before: float, after: float, change: float, changes: Numbers) -> Axis:
-        tail = (1 - config.confidence) / 2
-        low, high = np.quantile(changes, [tail, 1 - tail])
-        return Axis(name=name, champion=before, candidate=after, change=change, low=float(low), high=float(high))
-
-    def variety() -> Axis:
-        # Not a mean over items: each draw's responses are taken together. Fewer draws, for they are slow.
-        texts = [[grams(words(row.response), 2) for row in rows] for rows in (champion, candidate)]
-        b, a = (distinct_share(text) for text in texts)
-        drawn = [[distinct_share([text[i] for i in draw]) for text in texts] for draw in draws[:500]]
-        changes = np.array([after - before for before, after in drawn])
-        return _axis("distinct_2", b, a, a - b, changes)
-
-    return (
-        paired("log_likelihood", lambda row: row.log_likelihood),
-        paired("preference", preference),
-        paired("length", lambda row: float(len(words(row.response))), ratio=True),
-        variety(),
+def _axis(one: Compared, config: GateConfig, tail: float) -> Axis:
+    floor, ceiling = config.tolerated(one.name, one.ability)
+    low, high = np.quantile(one.draws, [tail, 1 - tail])
+    # The share of draws within the bound, the smaller where there are two; never 0, for there are so many draws.
+    sides = [float((one.draws >= floor).sum())] if floor is not None else []
+    sides += [float((one.draws <= ceiling).sum())] if ceiling is not None else []
+    return Axis(
+        name=one.name,
+        ability=one.ability,
+        champion=one.champion,
+        candidate=one.candidate,
+        change=one.change,
+        low=float(low),
+        high=float(high),
+        floor=floor,
+        ceiling=ceiling,
+        p=(min(sides, default=float(len(one.draws))) + 1) / (len(one.draws) + 1),
+        items=one.items,
     )
 
 
-def preference(row: Measured) -> float:
-    """Share of the corruptions that the model finds less likely than the good response; 0.5 if there are none."""
-    beaten = [row.log_likelihood > corrupted for corrupted in row.corrupted_log_likelihoods]
-    return sum(beaten) / len(beaten) if beaten else 0.5
+def _sure(axes: Sequence[Axis], level: float) -> list[Axis]:
+    """The axes that are beyond their tolerance with all of them taken together (Holm 1979)."""
+    two_sided = sum(axis.floor is not None and axis.ceiling is not None for axis in axes)
+    sure = []
+    for i, axis in enumerate(sorted(axes, key=lambda axis: axis.p)):
+        if axis.p > level / (len(axes) + two_sided - i):
+            break
+        sure.append(axis)
+    return [axis for axis in axes if axis in sure]
 
 
-def _worse(axis: Axis, config: GateConfig) -> str | None:
-    """The reason if the whole interval lies beyond the axis's tolerance."""
-    shown = f"{axis.change:.3f} [{axis.low:.3f}, {axis.high:.3f}]"
-    shortest, longest = config.length_ratio
-    match axis.name:
-        case "length" if axis.high < shortest or axis.low > longest:
-            return f"responses are {shown} times as long, expected between {shortest:g} and {longest:g}"
-        case "log_likelihood" if axis.high < -config.max_log_likelihood_loss:
-            return f"log-likelihood is down: {shown} nats a token, tolerated {-config.max_log_likelihood_loss:g}"
-        case "preference" if axis.high < -config.max_preference_loss:
-            return f"preference accuracy is down: {shown}, tolerated {-config.max_preference_loss:g}"
-        case "distinct_2" if axis.high < -config.max_distinct_2_loss:
-            return f"responses have lost variety: distinct-2 {shown}, tolerated {-config.max_distinct_2_loss:g}"
-        case _:
-            return None
+def _within(axis: Axis) -> bool:
+    """Whether the whole interval is within what is tolerated."""
+    return (axis.floor is None or axis.low >= axis.floor) and (axis.ceiling is None or axis.high <= axis.ceiling)
+
+
+def _ability(found: Sequence[Compared], config: GateConfig) -> Numbers:
+    parts = [(config.weight(one.name), one.draws / config.tolerance(one.name)) for one in found if one.ability]
+    total: Numbers = sum((weight * draws for weight, draws in parts), np.zeros(config.bootstrap_draws))
+    return total / max(sum(weight for weight, _ in parts), 1e-9)
+
+
+def _ability_change(axes: Sequence[Axis], config: GateConfig) -> float:
+    parts = [(config.weight(axis.name), axis.change / config.tolerance(axis.name)) for axis in axes if axis.ability]
+    return sum(weight * change for weight, change in parts) / max(sum(weight for weight, _ in parts), 1e-9)
+
+
+def _broken(candidate: Evidence, config: GateConfig) -> Iterable[str]:
+    """Figures beyond their bound."""
+    for name, most in config.at_most.items():
+        if (found := candidate.figures.get(name)) is not None and found > most:
+            yield f"{name.replace('_', ' ')} is {found:.3g}, tolerated at most {most:g} (gate.at_most.{name})"

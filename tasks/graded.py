@@ -35,6 +35,18 @@ class Anchor(Row):
     state: str = ""  # what it is known to be: good, or at fault in one way; "": nobody knows, and it is only watched
 
 
+class AnchorScore(Row):
+    """What one reviewer gave an anchor; None for an answer that was no score."""
+
+    kind = "anchor_score"
+
+    anchor: str
+    seed: str
+    source: Literal["human", "own"]
+    corruption: str
+    score: float | None
+
+
 class Signals(Row):
     """What one model's look at one pair brought, before any judgement: `values` by name, rationales in `texts`."""
 

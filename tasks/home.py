@@ -49,5 +49,8 @@ class Home:
     def ledger(self, name: str) -> Path:
         return self.evolution(name) / "ledger.json"
 
+    def champion(self, name: str) -> Path:
+        return self.evolution(name) / "champion.json"
+
     def vetoes(self, name: str) -> Path:
         return self.evolution(name) / "vetoes.jsonl"

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from tasks.artifacts import Ref, write_atomically
 from tasks.gate import Verdict
+from tasks.measure_config import GateConfig
 
 
 class Iteration(BaseModel):
@@ -27,6 +28,18 @@ class Iteration(BaseModel):
     seconds: float  # of the run that made it; a later reading of it changes nothing here
     vetoes: tuple[str, ...] = ()  # rows that a person had taken out by then
     run: str  # the orchestrator's id of that run
+    at: str = ""  # when it was done, ISO 8601, UTC
+
+
+class Rollback(BaseModel):
+    """A person set the champion back, behind so many iterations."""
+
+    model_config = ConfigDict(frozen=True)
+    after: int
+    model: Ref
+    iteration: int  # the one that trained it, 0 for M_0
+    why: str
+    at: str  # ISO 8601, UTC
 
 
 class Ledger(BaseModel):
@@ -38,11 +51,43 @@ class Ledger(BaseModel):
     teaching: dict[str, Ref] = {}  # what M_0 was made with, by label
     iterations: list[Iteration] = []
     goal: int = 0  # how many there were to be when it was last gone on with, so that a killed run is not added to
+    rollbacks: list[Rollback] = []
     superseded: list[Iteration] = []  # replaced by another result for the same number: kept, nothing is lost silently
 
     @property
     def champion(self) -> Ref | None:
-        return self.iterations[-1].champion_after if self.iterations else self.base
+        return self.champion_behind(len(self.iterations))
+
+    def champion_behind(self, iterations: int) -> Ref | None:
+        """The champion after so many iterations and what a person set back there."""
+        back = [one.model for one in self.rollbacks if one.after == iterations]
+        return back[-1] if back else self.iterations[iterations - 1].champion_after if iterations else self.base
+
+    def start_of(self, number: int, config: GateConfig) -> Ref | None:
+        """What iteration `number` works on: the champion; as published, the newest candidate, however it did.
+
+        Where patience with that is at its end, it goes back to the champion, the best so far.
+        """
+        champion = self.champion_behind(number - 1)
+        spent = config.patience is not None and self.without_promotion(number - 1) >= config.patience
+        if config.policy != "paper" or number == 1 or spent or self._set_back_behind(number - 1):
+            return champion
+        return self.iterations[number - 2].candidate or champion
+
+    def without_promotion(self, iterations: int) -> int:
+        """How many in a row of the first so many iterations, the last of them, left the champion in place."""
+        for i, one in enumerate(reversed(self.iterations[:iterations])):
+            if one.champion_after != one.champion_before or self._set_back_behind(one.number):
+                return i
+        return min(iterations, len(self.iterations))
+
+    def _set_back_behind(self, iterations: int) -> bool:
+        return any(one.after == iterations for one in self.rollbacks)
+
+    def taken_back(self, iterations: int) -> set[int]:
+        """Of the first so many, those a person went back behind: what they wrote led to no champion in the end."""
+        gone = [one for one in self.rollbacks if one.after <= iterations]
+        return {number for one in gone for number in range(one.iteration + 1, one.after + 1)}
 
     def goal_of(self, more: int) -> int:
         """How many iterations a run that goes on shall reach: what a killed one was to reach, else so many more."""
@@ -60,8 +105,8 @@ class Ledger(BaseModel):
             superseded = [*self.superseded, *self.iterations[position:]]
         else:
             superseded = self.superseded
-        iterations = [*self.iterations[:position], iteration]
-        return self.model_copy(update={"iterations": iterations, "superseded": superseded})
+        found = {"iterations": [*self.iterations[:position], iteration], "superseded": superseded}
+        return self.model_copy(update={**found, "rollbacks": [one for one in self.rollbacks if one.after <= position]})
 
     def _with(self, position: int, iteration: Iteration) -> Self:
         iterations = [*self.iterations[:position], iteration, *self.iterations[position + 1 :]]

@@ -11,7 +11,7 @@ from tasks.examples import PreferencePair, SftRow, TrainRow
 from tasks.records import Rejected, Row, Seed, digest
 from tasks.train_config import MixConfig
 
-VERSION = 3  # 3: a human share that is kept; pairs of one prompt taken together
+VERSION = 4  # 4: the record counts rows that hold an item which models are measured on
 R = TypeVar("R", bound=Row)
 
 

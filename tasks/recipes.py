@@ -6,7 +6,7 @@ load("demo", ["annotate.margin.score=1.5"])      # deployments/recipes/demo.yaml
 import copy
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import Field, ValidationError, model_validator
@@ -20,8 +20,6 @@ from tasks.config import (
     CleanConfig,
     Config,
     EngineConfig,
-    EvaluateConfig,
-    GateConfig,
     Positive,
     ReviewConfig,
     SeedsConfig,
@@ -30,6 +28,7 @@ from tasks.config import (
     TargetConfig,
     WriteConfig,
 )
+from tasks.measure_config import EvaluateConfig, GateConfig
 from tasks.provenance import ROOT
 from tasks.train_config import DpoConfig, MixConfig, SftConfig, TeachConfig, TrainerConfig
 
@@ -64,6 +63,7 @@ class Recipe(Config):
     dpo: DpoConfig = DpoConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
     gate: GateConfig = GateConfig()
+    trackers: tuple[Literal["tensorboard", "trackio", "wandb", "mlflow"], ...] = ()  # told of each iteration
     budget: BudgetConfig = BudgetConfig()
     engine: EngineConfig = EngineConfig()
     trainer: TrainerConfig = TrainerConfig()

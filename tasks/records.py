@@ -107,3 +107,4 @@ class Measured(Row):
     corruptions: tuple[str, ...]
     response: str
     finish: str
+    off_language: bool = False  # the response is in another language than the item's own response

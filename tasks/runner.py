@@ -166,33 +166,52 @@ class Runner:
 
         On several GPUs there is a process for each, unless the module knows nothing of the others.
         """
-        job = Job(store=self.store.root, spec=spec, work=self.work / f"{spec.stage}-{spec.fingerprint}", given=given)
 
         def make(say: Say) -> None:
             self.budget.check()
             self.engines.stop()  # the device is the trainer's now
-            with self.progress.bar(label) as bar:
-                said_at = time.monotonic()
-
-                def on_progress(said: dict[str, Any]) -> None:
-                    nonlocal said_at
-                    figures = ", ".join(f"{name} {value:.3f}" for name, value in said["figures"].items())
-                    bar.to(said["done"] or bar.done, said["total"], f"{said['what']} {figures}".strip())
-                    if time.monotonic() - said_at > LOG_EVERY_S:
-                        said_at = time.monotonic()
-                        say(f"{said['what']} {said['done']}/{said['total']} {figures}")
-
-                deadline_s = self.recipe.trainer.deadline_s
-                launch.run(
-                    module,
-                    job,
-                    on_progress,
-                    trains_on=self.platform,
-                    processes=1 if one_process else self.platform.gpus,
-                    deadline_s=deadline_s,
-                )
+            self._child(
+                module,
+                self._job(spec, given),
+                label,
+                say,
+                trains_on=self.platform,
+                processes=1 if one_process else self.platform.gpus,
+                deadline_s=self.recipe.trainer.deadline_s,
+            )
 
         return self._run(train, spec, label, make)
+
+    def job(
+        self, spec: Spec, label: str, module: str, given: dict[str, Any], *, online: bool = False, tells: bool = False
+    ) -> Ref:
+        """Run `module` in a child process beside the engine; it writes the artifact itself.
+
+        `online`: it fetches from a hub; `tells`: it speaks to experiment trackers, which have keys of their own.
+        """
+        env = (launch.online() if online else {}) | (launch.trackers() if tells else {})
+
+        def make(say: Say) -> None:
+            self._child(module, self._job(spec, given), label, say, env=env)
+
+        return self._run(compute, spec, label, make)
+
+    def _job(self, spec: Spec, given: dict[str, Any]) -> Job:
+        return Job(store=self.store.root, spec=spec, work=self.work / f"{spec.stage}-{spec.fingerprint}", given=given)
+
+    def _child(self, module: str, job: Job, label: str, say: Say, **how: Any) -> None:
+        with self.progress.bar(label) as bar:
+            said_at = time.monotonic()
+
+            def on_progress(said: dict[str, Any]) -> None:
+                nonlocal said_at
+                figures = ", ".join(f"{name} {value:.3f}" for name, value in said["figures"].items())
+                bar.to(said["done"] or bar.done, said["total"], f"{said['what']} {figures}".strip())
+                if time.monotonic() - said_at > LOG_EVERY_S:
+                    said_at = time.monotonic()
+                    say(f"{said['what']} {said['done']}/{said['total']} {figures}")
+
+            launch.run(module, job, on_progress, **how)
 
     def _run(self, kind: Task[Any, Ref], spec: Spec, label: str, make: Make) -> Ref:
         # A cache hit skips the task's body: so the artifact is verified first, and made again if it is not as written.

@@ -38,7 +38,12 @@ class WhatIf:
 def what_if(store: Store, iteration: Iteration, recipe: Recipe, platform: Platform, vetoes: Sequence[Veto]) -> WhatIf:
     """Raises ValueError for a setting that a model would have to be asked for, or an iteration that came to no rows."""
     offline, made = Offline(recipe=recipe, store=store, platform=platform), iteration.stages
-    stages = Stages(offline, iteration.number, [veto for veto in vetoes if veto.row in iteration.vetoes])
+    stages = Stages(
+        offline,
+        iteration.number,
+        [veto for veto in vetoes if veto.row in iteration.vetoes],
+        made.get("benchmark items"),
+    )
     if "annotate" not in made:
         raise ValueError(f"iteration {iteration.number} came to no rows: {'; '.join(iteration.verdict.reasons)}")
     rounds = writing.rounds_of(made)

@@ -8,20 +8,22 @@ from tasks import calibrate, canaries, constitution
 from tasks import judge as judging
 from tasks.calibration import Calibration
 from tasks.config import CalibrationConfig, ReviewConfig
-from tasks.graded import Anchor, Signals
+from tasks.graded import Anchor, AnchorScore, Signals
 from tasks.review import Reviewer
 
-VERSION = 10 * judging.VERSION + calibrate.VERSION
+VERSION = 100 * 2 + 10 * judging.VERSION + calibrate.VERSION  # 2: the scores are kept
 
 
 @dataclass(frozen=True, kw_only=True)
 class Worth:
     """`calibration` is none for a score that is asked for, `judge` where no answer was a score.
 
-    `retested` is how many anchors have a score from both looks, `spread` their mean absolute difference.
+    `scores` are those of the anchors, out of fold. `retested` is how many of them have a score from both looks,
+    `spread` their mean absolute difference.
     """
 
     calibration: Calibration | None
+    scores: list[AnchorScore]
     judge: judging.Judge | None
     unparsed: int
     canaries: canaries.Shift | None
@@ -56,6 +58,17 @@ def worth(
     known = [anchor for anchor in anchors if anchor.id in first]
     return Worth(
         calibration=fitted,
+        scores=[
+            AnchorScore(
+                anchor=anchor.id,
+                seed=anchor.seed,
+                source=anchor.source,
+                corruption=anchor.corruption,
+                score=first.get(anchor.id),
+                parents=(anchor.id,),
+            )
+            for anchor in anchors
+        ],
         judge=judging.judge(known, [first[anchor.id] for anchor in known]) if known else None,
         unparsed=len(anchors) - len(known),
         canaries=canaries.shift(attacked, scores(at_attacked)),

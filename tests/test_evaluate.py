@@ -4,7 +4,7 @@ import pytest
 
 from tasks import evaluate
 from tasks.calls import Answer, Call
-from tasks.config import EvaluateConfig
+from tasks.measure_config import EvaluateConfig
 from tests.rows import MODEL, answer, seed
 
 CONFIG = EvaluateConfig(max_items=4, max_new_tokens=17)
@@ -61,6 +61,15 @@ def test_a_row_holds_means_per_token_and_the_corruptions_in_their_order() -> Non
     assert (one.response, one.finish) == ("said 0", "length")
     assert (other.item, other.response) == (SEEDS[1].id, "said 1")
     assert other.log_likelihood == pytest.approx(-2.5)
+
+
+def test_a_response_in_another_language_than_the_items_is_noticed() -> None:
+    english = "The river is long and wide, and it carries many ships down to the sea every day."
+    german = "Der Fluss ist lang und breit, und er trägt jeden Tag viele Schiffe hinunter zum Meer."
+    calls = evaluate.calls([seed("Describe the river.", english)], CONFIG)
+    for said, expected in ((german, True), (english, False), ("Ja.", False)):
+        found = [answer(call, said, log_probs=(-1.0,)) for call in calls]
+        assert evaluate.measured(calls, found, MODEL)[0].off_language is expected
 
 
 def test_an_item_that_cannot_be_corrupted_is_still_measured() -> None:

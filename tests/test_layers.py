@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-STAGES = {"anchors", "calibrate", "canaries", "review", "split", "write", "annotate", "pairs", "evaluate", "gate"}
+STAGES = {"anchors", "calibrate", "canaries", "review", "split", "write", "annotate", "pairs", "evaluate", "benchmarks"}
 MAY_IMPORT_PREFECT = {"tasks.kinds", "tasks.runner"} | {
     f"flows.{name}" for name in ("evolve", "iterate", "pictures", "doctor", "server")
 }
 # Run in the model environment, each as a child process of its own.
 MODEL_SIDE = {
     f"tasks.backends.{name}" for name in ("trl", "train_rows", "divergence", "default_model", "hub_model", "dataset")
-}
-HEAVY = {"torch", "transformers", "trl", "peft", "vllm", "datasets", "accelerate", "safetensors"}
+} | {f"tasks.backends.{name}" for name in ("harness", "benchmark_items", "benchmark_scores", "ifeval", "trackers")}
+HEAVY = {"torch", "transformers", "trl", "peft", "vllm", "datasets", "accelerate", "safetensors", "lm_eval"}
 LAYERS = [  # a module may import what stands in a later layer, or in its own for the ones marked
     ("flows", True),
     ("tasks.whatif", False),
@@ -28,11 +28,14 @@ LAYERS = [  # a module may import what stands in a later layer, or in its own fo
     ("tasks.kinds", False),
     ("tasks.budget", False),
     ("tasks.offline", False),
+    ("tasks.champion", False),
     ("tasks.ledger", False),
     ("tasks.backends.engines", False),
     ("tasks.backends", True),
     ("tasks.progress", False),
     ("tasks.plan", False),
+    ("tasks.gate", False),
+    ("tasks.axes", False),
     ("tasks.worth", False),
     ("stages", False),
     ("tasks.clean", True),
@@ -52,11 +55,14 @@ LAYERS = [  # a module may import what stands in a later layer, or in its own fo
     ("tasks.seed_files", False),
     ("tasks.prompts", False),
     ("tasks.text", False),
+    ("tasks.instruction_checks", False),
+    ("tasks.answer_checks", False),
     ("tasks.jobs", False),
     ("tasks.artifacts", False),
     ("tasks.provenance", False),
     ("tasks.recipes", False),
     ("tasks.train_config", False),
+    ("tasks.measure_config", False),
     ("tasks.config", False),
     ("tasks.calls", False),
     ("tasks.examples", False),

@@ -89,6 +89,9 @@ def test_nothing_stands_in_the_shipped_recipes_way(tmp_path: Path) -> None:
         (["engine.context_tokens=512"], {}, "engine.context_tokens is 512"),
         (["iterations=100000"], {}, "disk: "),
         ([], {"gpu_memory_gib": 0.4}, "trainer: "),
+        (["evaluate.benchmarks=[{task: sum, data: no.jsonl}]"], {}, "benchmark sum: data no.jsonl: no such file"),
+        (["evaluate.benchmarks=[{task: my/own.yaml}]"], {}, "benchmark own: task my/own.yaml: no such file"),
+        (["evaluate.benchmarks=[{task: sum}, {task: sum}]"], {}, "evaluate.benchmarks: two have the same name"),
     ],
 )
 def test_what_stands_in_the_way_is_said(tmp_path: Path, settings: list[str], more: dict[str, float], says: str) -> None:

@@ -120,13 +120,19 @@ class EngineClient:
             ) from error
 
     async def _write(self, call: Call) -> dict[str, Any]:
+        messages: list[Any] = list(call.messages)
+        more: Any = {}
+        if call.prefix:
+            messages.append({"role": "assistant", "content": call.prefix})
+            more = {"extra_body": {"continue_final_message": True, "add_generation_prompt": False}}
         reply = await self._openai.chat.completions.create(
             model=self.model,
-            messages=list(call.messages),  # type: ignore[arg-type]
+            messages=messages,
             max_tokens=call.max_new_tokens,
             temperature=call.temperature,
             top_p=call.top_p,
             seed=call.seed,
+            **more,
         )
         choice, usage = reply.choices[0], reply.usage
         assert usage

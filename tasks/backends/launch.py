@@ -94,6 +94,12 @@ def online() -> dict[str, str]:
     return {"HF_HUB_OFFLINE": "0"} | {name: os.environ[name] for name in names if name in os.environ}
 
 
+def trackers() -> dict[str, str]:
+    """What a child that tells experiment trackers needs: their own settings and keys, and the way out."""
+    own = {key: value for key, value in os.environ.items() if key.startswith(("WANDB_", "MLFLOW_", "TRACKIO_"))}
+    return own | online()
+
+
 def launcher(processes: int) -> list[str]:
     """accelerate's arguments where several processes train; one needs no launcher, which takes 10 s on two cores.
 

@@ -53,11 +53,22 @@ class EngineNotStarted(RuntimeError):
 class Engine:
     """A running vLLM server and the client that asks it. `stop` ends the server and everything below it."""
 
-    def __init__(self, model: Path, config: EngineConfig, platform: Platform, python: Path, log: Path):
+    def __init__(
+        self,
+        model: Path,
+        config: EngineConfig,
+        platform: Platform,
+        python: Path,
+        log: Path,
+        port: int = 0,
+        key: str = "",
+    ):
+        """Raises OSError where the port is taken; 0 is any free one."""
         with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
             port = probe.getsockname()[1]
-        key = secrets.token_hex(16)
+        key = key or secrets.token_hex(16)
         plain = PlainText.of(model)  # first: a model without a tokenizer is refused before a child is started
         self._url = f"http://127.0.0.1:{port}"
         self._deadline_s = config.start_deadline_s
@@ -100,6 +111,10 @@ class Engine:
             return httpx.get(f"{self._url}/health", timeout=30).status_code == 200
         except httpx.HTTPError:
             return False
+
+    def check(self) -> None:
+        """Raise ChildFailed if the server has ended."""
+        self._child.check()
 
     def stop(self) -> None:
         self.client.close()

@@ -11,11 +11,11 @@ from typing import TypeVar
 from tasks.clean.near import NearDuplicates
 from tasks.clean.rule import Candidate, Rule
 from tasks.config import CleanConfig
-from tasks.examples import PreferencePair, SftRow
+from tasks.examples import PreferencePair, SftRow, TrainRow
 from tasks.records import Rejected, Seed, Written
 from tasks.text import grams, words
 
-Asked = Seed | Written | SftRow | PreferencePair
+Asked = Seed | Written | SftRow | PreferencePair | TrainRow
 R = TypeVar("R", Seed, SftRow, PreferencePair)
 MIN_RUN_WORDS = 5  # "what is the capital of" stands in many an instruction, and with one word more it is an item
 

@@ -12,7 +12,7 @@ from tasks.config import Branch
 from tasks.examples import SftRow
 from tasks.graded import Review, Scored
 from tasks.records import Seed, Written
-from tasks.steps.base import Stages, not_to_train_on, save_rows
+from tasks.steps.base import Stages, save_rows
 from tasks.steps.writing import Round, best_of_near_duplicates, candidates
 from tasks.vetoes import without
 
@@ -29,11 +29,11 @@ def pool(stages: Stages, seeds: Ref, grown_from: Sequence[Ref]) -> Ref:
             rows += [row.as_seed() for row in stages.store.rows(ref, SftRow, "sft")]
         kept, rejects = without(list({seed.id: seed for seed in rows}.values()), vetoed)
         if "contamination" not in config.without:
-            kept, hits = Contamination(config, not_to_train_on(stages.store, seeds)).rows(kept)
+            kept, hits = Contamination(config, stages.not_to_train_on(seeds)).rows(kept)
             rejects += hits
         save_rows(draft, len(rows), kept, rejects)
 
-    inputs = {"seeds": seeds, **vetoes} | {f"written-{i}": ref for i, ref in enumerate(grown_from)}
+    inputs = {"seeds": seeds, **vetoes, **stages.items} | {f"written-{i}": ref for i, ref in enumerate(grown_from)}
     return stages.compute("pool", stages.spec("pool", POOL_VERSION, config, inputs), save)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from tasks import prompts
-from tasks.artifacts import Draft, Ref, Spec, Store
+from tasks.artifacts import Draft, Ref, Spec
 from tasks.config import Config
 from tasks.offline import Offline
 from tasks.records import Rejected, Row, Seed, digest
@@ -13,10 +13,14 @@ from tasks.vetoes import Veto
 
 
 class Stages:
-    """One iteration's stages. `made` collects their artifacts by label, in the order in which they were made."""
+    """One iteration's stages. `made` collects their artifacts by label, in the order in which they were made.
 
-    def __init__(self, runner: Runner | Offline, number: int, vetoes: Sequence[Veto] = ()):
+    `items` are the benchmarks' (tasks/steps/benchmarking.py), which nothing may be trained on.
+    """
+
+    def __init__(self, runner: Runner | Offline, number: int, vetoes: Sequence[Veto] = (), items: Ref | None = None):
         self.runner, self.number, self.vetoes = runner, number, tuple(vetoes)
+        self.items: dict[str, Ref] = {"items": items} if items else {}
         self.recipe, self.store = runner.recipe, runner.store
         self.made: dict[str, Ref] = {}
 
@@ -57,6 +61,11 @@ class Stages:
         found = {veto.row: veto.why for veto in self.vetoes if before is None or veto.iteration <= before}
         return found, {"vetoes": digest(sorted(found))} if found else {}
 
+    def not_to_train_on(self, seeds: Ref) -> list[Seed]:
+        """What models are measured on and the reviewer calibrated with. What uses it has `items` among its inputs."""
+        own = [row for table in ("held_out", "anchors") for row in self.store.rows(seeds, Seed, table)]
+        return own + [row for ref in self.items.values() for row in self.store.rows(ref, Seed, "items")]
+
     def keep(self, label: str, ref: Ref) -> Ref:
         self.made[label] = ref
         return ref
@@ -70,11 +79,6 @@ class Stages:
 def in_round(what: str, round: int) -> str:
     """How a stage of a later round is called."""
     return what if round == 1 else f"{what}, round {round}"
-
-
-def not_to_train_on(store: Store, seeds: Ref) -> list[Seed]:
-    """What models are measured on and the reviewer is calibrated with."""
-    return store.rows(seeds, Seed, "held_out") + store.rows(seeds, Seed, "anchors")
 
 
 def save_rows(

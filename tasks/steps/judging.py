@@ -22,7 +22,7 @@ def check(stages: Stages, seeds: Ref) -> None:
         )
 
 
-def judged(stages: Stages, model: Ref, seeds: Ref) -> Ref | None:
+def judged(stages: Stages, model: Ref, seeds: Ref, anchors_of: str = "anchors", label: str = "judge") -> Ref | None:
     """What the reviewer is worth on the anchor seeds, and its calibration where its score is one.
 
     None without anchor seeds, or for scores that look at nothing.
@@ -46,18 +46,19 @@ def judged(stages: Stages, model: Ref, seeds: Ref) -> Ref | None:
         ("flawed", "canaries"),
         sampling="evolution",
     )
-    made = stages.infer("write [anchors]", spec, model, lambda _: own.calls() if wanted.own_texts else [], make)
+    made = stages.infer(f"write [{anchors_of}]", spec, model, lambda _: own.calls() if wanted.own_texts else [], make)
 
     def both() -> list[Anchor]:
         return stages.store.rows(made, Anchor) + stages.store.rows(made, Anchor, "canaries")
 
-    found = signals(stages, "anchors", model, {"anchors": made}, both)
-    again = _looked_at_again(stages, model, made)
+    found = signals(stages, anchors_of, model, {"anchors": made}, both)
+    again = _looked_at_again(stages, model, made, f"signals [{anchors_of} again]")
 
     def save(draft: Draft) -> None:
         rows, attacked = stages.store.rows(made, Anchor), stages.store.rows(made, Anchor, "canaries")
         looks, second = stages.store.rows(found, Signals), stages.store.rows(again, Signals)
         known = worth.worth(rows, attacked, looks, second, recipe.review, recipe.calibration)
+        draft.table("scores", known.scores)
         draft.record |= {
             "counts": {"in": len(rows), "out": len(rows) - known.unparsed},
             "rejected": {"unparsed": known.unparsed} if known.unparsed else {},
@@ -70,10 +71,10 @@ def judged(stages: Stages, model: Ref, seeds: Ref) -> Ref | None:
     shaped_by = {"calibration": recipe.calibration, "review": recipe.review}
     config = {name: one.model_dump(mode="json") for name, one in shaped_by.items()}
     inputs = {"anchors": made, "signals": found, "again": again}
-    return stages.compute("judge", stages.spec("judge", worth.VERSION, config, inputs, ("principles",)), save)
+    return stages.compute(label, stages.spec("judge", worth.VERSION, config, inputs, ("principles",)), save)
 
 
-def _looked_at_again(stages: Stages, model: Ref, made: Ref) -> Ref:
+def _looked_at_again(stages: Stages, model: Ref, made: Ref, label: str) -> Ref:
     """The first anchors asked a second time, sampled anew where the reviewer samples."""
     recipe = stages.recipe
     collector = Collector(recipe.signals, model.digest, recipe.sampling_seed)
@@ -95,4 +96,4 @@ def _looked_at_again(stages: Stages, model: Ref, made: Ref) -> Ref:
     shaped_by = recipe.signals.model_dump(mode="json") | {"retested": recipe.anchors.retested}
     inputs: dict[str, Ref | str] = {"model": model, "anchors": made, "principles": collector.principles}
     spec = stages.spec("retest", SIGNALS_VERSION, shaped_by, inputs, collector.prompts)
-    return stages.infer("signals [anchors again]", spec, model, calls, save)
+    return stages.infer(label, spec, model, calls, save)

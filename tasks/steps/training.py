@@ -8,7 +8,7 @@ from tasks.artifacts import Draft, Ref
 from tasks.clean.contamination import Contamination
 from tasks.examples import PreferencePair, SftRow, TrainRow
 from tasks.records import Rejected, Seed
-from tasks.steps.base import Stages, not_to_train_on, save_rows
+from tasks.steps.base import Stages, save_rows
 from tasks.train_config import SftConfig
 from tasks.vetoes import without
 
@@ -53,8 +53,8 @@ def mix(stages: Stages, rows: Sequence[Ref], earlier: Sequence[Ref], pool: Ref, 
         written = [row for ref in sources for row in store.rows(ref, SftRow, "sft")]
         found = [pair for ref in sources for pair in store.rows(ref, PreferencePair, "pairs")]
         rows_in, leaks = len(written) + len(found), list[Rejected]()
+        rule = Contamination(clean, stages.not_to_train_on(seeds))
         if "contamination" not in clean.without:
-            rule = Contamination(clean, not_to_train_on(store, seeds))
             written, of_rows = rule.rows(written)
             found, of_pairs = rule.rows(found)
             leaks = [*of_rows, *of_pairs]
@@ -62,9 +62,13 @@ def mix(stages: Stages, rows: Sequence[Ref], earlier: Sequence[Ref], pool: Ref, 
         pairs, doubled = mixing.preferences(found, per_prompt)
         save_rows(draft, rows_in, [*sft, *pairs], [*leaks, *over, *doubled], tables={"sft": sft, "pairs": pairs})
         origins = [row.origin for row in sft]
+        # None, where the rule is used; where not, the gate has to know: a figure on what was trained on says nothing.
+        draft.record["leaked_rows"] = sum(rule.hit(row) is not None for rows in (sft, pairs) for row in rows)
         draft.record["counts"] |= {name: origins.count(name) for name in sorted(set(origins))} | {"pairs": len(pairs)}
 
-    inputs = {"pool": pool, "seeds": seeds, **vetoes} | {f"rows-{i}": ref for i, ref in enumerate(sources)}
+    inputs = {"pool": pool, "seeds": seeds, **vetoes, **stages.items} | {
+        f"rows-{i}": ref for i, ref in enumerate(sources)
+    }
     used = skill.PROMPTS if config.skill_share else ()
     shaped_by = config.model_dump(mode="json") | {
         "pairs_per_prompt": per_prompt,

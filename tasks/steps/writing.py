@@ -14,7 +14,7 @@ from tasks.clean import near
 from tasks.config import Branch
 from tasks.graded import Review, Scored
 from tasks.records import Rejected, Row, Seed, Written
-from tasks.steps.base import Stages, in_round, not_to_train_on, save_rows
+from tasks.steps.base import Stages, in_round, save_rows
 
 RESPONSES = ("answers", "flawed", "ordinary")
 
@@ -104,12 +104,13 @@ def _clean(stages: Stages, what: str, written: Ref, earlier: Sequence[Ref], pool
 
     def save(draft: Draft) -> None:
         before = [row for ref in earlier for row in stages.store.rows(ref, Written)]
-        rows, items = stages.store.rows(written, Written), not_to_train_on(stages.store, seeds)
+        rows, items = stages.store.rows(written, Written), stages.not_to_train_on(seeds)
         mine = {row.id for row in rows}
         kept, rejects = rules.clean([*before, *rows], field, stages.store.rows(pool, Seed), items, stages.recipe.clean)
         save_rows(draft, len(rows), [r for r in kept if r.id in mine], [r for r in rejects if r.row in mine])
 
-    inputs = {"written": written, "pool": pool, "seeds": seeds} | {f"before-{i}": r for i, r in enumerate(earlier)}
+    inputs = {"written": written, "pool": pool, "seeds": seeds, **stages.items}
+    inputs |= {f"before-{i}": r for i, r in enumerate(earlier)}
     spec = stages.spec("clean", rules.VERSION, stages.recipe.clean, inputs)
     return stages.compute(f"clean [{in_round(what, round)}]", spec, save)
 

@@ -24,9 +24,10 @@ from rich.table import Table
 
 from tasks import gate
 from tasks.artifacts import Store
-from tasks.config import GateConfig
+from tasks.axes import Evidence
 from tasks.home import Home
 from tasks.ledger import Iteration, read
+from tasks.measure_config import GateConfig
 from tasks.records import Measured
 from tests.bench.judge import seed_tasks
 from tests.evolution import LANCE, ROOT
@@ -67,7 +68,7 @@ class Bench:
         if one.candidate is None:
             return found | {"axes": []}
         after = self.store.rows(one.stages["evaluate [candidate]"], Measured)
-        axes = gate.decide(base, after, GateConfig()).axes
+        axes = gate.decide(Evidence(held_out=base), Evidence(held_out=after), GateConfig()).axes
         return found | {"items": len(after), "axes": [axis.model_dump() for axis in axes]}
 
 

@@ -15,7 +15,7 @@ from tests.processes import wait_until, wait_until_gone
 
 SHARD = 4  # engine.shard_requests and engine.in_flight in tests/recipes/tiny.yaml
 WRITTEN = ("anchors", "write-instructions", "write-answers", "write-flawed", "write-ordinary", "signals", "retest")
-STAGES = (*WRITTEN, "evaluate")
+STAGES = (*WRITTEN, "evaluate", "benchmark-replies")
 
 
 @dataclass
@@ -56,7 +56,19 @@ def test_killed_four_times_it_ends_well(killed: Killed) -> None:
     assert killed.summary["verdict"]["decision"] in ("promote", "hold")
     assert killed.summary["verdict"]["axes"]
     labels = [row["label"] for row in killed.summary["funnel"]]
-    assert labels[-5:] == ["sft", "dpo", "divergence", "evaluate [candidate]", "gate"]
+    assert labels[:2] == ["seeds", "benchmark items"]
+    measured = ["sft", "dpo", "divergence", "evaluate [candidate]", "benchmarks [candidate]", "scores [candidate]"]
+    assert labels[-11:-5] == measured
+    assert labels[-2:] == ["judge [candidate]", "gate"]
+    abilities = [axis["name"] for axis in killed.summary["verdict"]["axes"] if axis["ability"]]
+    assert abilities == ["log_likelihood", "preference", "choices", "sum"]
+
+
+def test_the_champion_and_the_report_are_there_for_people(killed: Killed) -> None:
+    folder = killed.evolution.home / "evolutions" / "tiny"
+    champion = json.loads((folder / "champion.json").read_text())
+    assert champion["path"] == killed.summary["champion"]
+    assert "</html>" in (folder / "report.html").read_text()
 
 
 def test_no_process_is_left_within_seconds_of_each_kill(killed: Killed) -> None:
@@ -98,7 +110,7 @@ def test_again_everything_is_cached_and_no_engine_starts(killed: Killed) -> None
     assert killed.evolution.run()["verdict"] == killed.summary["verdict"]
     assert killed.evolution.engine_starts() == starts
     states = killed.evolution.task_states()
-    assert len(states) == len(killed.summary["funnel"]) - 1  # the seeds belong to the flow above
+    assert len(states) == len(killed.summary["funnel"]) - 2  # seeds and benchmarks' items belong to the flow above
     assert set(states.values()) == {"Cached"}
 
 
@@ -124,9 +136,10 @@ def test_an_altered_byte_and_a_deleted_artifact_are_found_and_made_again(killed:
 
 def test_another_threshold_of_annotate_asks_for_no_new_text(killed: Killed) -> None:
     it = killed.evolution
-    written = {stage: it.artifacts(stage) for stage in WRITTEN}
+    texts = [stage for stage in WRITTEN if stage.startswith("write")]
+    written = {stage: it.artifacts(stage) for stage in texts}
     summary = it.run("--set", "annotate.sft_keep.quantile=0.6")
-    assert {stage: it.artifacts(stage) for stage in WRITTEN} == written
+    assert {stage: it.artifacts(stage) for stage in texts} == written
     states = it.task_states()
     assert (states["signals [written]"], states["write [answers]"]) == ("Cached", "Cached")
     assert (states["annotate"], states["sft"]) == ("Completed", "Completed")

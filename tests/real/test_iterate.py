@@ -139,7 +139,7 @@ def run(
     )
     base = runner.train(Spec(stage="base", version=1), "base", "", {})
     runner.trained.clear()
-    candidate, verdict = _candidate_and_verdict(stages, champion or base, base, taken_in, grown_from)
+    candidate, verdict = _candidate_and_verdict(stages, champion or base, champion or base, base, taken_in, grown_from)
     return Ran(stages, runner, candidate, verdict.reasons)
 
 

@@ -9,8 +9,19 @@ from tests.evolution import ROOT, Evolution
 from tests.words import sentence
 
 SIZES = ["write.max_new_tokens=40", "signals.sampled.max_new_tokens=40", "evaluate.max_new_tokens=16"]
+SIZES += ["evaluate.benchmarks=[{task: sum, items: 2, max_new_tokens: 8}]"]  # its own are on the hub
 STAGES = ["reviews to learn", "teach", "signals [seeds]", "split", "write [answers]", "write [flawed]"]
-STAGES += ["signals [written]", "annotate", "mix", "sft", "dpo", "divergence", "evaluate [candidate]", "gate"]
+STAGES += [
+    "signals [written]",
+    "annotate",
+    "mix",
+    "sft",
+    "dpo",
+    "divergence",
+    "evaluate [candidate]",
+    "scores [candidate]",
+    "gate",
+]
 
 
 def test_a_dry_pass_runs_every_stage_of_the_paper_recipe(tmp_path: Path) -> None:

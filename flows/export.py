@@ -1,0 +1,141 @@
+"""What `lance export` writes: a model with its card, data with its card; and `--push`, to the hub."""
+
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from tasks import champion as champions
+from tasks.artifacts import RECORD, Store
+from tasks.examples import PreferencePair, SftRow, TrainRow
+from tasks.funnel import rejects_by
+from tasks.home import Home
+from tasks.ledger import Iteration, Ledger
+from tasks.records import Seed
+
+SFT, PAIRS = "sft", "preferences"
+WHAT = {
+    SFT: "`history`, `instruction`, `response`: examples of supervised fine-tuning",
+    PAIRS: "`history`, `instruction`, `chosen`, `rejected`: preferences",
+}
+
+
+class Export:
+    """The champion of an evolution, or the candidate of one of its iterations."""
+
+    def __init__(self, home: Home, ledger: Ledger, iteration: int | None):
+        """Raises ValueError for an iteration that came to no candidate."""
+        self.ledger, self.store = ledger, Store(home.store)
+        step = champions.history(ledger)[-1]
+        self.number = step.iteration if iteration is None else iteration
+        self.one: Iteration | None = ledger.iterations[self.number - 1] if self.number else None
+        candidate = self.one.candidate if self.one else ledger.base
+        if candidate is None:
+            raise ValueError(f"{ledger.name}: iteration {self.number} came to no candidate that could be exported")
+        self.weights = candidate
+
+    def model(self, folder: Path) -> None:
+        """Weights, tokenizer, card. Raises ValueError for a folder with something in it, or weights that are gone."""
+        if self.store.find(self.weights) is None:
+            raise ValueError(
+                f"{self.store.path(self.weights)}: missing or altered; the same `lance evolve` makes it again"
+            )
+        _empty(folder)
+        shutil.copytree(
+            self.store.path(self.weights), folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns(RECORD)
+        )
+        _card(folder, "model_card.md.j2", verdict=self.one and self.one.verdict, **self._common())
+
+    def data(self, folder: Path) -> None:
+        """Both parts as Parquet, and the card. Raises ValueError where nothing was trained on."""
+        if self.one is None or "mix" not in self.one.stages:
+            raise ValueError(
+                f"{self.ledger.name}: iteration {self.number} was trained on nothing that could be exported"
+            )
+        _empty(folder)
+        found = {SFT: self._sft(self.one), PAIRS: self._pairs(self.one)}
+        parts = []
+        for name, rows in found.items():
+            if rows:
+                pq.write_table(pa.Table.from_pylist(rows), folder / f"{name}.parquet")
+                parts.append({"name": name, "rows": len(rows), "what": WHAT[name]})
+        _card(folder, "dataset_card.md.j2", parts=parts, **self._common())
+
+    def _common(self) -> dict[str, Any]:
+        model = _public(self.ledger.model)
+        recipe = self.ledger.iterations[-1].recipe if self.ledger.iterations else {}
+        mix = self.store.record(self.one.stages["mix"]) if self.one and "mix" in self.one.stages else None
+        return {
+            "name": self.ledger.name,
+            "iteration": self.number,
+            "iterations": len(self.ledger.iterations),
+            "model": model,
+            "base_model": model if "/" in model else "",
+            "seeds": _public(recipe.get("seeds", "")),
+            "hits": len(rejects_by(self.store, self.one.stages, "contamination")) if mix and self.one else None,
+            "leaked": mix["leaked_rows"] if mix else None,
+        }
+
+    def _sft(self, one: Iteration) -> list[dict[str, Any]]:
+        rows = self.store.rows(one.stages["mix"], TrainRow, "sft") if "sft" in one.stages else []
+        written = {
+            row.id: row
+            for earlier in self.ledger.iterations[: one.number]
+            if "annotate" in earlier.stages
+            for row in self.store.rows(earlier.stages["annotate"], SftRow, "sft")
+        }
+        sources = self._sources(one)
+        found = []
+        for row in rows:
+            kept = next((written[parent] for parent in row.parents if parent in written), None)
+            seed = kept.seed if kept else next(iter(row.parents), "")
+            found.append(
+                row.model_dump(mode="json")
+                | {"seed": seed, "seed_source": sources.get(seed, "")}
+                | {"score": kept.score if kept else None, "iteration": kept.iteration if kept else 0}
+            )
+        return found
+
+    def _pairs(self, one: Iteration) -> list[dict[str, Any]]:
+        rows = self.store.rows(one.stages["mix"], PreferencePair, "pairs") if "dpo" in one.stages else []
+        sources = self._sources(one)
+        return [row.model_dump(mode="json") | {"seed_source": sources.get(row.seed, "")} for row in rows]
+
+    def _sources(self, one: Iteration) -> dict[str, str]:
+        return {seed.id: seed.source for seed in self.store.rows(one.stages["pool"], Seed)}
+
+
+def push(folder: Path, repo: str, kind: str) -> str:
+    """Upload a folder to the hub, private; the address. Raises ValueError without a token."""
+    if not os.environ.get("HF_TOKEN"):
+        raise ValueError("--push needs a token of the hub: set HF_TOKEN in the environment")
+    from huggingface_hub import HfApi
+
+    api = HfApi(token=os.environ["HF_TOKEN"])
+    api.create_repo(repo, repo_type=kind, private=True, exist_ok=True)
+    return str(api.upload_folder(repo_id=repo, folder_path=folder, repo_type=kind))
+
+
+def _public(given: str) -> str:
+    """A hub's name as it is; of a path only the last part, since the others say where somebody's files lie."""
+    is_path = Path(given).expanduser().exists() or given.startswith((".", "/", "~")) or given.count("/") > 1
+    return Path(given).name if is_path else given
+
+
+def _empty(folder: Path) -> None:
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ValueError(f"{folder}: expected a new or empty folder to export into; give another one")
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+def _card(folder: Path, template: str, **values: Any) -> None:
+    found: Sequence[str] = [str(Path(__file__).parent)]
+    cards = Environment(
+        loader=FileSystemLoader(found), undefined=StrictUndefined, trim_blocks=True, keep_trailing_newline=True
+    )
+    (folder / "README.md").write_text(cards.get_template(template).render(**values), encoding="utf-8")
