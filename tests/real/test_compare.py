@@ -9,17 +9,13 @@ from rich.console import Console
 from flows import compare
 from flows.show import Shown
 from tasks.home import Home
-from tests.real.test_export import ledger_of
-from tests.real.test_iterate import run
+from tests.real.test_export import ledger_of, two_iterations
 
 
 @pytest.fixture(scope="module")
 def rows(tmp_path_factory: pytest.TempPathFactory) -> list[compare.Compared]:
     home = Home(tmp_path_factory.mktemp("compare"))
-    settings = ("signals.use=[read]", "review.score=read", "gate.policy=paper", "evaluate.max_items=4")
-    first = run(home.store, *settings)
-    second = run(home.store, *settings, number=2, champion=first.candidate)
-    one, two = ledger_of(first, second).iterations
+    one, two = ledger_of(*two_iterations(home)).iterations
     better = [axis.model_copy(update={"candidate": -1.25}) for axis in two.verdict.axes]  # the scripted model never is
     two = two.model_copy(update={"verdict": two.verdict.model_copy(update={"axes": tuple(better)})})
     ledger = ledger_of().model_copy(update={"iterations": [one, two]})

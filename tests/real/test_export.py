@@ -50,15 +50,19 @@ def ledger_of(*ran: Ran) -> Ledger:
     return ledger
 
 
-@pytest.fixture(scope="module")
-def two(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, Ledger, Sequence[Ran]]:
-    home = Home(tmp_path_factory.mktemp("export"))
+def two_iterations(home: Home) -> tuple[Ran, Ran]:
     settings = ("signals.use=[read]", "review.score=read", "gate.policy=paper", "evaluate.max_items=4")
     first = run(home.store, *settings)
     assert first.candidate
     grown = [first.stages.made["annotate"]]
-    second = run(home.store, *settings, number=2, champion=first.candidate, grown_from=grown)
-    return home, ledger_of(first, second), (first, second)
+    return first, run(home.store, *settings, number=2, champion=first.candidate, grown_from=grown)
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, Ledger, Sequence[Ran]]:
+    home = Home(tmp_path_factory.mktemp("export"))
+    ran = two_iterations(home)
+    return home, ledger_of(*ran), ran
 
 
 def rows(folder: Path, name: str) -> list[dict[str, Any]]:

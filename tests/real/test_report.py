@@ -14,8 +14,7 @@ from selenium.webdriver.chrome.service import Service
 
 from flows import charts, report
 from tasks.home import Home
-from tests.real.test_export import ledger_of
-from tests.real.test_iterate import run
+from tests.real.test_export import ledger_of, two_iterations
 
 SIZES = [(width, scheme) for width in (1280, 390) for scheme in ("light", "dark")]
 # Every text with its own colour against the first background behind it that is not transparent (WCAG 2.2).
@@ -49,12 +48,7 @@ return [...document.querySelectorAll("svg")].map(svg => {
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The report of an evolution whose second iteration was promoted."""
     home = Home(tmp_path_factory.mktemp("report"))
-    settings = ("signals.use=[read]", "review.score=read", "gate.policy=paper", "evaluate.max_items=4")
-    first = run(home.store, *settings)
-    assert first.candidate
-    grown = [first.stages.made["annotate"]]
-    second = run(home.store, *settings, number=2, champion=first.candidate, grown_from=grown)
-    ledger = ledger_of(first, second).model_copy(update={"name": "looked <b>at"})
+    ledger = ledger_of(*two_iterations(home)).model_copy(update={"name": "looked <b>at"})
     report.write(home, ledger, 2, home.root / "report.html")
     return home.root / "report.html"
 
