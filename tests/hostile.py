@@ -8,12 +8,22 @@ from pathlib import Path
 from typing import Any
 
 
-def write(path: str) -> str:
+def write(path: str, text: str = "was here") -> str:
     try:
-        Path(path).write_text("was here")
+        Path(path).write_text(text)
     except OSError as error:
         return type(error).__name__
     return "written"
+
+
+def mount_again() -> list[int]:
+    """What `mount` and `umount` end with that would undo the sandbox."""
+    commands = (["mount", "-o", "remount,bind,rw", "/"], ["mount", "-t", "tmpfs", "tmpfs", "/mnt"], ["umount", "/dev"])
+    return [subprocess.run(command, capture_output=True, check=False).returncode for command in commands]
+
+
+def devices() -> list[str]:
+    return sorted(os.listdir("/dev"))
 
 
 def connect(port: int) -> str:

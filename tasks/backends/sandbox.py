@@ -1,7 +1,9 @@
 """Run one function where nothing that a model wrote can do harm: no network, nothing written that stays, bounded.
 
 Namespaces of its own for network, mounts and processes (util-linux's `unshare`, as root or where the system allows
-user namespaces): every file system is read-only but a small one in memory, which goes with the processes.
+user namespaces): every file system is read-only but a small one in memory, which goes with the processes. There are no
+devices but the harmless ones, and no capability is left to undo any of it: as root's own user id a program could
+otherwise mount again, or write to a disk.
 """
 
 import importlib
@@ -15,8 +17,8 @@ from typing import Any
 
 SECONDS, MEMORY_BYTES, FILE_BYTES, SCRATCH = 600, 8 * 2**30, 64 * 2**20, "256m"
 UNSHARE = ["unshare", "--map-root-user", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
-# What a program needs to run: nothing that a person would want back.
-LEFT_AS_THEY_ARE = ("/proc", "/sys", "/dev")
+DROP = ["setpriv", "--no-new-privs", "--bounding-set=-all", "--inh-caps=-all"]
+DEVICES = ("null", "zero", "random", "urandom")
 
 
 def run(module: str, function: str, arguments: dict[str, Any], folder: Path) -> Any:
@@ -49,8 +51,14 @@ def confine(folder: Path) -> None:
     _mount("-t", "tmpfs", "-o", f"size={SCRATCH}", "tmpfs", str(folder))
     for line in Path("/proc/self/mountinfo").read_text().splitlines():
         place = line.split()[4].encode().decode("unicode_escape")
-        if not place.startswith((*LEFT_AS_THEY_ARE, str(folder))):
+        if not place.startswith(("/dev", str(folder))):
             _mount("-o", "remount,bind,ro", place)
+    devices = folder / "dev"
+    (devices / "shm").mkdir(parents=True)  # locks between processes are there
+    for name in DEVICES:
+        (devices / name).touch()
+        _mount("--bind", f"/dev/{name}", str(devices / name))
+    _mount("--rbind", str(devices), "/dev")
     if cache.is_dir():  # a data set is read from there, and locked meanwhile: changes go into the scratch
         for name in ("upper", "under"):
             (folder / name).mkdir()
@@ -68,11 +76,15 @@ def _mount(*arguments: str) -> None:
 
 
 def main() -> None:
-    module, function, folder = sys.argv[1:]
+    """Confine this process, and begin again as one that can do nothing about that: then the function."""
+    module, function, *folder = sys.argv[1:]
+    if folder:
+        confine(Path(folder[0]))
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))  # it now stands elsewhere
+        os.execvp(DROP[0], [*DROP, sys.executable, "-m", "tasks.backends.sandbox", module, function])
     arguments = json.load(sys.stdin)
     answer = os.dup(1)  # what the function prints, or a program that it runs, is no answer
     os.dup2(2, 1)
-    confine(Path(folder))
     try:
         found = {"returned": getattr(importlib.import_module(module), function)(**arguments)}
     except ValueError as error:

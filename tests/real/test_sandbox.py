@@ -35,6 +35,19 @@ def test_nothing_can_be_written_outside(tmp_path: Path, where: str) -> None:
     assert not path.exists()
 
 
+def test_nor_to_the_systems_own_settings_and_shared_memory(tmp_path: Path) -> None:
+    name = f"hostile-{uuid.uuid4()}"
+    setting = Path("/proc/sys/vm/swappiness")
+    assert run("write", tmp_path, path=str(setting), text=setting.read_text()) == "OSError"
+    assert run("write", tmp_path, path=f"/dev/shm/{name}") == "written"  # the sandbox's own
+    assert not (Path("/dev/shm") / name).exists()
+    assert run("devices", tmp_path) == ["null", "random", "shm", "urandom", "zero"]
+
+
+def test_it_cannot_be_undone_from_inside(tmp_path: Path) -> None:
+    assert all(run("mount_again", tmp_path))
+
+
 def test_what_is_written_inside_goes_with_it(tmp_path: Path) -> None:
     assert run("write", tmp_path, path=str(tmp_path / "scratch" / "note")) == "written"
     assert list((tmp_path / "scratch").iterdir()) == []
