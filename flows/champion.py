@@ -35,8 +35,7 @@ def roll_back(home: Home, name: str, iteration: int | None, why: str) -> Champio
 def _ledger(home: Home, name: str) -> Ledger:
     ledger = ledgers.read(home.ledger(name))
     if ledger is None:
-        known = sorted(path.parent.name for path in home.root.glob("evolutions/*/ledger.json"))
-        raise ValueError(f"no evolution {name!r} in {home.root}; there is: {', '.join(known) or 'none'}")
+        raise ValueError(f"no evolution {name!r} in {home.root}; there is: {', '.join(home.evolutions) or 'none'}")
     return ledger
 
 

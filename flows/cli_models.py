@@ -1,4 +1,4 @@
-"""The commands about what came of an evolution: the champion, and going back."""
+"""The commands about what came of an evolution: champion, report, comparison, export."""
 
 from pathlib import Path
 from typing import Annotated

@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from flows import charts
+from flows import charts, pages
 from flows.show import Shown
 
 UNITS = "abilities together, in tolerances"
@@ -67,10 +66,5 @@ def print_compared(rows: Sequence[Compared], console: Console) -> None:
 
 def write_html(rows: Sequence[Compared], file: Path) -> None:
     known = [charts.Interval(row.name, *row.ability) for row in rows if row.ability]
-    pages = Environment(
-        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
     chart = Markup(charts.intervals(known, UNITS)) if known else "None of them was measured."
-    text = pages.get_template("compare.html.j2").render(rows=rows, columns=columns(rows), chart=chart)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(text, encoding="utf-8")
+    pages.write("compare.html.j2", file, rows=rows, columns=columns(rows), chart=chart)

@@ -81,9 +81,7 @@ class Explained:
 
 def explain(home: Home, row: str, evolution: str | None, backwards: bool) -> Explained:
     """Looks through all evolutions where none is named; raises ValueError where none has the row."""
-    names = (
-        [evolution] if evolution else sorted(path.parent.name for path in home.root.glob("evolutions/*/ledger.json"))
-    )
+    names = [evolution] if evolution else home.evolutions
     for name in names:
         lineage = Lineage(Store(home.store), _ledger(home, name))
         if row in lineage.rows or evolution:

@@ -2,14 +2,13 @@
 
 import os
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from flows import pages
 from tasks import champion as champions
 from tasks.artifacts import RECORD, Store
 from tasks.examples import PreferencePair, SftRow, TrainRow
@@ -49,7 +48,7 @@ class Export:
         shutil.copytree(
             self.store.path(self.weights), folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns(RECORD)
         )
-        _card(folder, "model_card.md.j2", verdict=self.one and self.one.verdict, **self._common())
+        pages.write("model_card.md.j2", folder / "README.md", verdict=self.one and self.one.verdict, **self._common())
 
     def data(self, folder: Path) -> None:
         """Both parts as Parquet, and the card. Raises ValueError where nothing was trained on."""
@@ -64,7 +63,7 @@ class Export:
             if rows:
                 pq.write_table(pa.Table.from_pylist(rows), folder / f"{name}.parquet")
                 parts.append({"name": name, "rows": len(rows), "what": WHAT[name]})
-        _card(folder, "dataset_card.md.j2", parts=parts, **self._common())
+        pages.write("dataset_card.md.j2", folder / "README.md", parts=parts, **self._common())
 
     def _common(self) -> dict[str, Any]:
         model = _public(self.ledger.model)
@@ -77,6 +76,9 @@ class Export:
             "model": model,
             "base_model": model if "/" in model else "",
             "seeds": _public(recipe.get("seeds", "")),
+            "taught": bool(self.ledger.teaching),
+            "trained": [method.upper() for method in ("sft", "dpo") if self.one and method in self.one.stages],
+            "counts": {k: v for k, v in mix["counts"].items() if k not in ("in", "out") and v} if mix else {},
             "hits": len(rejects_by(self.store, self.one.stages, "contamination")) if mix and self.one else None,
             "leaked": mix["leaked_rows"] if mix else None,
         }
@@ -131,11 +133,3 @@ def _empty(folder: Path) -> None:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ValueError(f"{folder}: expected a new or empty folder to export into; give another one")
     folder.mkdir(parents=True, exist_ok=True)
-
-
-def _card(folder: Path, template: str, **values: Any) -> None:
-    found: Sequence[str] = [str(Path(__file__).parent)]
-    cards = Environment(
-        loader=FileSystemLoader(found), undefined=StrictUndefined, trim_blocks=True, keep_trailing_newline=True
-    )
-    (folder / "README.md").write_text(cards.get_template(template).render(**values), encoding="utf-8")

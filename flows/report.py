@@ -5,10 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from flows import charts
+from flows import charts, pages
 from tasks import champion as champions
 from tasks import watch
 from tasks.artifacts import Ref, Store
@@ -35,10 +34,9 @@ def write(home: Home, ledger: Ledger, last: int, file: Path) -> None:
         for one, earlier in zip(iterations, before, strict=False)
     }
     recipe = iterations[-1].recipe
-    templates = Environment(
-        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
-    text = templates.get_template("report.html.j2").render(
+    pages.write(
+        "report.html.j2",
+        file,
         name=ledger.name,
         model=ledger.model,
         seeds=recipe["seeds"],
@@ -50,8 +48,6 @@ def write(home: Home, ledger: Ledger, last: int, file: Path) -> None:
         },
         recipe=yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True),
     )
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(text, encoding="utf-8")
 
 
 def _iteration(store: Store, one: Iteration) -> dict[str, Any]:

@@ -129,10 +129,8 @@ def find(home: Home, run: str) -> Shown:
     name, _, number = run.partition("/")
     ledger = ledgers.read(home.ledger(name))
     if ledger is None or not ledger.iterations:
-        known = sorted(path.parent.name for path in home.root.glob("evolutions/*/ledger.json"))
-        raise ValueError(
-            f"no evolution {name!r} with a finished iteration in {home.root}; there is: {', '.join(known) or 'none'}"
-        )
+        there_is = ", ".join(home.evolutions) or "none"
+        raise ValueError(f"no evolution {name!r} with a finished iteration in {home.root}; there is: {there_is}")
     numbers = [str(one.number) for one in ledger.iterations]
     if number and number not in numbers:
         raise ValueError(f"{name} has no iteration {number!r}; it has: {', '.join(numbers)}")

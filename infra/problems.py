@@ -2,7 +2,7 @@
 
     pip install reasoning-gym==0.1.25 && python infra/problems.py
 
-The rows are shipped and the package is not required: it brings seventeen others, one of them C code to compile.
+The rows are shipped and the package is not required: it brings fifteen others, one of them C code to compile.
 Problem i of a set is drawn with seed + i, so data to train on must not be made with seeds from 20,000 to 20,599.
 """
 

@@ -8,7 +8,7 @@
 Half of the error goes to each side, so that under no difference at most 1 - confidence is promoted or rolled back.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
 
 import numpy as np
@@ -83,9 +83,8 @@ def decide(champion: Evidence, candidate: Evidence, config: GateConfig) -> Verdi
     found = compare(champion, candidate, config.bootstrap_draws)
     tail = (1 - config.confidence) / 2
     axes = tuple(_axis(one, config, tail) for one in found)
-    drawn = _ability(found, config)
-    low, high = np.quantile(drawn, [tail, 1 - tail])
-    ability = (_ability_change(axes, config), float(low), float(high))
+    low, high = np.quantile(_ability(found, config, lambda one: one.draws), [tail, 1 - tail])
+    ability = (float(_ability(found, config, lambda one: np.array(one.change))), float(low), float(high))
     sure = _sure(axes, tail)
     broken = list(_broken(candidate, config))
     suspected = [axis.reason("looks") for axis in axes if axis.beyond and axis not in sure]
@@ -98,7 +97,7 @@ def decide(champion: Evidence, candidate: Evidence, config: GateConfig) -> Verdi
     up = f"abilities together {ability[0]:+.2f} tolerances [{ability[1]:.2f} to {ability[2]:.2f}]"
     if len(champion.held_out) < config.min_items:
         few = f"{len(champion.held_out)} held-out items, expected at least {config.min_items} to promote on"
-        return verdict("hold", f"{few} (gate.min_items)", *worse, *suspected)
+        return verdict("roll back" if broken else "hold", f"{few} (gate.min_items)", *worse, *suspected)
     if config.policy == "paper":
         better = ability[0] > 0
         return verdict(
@@ -156,15 +155,13 @@ def _within(axis: Axis) -> bool:
     return (axis.floor is None or axis.low >= axis.floor) and (axis.ceiling is None or axis.high <= axis.ceiling)
 
 
-def _ability(found: Sequence[Compared], config: GateConfig) -> Numbers:
-    parts = [(config.weight(one.name), one.draws / config.tolerance(one.name)) for one in found if one.ability]
-    total: Numbers = sum((weight * draws for weight, draws in parts), np.zeros(config.bootstrap_draws))
-    return total / max(sum(weight for weight, _ in parts), 1e-9)
-
-
-def _ability_change(axes: Sequence[Axis], config: GateConfig) -> float:
-    parts = [(config.weight(axis.name), axis.change / config.tolerance(axis.name)) for axis in axes if axis.ability]
-    return sum(weight * change for weight, change in parts) / max(sum(weight for weight, _ in parts), 1e-9)
+def _ability(found: Sequence[Compared], config: GateConfig, of: Callable[[Compared], Numbers]) -> Numbers:
+    """The abilities' weighted mean, each in its tolerances."""
+    abilities = [one for one in found if one.ability]
+    weights = [config.weight(one.name) for one in abilities]
+    parts = [w * of(one) / config.tolerance(one.name) for w, one in zip(weights, abilities, strict=True)]
+    total: Numbers = np.sum(parts, axis=0) / max(sum(weights), 1e-9)
+    return total
 
 
 def _broken(candidate: Evidence, config: GateConfig) -> Iterable[str]:

@@ -46,6 +46,11 @@ class Home:
     def evolution(self, name: str) -> Path:
         return self.root / "evolutions" / name
 
+    @property
+    def evolutions(self) -> list[str]:
+        """Names of those that have begun."""
+        return sorted(path.parent.name for path in self.root.glob("evolutions/*/ledger.json"))
+
     def ledger(self, name: str) -> Path:
         return self.evolution(name) / "ledger.json"
 

@@ -33,15 +33,15 @@ class Offline:
         return found
 
     def infer(self, spec: Spec, label: str, model: Ref, *_: object) -> Ref:
-        found = self.store.find(spec)
-        if found is None:
-            raise WouldAsk(label)
-        return found
+        return self._found(spec, label)
+
+    def job(self, spec: Spec, label: str, *_: object, **__: object) -> Ref:
+        return self._found(spec, label)
 
     def train(self, spec: Spec, label: str, *_: object, **__: object) -> Ref:
         raise WouldAsk(label)
 
-    def job(self, spec: Spec, label: str, *_: object, **__: object) -> Ref:
+    def _found(self, spec: Spec, label: str) -> Ref:
         found = self.store.find(spec)
         if found is None:
             raise WouldAsk(label)

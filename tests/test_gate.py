@@ -121,7 +121,6 @@ def test_a_sure_gain_that_is_too_small_to_matter_is_held() -> None:
     assert decide(CHAMPION, small, policy(min_effect=0.0)).decision == "promote"
 
 
-GOOD_AT_ANCHORS = CHAMPION.anchors
 # Each candidate is surely better on the log-likelihood, so that it is the one sure loss that counts.
 WORSE = {
     "log-likelihood is surely beyond its tolerance: -0.210 [": model(lambda n: -up(n), beaten=2),
@@ -233,6 +232,8 @@ def test_a_handful_of_items_is_too_few_to_promote_on() -> None:
     few, better = (Evidence(held_out=found.held_out[:9]) for found in (CHAMPION, model(lambda n: 1.0)))
     verdict = decide(few, better, CONFIG)
     assert (verdict.decision, verdict.reasons[0][:16]) == ("hold", "9 held-out items")
+    leaked = Evidence(held_out=better.held_out, figures={"leaked_rows": 1})
+    assert decide(few, leaked, CONFIG).decision == "roll back", "a bound is no matter of how many items there are"
 
 
 def _areas_one_by_one(scores: Sequence[float], good: Sequence[bool]) -> float:

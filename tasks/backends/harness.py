@@ -106,7 +106,7 @@ class Replies(LM):  # type: ignore[misc]
         return [(self.said[asked(one)], False) for one in requests]
 
     def loglikelihood_rolling(self, requests: list[Instance]) -> list[float]:
-        raise NotImplementedError("refused when the tasks were loaded")
+        raise AssertionError("a perplexity task is refused when it is loaded")
 
     apply_chat_template = staticmethod(lambda history, add_generation_prompt=True: _as_json(history))
     tokenizer_name = ""
