@@ -51,7 +51,7 @@ class Bench:
         self.seeds, self.held_out = home.root / "seeds.jsonl", home.root / "held_out.jsonl"
         self.seeds.write_text(shipped + _lines(train))
         self.held_out.write_text(_lines(measure))
-        panel = [one.model_dump() for one in load("robust").evaluate.benchmarks]
+        panel = [one.model_dump(exclude_defaults=True) for one in load("robust").evaluate.benchmarks]
         ifeval = {"task": "ifeval_offline", "name": "ifeval", "items": IFEVAL_ITEMS}
         measured = [*panel, ifeval | {"data": str(data / "ifeval_prompts.jsonl")}]
         self.settings = [f"held_out={self.held_out}", f"evaluate.benchmarks={json.dumps(measured)}", *settings]
