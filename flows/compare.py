@@ -32,7 +32,7 @@ class Compared:
             mean, low, high = verdict.ability
             cells[UNITS] = f"{mean:+.2f} [{low:.2f}, {high:.2f}]"
         for axis in verdict.axes:
-            _, after, change, _ = axis.shown
+            _, after, change, *_ = axis.shown
             cells[axis.title] = f"{after} ({change})"
         cells |= {name.replace("_", " "): f"{value:.3g}" for name, value in verdict.figures.items()}
         for method in ("sft", "dpo"):

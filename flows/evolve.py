@@ -36,7 +36,7 @@ def evolve(name: str, recipe: Recipe, go_on: bool = False) -> Ledger:
     its artifact is missing or altered, and then what followed from it too. `go_on` starts behind the last one instead.
     """
     home = Home.here()
-    with ledgers.only_one_run(home.evolution(name)), _runner(recipe, home) as runner:
+    with ledgers.only_one_run(home.evolution(name)), running(recipe, home) as runner:
         path = home.ledger(name)
         ledger = ledgers.read(path) or Ledger(name=name, model=recipe.model)
         with runner.progress.bar(f"model {recipe.model}") as bar:
@@ -71,7 +71,7 @@ def evolve(name: str, recipe: Recipe, go_on: bool = False) -> Ledger:
 
 
 @contextlib.contextmanager
-def _runner(recipe: Recipe, home: Home) -> Iterator[Runner]:
+def running(recipe: Recipe, home: Home) -> Iterator[Runner]:
     """What the run works with. The engine belongs to it and ends with it, whatever ends it."""
     progress, device, store = Progress(), platform.detect(), Store(home.store)
     with progress.showing():

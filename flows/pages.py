@@ -5,6 +5,8 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
+from tasks.gate import SEES_FROM, SHOWN
+
 TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent),
     autoescape=select_autoescape(["html.j2"]),
@@ -12,6 +14,7 @@ TEMPLATES = Environment(
     trim_blocks=True,
     keep_trailing_newline=True,
 )
+TEMPLATES.globals |= {"shown": SHOWN, "sees_from": SEES_FROM}
 
 
 def write(template: str, file: Path, **values: Any) -> None:

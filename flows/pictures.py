@@ -5,7 +5,7 @@ from pathlib import Path
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from tasks.funnel import funnel
-from tasks.gate import Verdict
+from tasks.gate import SEES_FROM, SHOWN, Verdict
 from tasks.steps.base import Stages
 from tasks.watch import figures
 
@@ -55,7 +55,11 @@ def publish_report(file: Path, number: int) -> None:
 def publish_verdict(verdict: Verdict, number: int) -> None:
     lines = [f"# Iteration {number}: {verdict.decision}", "", *(f"- {reason}" for reason in verdict.reasons), ""]
     if verdict.axes:
-        lines += ["| axis | champion | candidate | change | 95% interval |", "|---|---|---|---|---|"]
+        lines += [f"| axis | {' | '.join(SHOWN)} |", "|---" * (len(SHOWN) + 1) + "|"]
         lines += [f"| {' | '.join((axis.name, *axis.shown))} |" for axis in verdict.axes]
-        lines += ["", f"Measured on {verdict.items} held-out items; intervals are paired bootstraps over them."]
+        lines += [
+            "",
+            f"Measured on {verdict.items} held-out items; intervals are paired bootstraps over them.",
+            SEES_FROM,
+        ]
     create_markdown_artifact("\n".join(lines), key="verdict", description=f"Iteration {number}")

@@ -11,6 +11,7 @@ from rich.table import Table
 from tasks import ledger as ledgers
 from tasks.artifacts import Store
 from tasks.funnel import funnel
+from tasks.gate import SEES_FROM, SHOWN
 from tasks.home import Home
 from tasks.ledger import Iteration, Ledger
 from tasks.watch import figures
@@ -118,10 +119,11 @@ def _print_verdict(one: Iteration, console: Console) -> None:
     for reason in one.verdict.reasons:
         console.print(f"  {escape(reason)}", soft_wrap=True)
     if one.verdict.axes:
-        table = Table("axis", "champion", "candidate", "change", "95% interval", box=None)
+        table = Table("axis", *SHOWN, box=None)
         for axis in one.verdict.axes:
             table.add_row(axis.name, *axis.shown)
         console.print(table)
+        console.print(SEES_FROM)
 
 
 def find(home: Home, run: str) -> Shown:

@@ -75,6 +75,18 @@ def test_the_same_model_again_is_held_on_no_gain() -> None:
     assert axis(verdict, "length").change == 1
 
 
+def test_what_an_axis_sees_from_is_seen_four_times_in_five() -> None:
+    config, chance = policy(bootstrap_draws=300), np.random.default_rng(0)
+
+    def measured_change(mean: float) -> Axis:
+        noise = chance.normal(mean, 0.3, len(ITEMS))
+        return axis(decide(CHAMPION, model(lambda n: float(noise[n])), config), "log_likelihood")
+
+    sees_from = float(np.mean([measured_change(0).sees_from for _ in range(20)]))
+    seen = np.mean([measured_change(sees_from).low > 0 for _ in range(150)])
+    assert 0.7 < seen < 0.9
+
+
 def test_abilities_are_named_apart_from_health() -> None:
     found = decide(CHAMPION, model(), CONFIG).axes
     assert [one.name for one in found if one.ability] == ["log_likelihood", "preference", "sums"]

@@ -44,12 +44,17 @@ def measure(stages: Stages, who: str, model: Ref, asked: Ref) -> Ref:
 
     spec = stages.spec("benchmark-replies", stage.VERSION, {}, {"model": model, "asked": asked})
     replies = stages.infer(f"benchmarks [{who}]", spec, model, lambda _: stage.calls(requests()), save)
+    return scores(stages, who, model, asked, replies)
+
+
+def scores(stages: Stages, who: str, model: Ref, asked: Ref, replies: Ref) -> Ref:
+    """What the harness makes of a model's replies."""
     found = _benchmarks(stages)
     metrics = {name: one.model_dump(mode="json", include={"metric"}) for name, one in found.items()}
     given = {"benchmarks": _as_given(found), "model": model.digest}
     given["replies"] = str(stages.store.path(replies) / "rows.parquet")
-    scoring = stages.spec("benchmark-scores", stage.VERSION, metrics, {"asked": asked, "replies": replies})
-    return stages.keep(f"scores [{who}]", stages.runner.job(scoring, f"scores [{who}]", SCORES, given))
+    spec = stages.spec("benchmark-scores", stage.VERSION, metrics, {"asked": asked, "replies": replies})
+    return stages.keep(f"scores [{who}]", stages.runner.job(spec, f"scores [{who}]", SCORES, given))
 
 
 def _benchmarks(stages: Stages) -> dict[str, Benchmark]:

@@ -49,8 +49,8 @@ class Bench:
         train, measure = seed_tasks(data)
         shipped = (ROOT / "deployments" / "seeds" / "everyday.jsonl").read_text()
         self.seeds, self.held_out = home.root / "seeds.jsonl", home.root / "held_out.jsonl"
-        self.seeds.write_text(shipped + _lines(train))
-        self.held_out.write_text(_lines(measure))
+        self.seeds.write_text(shipped + lines(train))
+        self.held_out.write_text(lines(measure))
         panel = [one.model_dump(exclude_defaults=True) for one in load("robust").evaluate.benchmarks]
         ifeval = {"task": "ifeval_offline", "name": "ifeval", "items": IFEVAL_ITEMS}
         measured = [*panel, ifeval | {"data": str(data / "ifeval_prompts.jsonl")}]
@@ -88,7 +88,7 @@ class Bench:
         return found | {"axes": [axis.model_dump() for axis in axes]}
 
 
-def _lines(seeds: list[Any]) -> str:
+def lines(seeds: list[Any]) -> str:
     return "".join(json.dumps({"prompt": s.instruction, "response": s.response}) + "\n" for s in seeds)
 
 
