@@ -2,13 +2,13 @@
 
 import json
 import sys
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
-from flows import cli_models
+from flows import cli_models, cli_operate
 from flows.terminal import AsJson, output
 from tasks import recipes
 
@@ -21,20 +21,17 @@ app = typer.Typer(
 )
 BAD_INPUT, FAILED, BUDGET_SPENT, INTERRUPTED = 2, 3, 4, 130
 app.add_typer(cli_models.app)
+app.add_typer(cli_operate.app)
 
 
 @app.command()
 def evolve(
     recipe: Annotated[str, typer.Argument(help="A recipe's name (deployments/recipes/NAME.yaml) or path.")],
-    name: Annotated[str | None, typer.Option(help="The evolution's name; default: the recipe's.")] = None,
-    seeds: Annotated[
-        str | None, typer.Option(help="A file or folder (JSONL, JSON, CSV, Parquet) or a dataset.")
-    ] = None,
+    name: Annotated[str, typer.Option(help="The evolution's name; default: the recipe's.")] = "",
+    seeds: Annotated[str, typer.Option(help="A file or folder (JSONL, JSON, CSV, Parquet) or a dataset.")] = "",
     iterations: Annotated[int | None, typer.Option(min=1, help="How many iterations it shall have.")] = None,
     go_on: Annotated[bool, typer.Option("--continue", help="Add that many iterations to those it has.")] = False,
-    model: Annotated[
-        str | None, typer.Option(help="The starting model: a folder with safetensors or a hub name.")
-    ] = None,
+    model: Annotated[str, typer.Option(help="The starting model: a folder with safetensors or a hub name.")] = "",
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="key=value of the recipe; may be repeated.")
     ] = None,
@@ -45,10 +42,9 @@ def evolve(
     Asking again for iterations that are there reads them again; whatever is missing or altered is made again. A run
     that was killed goes on when the same command is given.
     """
-    changed = {"name": name, "seeds": seeds, "iterations": iterations, "model": model}
-    chosen = recipes.load(
-        recipe, [f"{key}={json.dumps(v)}" for key, v in changed.items() if v is not None] + (settings or [])
-    )
+    asked: dict[str, Any] = {"name": name, "seeds": seeds, "model": model, "iterations": iterations or 0}
+    asked["settings"] = settings or []
+    chosen = recipes.asked_for(recipe, **asked)
     from flows.server import prefect_api
     from tasks.budget import BudgetSpent
     from tasks.home import Home
@@ -59,7 +55,7 @@ def evolve(
         with prefect_api(home):
             from flows.evolve import evolve as evolve_flow
 
-            evolve_flow(name=chosen.name, recipe=chosen, go_on=go_on)
+            evolve_flow(recipe=recipe, **asked, go_on=go_on)
     except KeyboardInterrupt:
         _fail("interrupted; the same command goes on from here", INTERRUPTED)
     except BudgetSpent as spent:

@@ -2,25 +2,30 @@
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 from prefect import flow, get_run_logger
+from prefect.client.schemas.objects import State
+from prefect.runtime import deployment, flow_run
+from prefect.states import Cancelled
 from prefect.task_runners import ThreadPoolTaskRunner
+from pydantic import Field
 
+from flows import approval
 from flows.iterate import iterate
 from flows.pictures import publish_report
 from tasks import champion as champions
 from tasks import ledger as ledgers
-from tasks import vetoes
+from tasks import recipes, vetoes
 from tasks.artifacts import Ref, Store
 from tasks.backends import models, platform
 from tasks.backends.engines import Engines
 from tasks.budget import Budget
 from tasks.home import Home
 from tasks.intake import take_in_seeds
-from tasks.ledger import Ledger
+from tasks.ledger import Busy, Iteration, Ledger
 from tasks.progress import Progress
-from tasks.recipes import Recipe
+from tasks.recipes import NAME, Recipe
 from tasks.runner import Runner
 from tasks.steps import annotating, benchmarking
 from tasks.steps.base import Stages
@@ -28,46 +33,102 @@ from tasks.steps.training import teach
 from tasks.vetoes import Veto
 
 
-@flow(name="evolve", flow_run_name="evolve {name}", persist_result=False)
-def evolve(name: str, recipe: Recipe, go_on: bool = False) -> Ledger:
-    """The ledger of evolution `name` once it has `recipe.iterations` iterations, or that many more if it goes on.
+def _called() -> str:
+    given = flow_run.parameters
+    return f"evolve {given['name'] or given['recipe']}"
+
+
+@flow(name="evolve", flow_run_name=_called, persist_result=False)
+def evolve(
+    recipe: Annotated[str, Field(min_length=1)] = "demo",
+    name: Annotated[str, Field(pattern=f"^$|{NAME}")] = "",
+    seeds: str = "",
+    model: str = "",
+    iterations: Annotated[int, Field(ge=0, le=1000)] = 0,
+    settings: list[str] = [],  # noqa: B006  # read by the server for its form, and changed by nobody
+    go_on: bool = False,
+    approve: bool = False,
+) -> Ledger | State[Any]:
+    """Evolve a model: review, split, write, clean, review, annotate, SFT, DPO, evaluate, gate; and again.
 
     An iteration that stands in the ledger is walked through again: every stage is found in the store, or made again if
-    its artifact is missing or altered, and then what followed from it too. `go_on` starts behind the last one instead.
+    its artifact is missing or altered, and then what followed from it too.
+
+    Args:
+        recipe: A recipe's name (deployments/recipes/NAME.yaml) or path.
+        name: The evolution's name; empty: the recipe's.
+        seeds: A file or folder (JSONL, JSON, CSV, Parquet) or a dataset; empty: the recipe's.
+        model: The starting model, a folder with safetensors or a hub name; empty: the recipe's.
+        iterations: How many iterations it shall have; 0: as many as the recipe says.
+        settings: Values of the recipe, each as KEY=VALUE.
+        go_on: Add that many iterations to those it has, from the champion.
+        approve: Wait for a person's word before a better model is promoted; nothing is held meanwhile.
     """
-    home = Home.here()
-    with ledgers.only_one_run(home.evolution(name)), running(recipe, home) as runner:
-        path = home.ledger(name)
-        ledger = ledgers.read(path) or Ledger(name=name, model=recipe.model)
-        with runner.progress.bar(f"model {recipe.model}") as bar:
-            base = models.starting_model(recipe.model, runner.store, home.work, lambda what: bar.to(0, note=what))
-        seeds, vetoed = take_in_seeds(runner), vetoes.read(home.vetoes(name))
-        first, last = 1, recipe.iterations
-        if go_on and ledger.iterations:
-            _check_what_it_goes_on_from(ledger, recipe, runner.store, vetoed)
-            first, last = len(ledger.iterations) + 1, ledger.goal_of(recipe.iterations)
-            ledger = ledger.model_copy(update={"goal": last})
-            ledger.save(path)
-        items = benchmarking.items(Stages(runner, 0, vetoed))
-        of_m_0 = Stages(runner, 0, vetoed, items)
-        # Of the first iteration's seeds: rows that join later must not make another M_0, and all iterations with it.
-        base = teach(of_m_0, base, annotating.pool(of_m_0, _seeds_of(ledger, 1, recipe, runner.store, seeds), []))
-        taught = of_m_0.made if recipe.teach.skill_rows else {}
-        ledger = ledger.model_copy(update={"base": base, "model": recipe.model, "teaching": taught})
-        for number in range(first, last + 1):
-            champion = ledger.champion_behind(number - 1) or base
-            start = ledger.start_of(number, recipe.gate) or base
-            grown_from = _rows_in_the_pool(ledger, number - 1, recipe)
-            of_its_own = _seeds_of(ledger, number, recipe, runner.store, seeds)
-            pool: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=recipe.engine.shards_at_once)
-            one = iterate.with_options(task_runner=pool)  # type: ignore[arg-type]  # its own futures do not fit
-            ledger = ledger.put(one(runner, number, start, champion, base, of_its_own, grown_from, vetoed, items))
-            ledger.save(path)
-            champions.write(home.champion(name), home.store, ledger)
-            _report(home, ledger, number)
-            if _patience_is_at_its_end(ledger, number, recipe):
-                break
-    return ledger
+    chosen = recipes.asked_for(recipe, name=name, seeds=seeds, model=model, iterations=iterations, settings=settings)
+    try:
+        return Evolution(chosen, Home.here(), approve).run(go_on)
+    except Busy as error:
+        if not deployment.id:
+            raise
+        return Cancelled(name="SteppedBack", message=str(error))
+
+
+class Evolution:
+    def __init__(self, recipe: Recipe, home: Home, approve: bool):
+        self.recipe, self.home, self.approve = recipe, home, approve
+        self.path = home.ledger(recipe.name)
+
+    def run(self, go_on: bool) -> Ledger:
+        """The ledger, once it has all iterations; raises Busy while another run has the evolution."""
+        recipe, home = self.recipe, self.home
+        with ledgers.only_one_run(home.evolution(recipe.name)), running(recipe, home) as runner:
+            approval.check_nobody_else_waits(home, recipe.name)
+            ledger = ledgers.read(self.path) or Ledger(name=recipe.name, model=recipe.model)
+            with runner.progress.bar(f"model {recipe.model}") as bar:
+                base = models.starting_model(recipe.model, runner.store, home.work, lambda what: bar.to(0, note=what))
+            seeds, vetoed = take_in_seeds(runner), vetoes.read(home.vetoes(recipe.name))
+            first, last = 1, recipe.iterations
+            if go_on and ledger.iterations:
+                _check_what_it_goes_on_from(ledger, recipe, runner.store, vetoed)
+                first, last = len(ledger.iterations) + 1, ledger.goal_of(recipe.iterations)
+                ledger = ledger.model_copy(update={"goal": last})
+                ledger.save(self.path)
+            items = benchmarking.items(Stages(runner, 0, vetoed))
+            of_m_0 = Stages(runner, 0, vetoed, items)
+            # Of the first iteration's seeds: rows that join later must not make another M_0, and everything with it.
+            base = teach(of_m_0, base, annotating.pool(of_m_0, _seeds_of(ledger, 1, recipe, runner.store, seeds), []))
+            taught = of_m_0.made if recipe.teach.skill_rows else {}
+            ledger = ledger.model_copy(update={"base": base, "model": recipe.model, "teaching": taught})
+            number = first
+            while number <= last:
+                one = self._iterate(runner, ledger, number, base, seeds, vetoed, items)
+                if self.approve and one.verdict.decision == "promote":
+                    runner.engines.stop()
+                    answer = approval.ask(home, ledger.put(one), one)
+                    if answer.decision == "veto":
+                        vetoed = vetoes.read(home.vetoes(recipe.name))
+                        continue
+                    one = approval.decided(one, answer)
+                ledger = ledger.put(one)
+                ledger.save(self.path)
+                champions.write(home.champion(recipe.name), home.store, ledger)
+                _report(home, ledger, number)
+                if _patience_is_at_its_end(ledger, number, recipe):
+                    break
+                number += 1
+        return ledger
+
+    def _iterate(
+        self, runner: Runner, ledger: Ledger, number: int, base: Ref, seeds: Ref, vetoed: list[Veto], items: Ref | None
+    ) -> Iteration:
+        recipe = self.recipe
+        champion = ledger.champion_behind(number - 1) or base
+        start = ledger.start_of(number, recipe.gate) or base
+        grown_from = _rows_in_the_pool(ledger, number - 1, recipe)
+        of_its_own = _seeds_of(ledger, number, recipe, runner.store, seeds)
+        pool: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=recipe.engine.shards_at_once)
+        iteration = iterate.with_options(task_runner=pool)  # type: ignore[arg-type]  # its own futures do not fit
+        return iteration(runner, number, start, champion, base, of_its_own, grown_from, vetoed, items)
 
 
 @contextlib.contextmanager

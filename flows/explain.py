@@ -1,5 +1,6 @@
 """What `lance explain` prints: a row's way back to its seed, what became of it, and what it trained; and vetoes."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,6 +15,7 @@ from tasks.artifacts import Store
 from tasks.home import Home
 from tasks.ledger import Ledger
 from tasks.lineage import Lineage
+from tasks.vetoes import Veto
 
 TEXTS = ("instruction", "response", "chosen", "rejected", "text")
 HIDDEN = {"id", "parents", "item", "names", "values", "principles", "holds", "system", *TEXTS}
@@ -95,14 +97,20 @@ def explain(home: Home, row: str, evolution: str | None, backwards: bool) -> Exp
 
 def veto(home: Home, evolution: str, rows: list[str], why: str) -> str:
     """Note the rows as vetoed; what to say about it. Raises ValueError for a row that the evolution does not have."""
-    lineage = Lineage(Store(home.store), _ledger(home, evolution))
+    ledger = _ledger(home, evolution)
+    new = note_vetoes(home, ledger, rows, why, len(ledger.iterations) + 1)
+    before = len(rows) - len(new)
+    return f"{len(new)} vetoed{f', {before} were before' if before else ''}; kept in {home.vetoes(evolution)}"
+
+
+def note_vetoes(home: Home, ledger: Ledger, rows: Sequence[str], why: str, iteration: int) -> list[Veto]:
+    """Those that are new; `iteration` is the first that is not yet made. Raises ValueError as `veto`."""
+    lineage = Lineage(Store(home.store), ledger)
     for row in rows:
         if {place.table for place in lineage.find(row).places} & {"held_out", "anchors"}:
             raise ValueError(f"{row} trains nothing: it is only measured on; to be rid of it, take it out of its file")
     now = datetime.now().astimezone().isoformat(timespec="seconds")
-    new = vetoes.add(home.vetoes(evolution), rows, why, len(lineage.ledger.iterations) + 1, now)
-    before = len(rows) - len(new)
-    return f"{len(new)} vetoed{f', {before} were before' if before else ''}; kept in {home.vetoes(evolution)}"
+    return vetoes.add(home.vetoes(ledger.name), rows, why, iteration, now)
 
 
 def _ledger(home: Home, name: str) -> Ledger:

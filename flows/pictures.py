@@ -53,6 +53,10 @@ def publish_report(file: Path, number: int) -> None:
 
 
 def publish_verdict(verdict: Verdict, number: int) -> None:
+    create_markdown_artifact(scoreboard(verdict, number), key="verdict", description=f"Iteration {number}")
+
+
+def scoreboard(verdict: Verdict, number: int) -> str:
     lines = [f"# Iteration {number}: {verdict.decision}", "", *(f"- {reason}" for reason in verdict.reasons), ""]
     if verdict.axes:
         lines += [f"| axis | {' | '.join(SHOWN)} |", "|---" * (len(SHOWN) + 1) + "|"]
@@ -62,4 +66,4 @@ def publish_verdict(verdict: Verdict, number: int) -> None:
             f"Measured on {verdict.items} held-out items; intervals are paired bootstraps over them.",
             SEES_FROM,
         ]
-    create_markdown_artifact("\n".join(lines), key="verdict", description=f"Iteration {number}")
+    return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""The Prefect API that a run reports to: the one that PREFECT_API_URL names, or an embedded server on SQLite.
+"""The Prefect API that a run reports to: that of PREFECT_API_URL or `lance up`, or an embedded server on SQLite.
 
 Prefect can start a temporary server itself, but that one outlives a killed run; this one is supervised like any child.
 """
@@ -12,6 +12,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 
+from flows.service import Service
 from tasks.backends.child import Child
 from tasks.home import Home
 
@@ -22,8 +23,10 @@ CLIENT = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "DO_NOT_TRACK": "1",
 }
-SERVER = {
-    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+SERVER_SERVICE = "prefect-server"  # the one of `lance up`
+LOCAL = {"NO_PROXY": "127.0.0.1,localhost", "no_proxy": "127.0.0.1,localhost"}
+SERVER = {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1"}
+EMBEDDED = SERVER | {
     "PREFECT_UI_ENABLED": "0",
     "PREFECT__SERVER_EPHEMERAL": "1",  # without the services for workers and schedules
     "PREFECT__SERVER_FINAL": "1",
@@ -39,12 +42,13 @@ def prefect_api(home: Home) -> Iterator[None]:
     # Server and engine are on this machine: no proxy stands between.
     for key in ("NO_PROXY", "no_proxy"):
         os.environ[key] = ",".join(filter(None, [os.environ.get(key), "127.0.0.1,localhost"]))
-    if given := os.environ.get("PREFECT_API_URL"):
-        if not _answers(given):
+    if given := os.environ.get("PREFECT_API_URL") or Service(home, SERVER_SERVICE).address():
+        if not answers(given):
             raise ConnectionError(
-                f"no Prefect server answers at PREFECT_API_URL={given}: start it (`make ui`), or unset it for "
+                f"no Prefect server answers at PREFECT_API_URL={given}: start it (`lance up`), or unset it for "
                 "an embedded one"
             )
+        os.environ["PREFECT_API_URL"] = given
         yield
         return
     with socket.socket() as probe:
@@ -54,7 +58,7 @@ def prefect_api(home: Home) -> Iterator[None]:
     command = [sys.executable, "-m", "uvicorn", "--factory", "prefect.server.api.server:create_app"]
     command += ["--host", "127.0.0.1", "--port", str(port), "--log-level", "error"]
     settings = {key: value for key, value in os.environ.items() if key.startswith("PREFECT_")}
-    with Child("the Prefect server", command, home.logs / "prefect-server.log", env=settings | SERVER) as child:
+    with Child("the Prefect server", command, home.logs / "prefect-server.log", env=settings | EMBEDDED) as child:
         try:
             import prefect.flows  # noqa: F401  # two seconds of imports, while the server has its own
 
@@ -73,7 +77,7 @@ def _send_what_is_logged() -> None:
         APILogHandler().flush()
 
 
-def _answers(url: str) -> bool:
+def answers(url: str) -> bool:
     try:
         urllib.request.urlopen(f"{url}/health", timeout=5)
     except urllib.error.HTTPError:
@@ -87,7 +91,7 @@ def _wait(child: Child) -> None:
     until = time.monotonic() + START_DEADLINE_S
     while True:
         child.check()
-        if _answers(os.environ["PREFECT_API_URL"]):
+        if answers(os.environ["PREFECT_API_URL"]):
             return
         if time.monotonic() > until:
             raise TimeoutError(f"the Prefect server was not up after {START_DEADLINE_S:.0f} s; its log is {child.log}")

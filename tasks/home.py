@@ -39,6 +39,11 @@ class Home:
         return self.root / "logs"
 
     @property
+    def services(self) -> Path:
+        """What `lance up` started."""
+        return self.root / "services"
+
+    @property
     def prefect(self) -> Path:
         """Prefect's own home: its database and its result files."""
         return self.root / "prefect"
@@ -56,6 +61,10 @@ class Home:
 
     def champion(self, name: str) -> Path:
         return self.evolution(name) / "champion.json"
+
+    def waiting(self, name: str) -> Path:
+        """Which run waits for a person's approval, while one does."""
+        return self.evolution(name) / "waiting.json"
 
     def vetoes(self, name: str) -> Path:
         return self.evolution(name) / "vetoes.jsonl"

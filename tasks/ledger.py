@@ -31,6 +31,10 @@ class Iteration(BaseModel):
     at: str = ""  # when it was done, ISO 8601, UTC
 
 
+class Busy(ValueError):
+    """Another run has the evolution."""
+
+
 class Rollback(BaseModel):
     """A person set the champion back, behind so many iterations."""
 
@@ -118,15 +122,13 @@ class Ledger(BaseModel):
 
 @contextlib.contextmanager
 def only_one_run(folder: Path) -> Iterator[None]:
-    """Hold the evolution for one run; raises ValueError if another holds it. The kernel lets go when a run dies."""
+    """Hold the evolution for one run; raises Busy if another holds it. The kernel lets go when a run dies."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise ValueError(
-                f"evolution {folder.name!r} has a run under way; wait for it, or give another --name"
-            ) from None
+            raise Busy(f"evolution {folder.name!r} has a run under way; wait for it, or give another --name") from None
         yield
 
 

@@ -4,6 +4,7 @@ load("demo", ["annotate.margin.score=1.5"])      # deployments/recipes/demo.yaml
 """
 
 import copy
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -33,13 +34,14 @@ from tasks.provenance import ROOT
 from tasks.train_config import DpoConfig, MixConfig, SftConfig, TeachConfig, TrainerConfig
 
 RECIPES = ROOT / "deployments" / "recipes"
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 THRESHOLD = {"score", "quantile"}  # the keys of one, of which it has one
 
 
 class Recipe(Config):
     """One evolution: from which model and seeds, and how each stage does its work."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    name: Annotated[str, Field(pattern=NAME)]
     model: str = "smollm2-135m-instruct"
     seeds: str = "deployments/seeds/everyday.jsonl"
     held_out: str | None = None  # seeds to measure on, in place of a share of `seeds`
@@ -81,6 +83,14 @@ class Recipe(Config):
         if not self.branches and self.mix.human_share < 1:
             raise ValueError("without branches nothing is written: set mix.human_share to 1 to train on the seeds")
         return self
+
+
+def asked_for(
+    recipe: str, *, name: str = "", seeds: str = "", model: str = "", iterations: int = 0, settings: Sequence[str] = ()
+) -> Recipe:
+    """The recipe as a run asks for it: what is empty, or 0, is as the recipe has it. Raises ValueError as `load`."""
+    own = {"name": name, "seeds": seeds, "model": model, "iterations": iterations}
+    return load(recipe, [*(f"{key}={json.dumps(value)}" for key, value in own.items() if value), *settings])
 
 
 def load(recipe: str, settings: Sequence[str] = ()) -> Recipe:

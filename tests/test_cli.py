@@ -190,5 +190,5 @@ def test_a_server_that_does_not_answer_is_named(
     monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
     assert lance(monkeypatch, "evolve", "demo") == 3
     said = " ".join(capsys.readouterr().err.split())
-    assert "no Prefect server answers at PREFECT_API_URL=http://127.0.0.1:9/api: start it (`make ui`)" in said
+    assert "no Prefect server answers at PREFECT_API_URL=http://127.0.0.1:9/api: start it (`lance up`)" in said
     assert "Traceback" not in said

@@ -30,7 +30,7 @@ def detect() -> Platform:
     Raises ValueError for a CUDA environment without a GPU: the packages of one device do not run on the other.
     """
     installed = installed_for()
-    gpus = [] if installed == "cpu" else _visible_gpus()
+    gpus = [] if installed == "cpu" else visible_gpus()
     if installed == "cuda" and not gpus:
         raise ValueError("the model environment is for CUDA, and no GPU is visible: run `make install DEVICE=cpu`")
     devices = [f"cuda-{gpu.strip().replace('/', '-')}" for gpu in gpus] or ["cpu"]
@@ -42,7 +42,7 @@ def detect() -> Platform:
     )
 
 
-def _visible_gpus() -> list[str]:
+def visible_gpus() -> list[str]:
     """Names as CUDA_VISIBLE_DEVICES has them; without it, the driver's numbers."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None and visible.strip() in ("", "-1"):

@@ -1,0 +1,1 @@
+"""Daily use: services, deployments, and what a person does with runs."""

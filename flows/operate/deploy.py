@@ -1,0 +1,117 @@
+"""Pools, deployments and automations: made where they are missing, made anew where they changed, else left alone.
+
+What a person changed in the UI (a paused schedule, a pool's limit) stays until the project's own files change.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
+from prefect.events.schemas.automations import AutomationCore
+from prefect.exceptions import ObjectNotFound
+
+from tasks.artifacts import sha256
+from tasks.records import digest
+
+POOLS = {  # name: worker type, base job template (infra/work-pools)
+    "lance-cpu": ("process", "process-cpu"),
+    "lance-gpu": ("process", "process-gpu"),
+}
+FAILED = "LANCE: a run failed"
+
+
+def everything(root: Path, notify: str = "") -> Iterator[str]:
+    """What was done, as lines to print."""
+    with get_client(sync_client=True) as client:
+        for name, (kind, template) in POOLS.items():
+            done = _pool(client, name, kind, json.loads((root / f"infra/work-pools/{template}.json").read_text()))
+            yield f"{'pool':<12} {name} {done}"
+        yield from _deployments(client, root)
+        automations = yaml.safe_load((root / "deployments" / "automations.yaml").read_text())
+        for one in [*automations, *([_on_failure(client, notify)] if notify else [])]:
+            yield f"{'automation':<12} {one['name']} {_automation(client, AutomationCore.model_validate(one))}"
+
+
+def _pool(client: SyncPrefectClient, name: str, kind: str, template: dict[str, Any]) -> str:
+    try:
+        there = client.read_work_pool(name)
+    except ObjectNotFound:
+        client.create_work_pool(WorkPoolCreate(name=name, type=kind, base_job_template=template))
+        return "made"
+    if there.base_job_template == template:
+        return "stands"
+    client.update_work_pool(name, WorkPoolUpdate(base_job_template=template))
+    return "changed"
+
+
+def _deployments(client: SyncPrefectClient, root: Path) -> Iterator[str]:
+    file = root / "deployments" / "prefect.yaml"
+    # A deployment is of a version: of this file, and of the flows, whose parameters the server checks.
+    version = digest([sha256(path) for path in (file, *sorted((root / "flows").glob("*.py")))])[:12]
+    for given in yaml.safe_load(file.read_text())["deployments"]:
+        name = f"{given['entrypoint'].rpartition(':')[2]}/{given['name']}"
+        try:
+            stands = client.read_deployment_by_name(name).version == version
+        except ObjectNotFound:
+            stands = False
+        if not stands:
+            command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--prefect-file", str(file)]
+            command += ["--name", given["name"], "--version", version]
+            done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+            if done.returncode:
+                raise OSError(f"deploying {name} failed: {(done.stderr or done.stdout)[-2000:]}")
+        yield f"{'deployment':<12} {name} {'stands' if stands else 'made'}"
+
+
+def _automation(client: SyncPrefectClient, wanted: AutomationCore) -> str:
+    there = client.read_automations_by_name(wanted.name)
+    if not there:
+        client.create_automation(wanted)
+        return "made"
+    if _content(there[0]) == _content(wanted):
+        return "stands"
+    client.update_automation(there[0].id, wanted.model_copy(update={"enabled": there[0].enabled}))
+    return "changed"
+
+
+def _content(one: AutomationCore) -> Any:
+    """Without what the server adds."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: plain(found) for key, found in value.items() if key != "id"}
+        return [plain(found) for found in value] if isinstance(value, list) else value
+
+    return plain(one.model_dump(mode="json", include={"description", "trigger", "actions"}))
+
+
+def _on_failure(client: SyncPrefectClient, block: str) -> dict[str, Any]:
+    """Tells a notification block of the user's (TYPE/NAME, as in slack-webhook/ops) of failed runs.
+
+    Raises ValueError where there is no such block.
+    """
+    kind, _, name = block.partition("/")
+    try:
+        found = client.read_block_document_by_name(name, kind)
+    except ObjectNotFound:
+        raise ValueError(
+            f"--notify {block}: no such block; make it in the UI under Blocks, and give TYPE/NAME"
+        ) from None
+    body = "{{ flow_run.name }} is {{ flow_run.state.name }}: {{ flow_run.state.message }}\n{{ flow_run|ui_url }}"
+    send = {"type": "send-notification", "block_document_id": str(found.id), "subject": FAILED, "body": body}
+    trigger = {
+        "type": "event",
+        "posture": "Reactive",
+        "expect": ["prefect.flow-run.Failed", "prefect.flow-run.Crashed"],
+        "match": {"prefect.resource.id": "prefect.flow-run.*"},
+        "match_related": {"prefect.resource.role": "flow", "prefect.resource.name": ["evolve", "evaluate", "export"]},
+        "threshold": 1,
+        "within": 0,
+    }
+    return {"name": FAILED, "trigger": trigger, "actions": [send]}

@@ -1,0 +1,119 @@
+"""What `lance up` and `lance down` do: Prefect server, pools, deployments, automations and workers of this machine."""
+
+import os
+import sys
+import time
+from dataclasses import dataclass
+
+from rich.console import Console
+
+from flows.server import LOCAL, SERVER, SERVER_SERVICE, answers
+from flows.service import Service
+from tasks.backends.platform import Platform, detect, visible_gpus
+from tasks.home import Home
+from tasks.provenance import ROOT
+
+START_DEADLINE_S = 300.0
+STOP_DEADLINE_S = 30.0
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+# A server that is restarted knows its leases again; what is old goes by itself.
+SETTINGS = SERVER | {
+    "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(180 * 24 * 3600),
+}
+# Heartbeats tell a dead run from a long one (deployments/automations.yaml).
+WORKER = {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "60", "PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """Where the server listens, how many runs share this machine's GPUs, and who is told of a failed run."""
+
+    host: str = "127.0.0.1"
+    port: int = 4200
+    slots: int = 1
+    workers: bool = True
+    notify: str = ""
+
+
+def up(home: Home, asked: Asked, console: Console) -> str:
+    """Everything in place, whatever was there before; the UI's address. Twice changes nothing."""
+    _check(asked)
+    url = f"http://{asked.host}:{asked.port}"
+    server = Service(home, SERVER_SERVICE)
+    env = environment(home, url)
+    if not answers(f"{url}/api"):
+        command = [sys.executable, "-m", "prefect", "server", "start", "--host", asked.host, "--port", str(asked.port)]
+        server.start(command, env | secured(asked.host), f"{url}/api")
+        _wait(server, f"{url}/api", console)
+    console.print(f"server       {url}")
+    os.environ |= env
+    from flows.operate import deploy  # prefect reads its settings when it is imported
+
+    for said in deploy.everything(ROOT, asked.notify):
+        console.print(said)
+    if asked.workers:
+        for name, command, own in _workers(detect(), asked.slots):
+            started = Service(home, name).start(command, env | WORKER | own)
+            console.print(f"{'worker':<12} {name} {'started' if started else 'runs'}")
+    return url
+
+
+def down(home: Home, console: Console) -> None:
+    """Stop the workers, then the server. Raises ValueError while a run is under way: it would be lost track of."""
+    found = sorted(home.services.glob("*.json"), key=lambda file: file.stem == SERVER_SERVICE)
+    for service in (Service(home, file.stem) for file in found):
+        stopped = service.stop(STOP_DEADLINE_S)
+        console.print(f"{service.name} {'stopped' if stopped else 'was not running'}")
+    if not found:
+        console.print(f"nothing runs from {home.root}")
+
+
+def environment(home: Home, url: str) -> dict[str, str]:
+    """What clients and services of this server have in common."""
+    own = {"LANCE_HOME": str(home.root), "LANCE_ROOT": str(ROOT), "PREFECT_API_URL": f"{url}/api"}
+    own |= LOCAL if any(name in url for name in LOOPBACK) else {}
+    password = os.environ.get("PREFECT_SERVER_API_AUTH_STRING")
+    own |= {"PREFECT_API_AUTH_STRING": password} if password else {}
+    return os.environ | {"PREFECT_HOME": str(home.prefect)} | own
+
+
+def secured(host: str) -> dict[str, str]:
+    """The server's own settings: CSRF protection as soon as anybody else can reach it."""
+    password = os.environ.get("PREFECT_SERVER_API_AUTH_STRING")
+    return SETTINGS | ({"PREFECT_SERVER_CSRF_PROTECTION_ENABLED": "true"} if password or host not in LOOPBACK else {})
+
+
+def _check(asked: Asked) -> None:
+    if asked.host not in LOOPBACK and not os.environ.get("PREFECT_SERVER_API_AUTH_STRING"):
+        raise ValueError(
+            f"--host {asked.host} lets other machines in, and whoever may deploy may run code: set "
+            "PREFECT_SERVER_API_AUTH_STRING=USER:PASSWORD first, and PREFECT_API_AUTH_STRING to the same for clients"
+        )
+
+
+def _workers(platform: Platform, slots: int) -> list[tuple[str, list[str], dict[str, str]]]:
+    """Name, command and environment: one for the CPU pool, and one a GPU slot, which has its GPUs to itself."""
+    start = [sys.executable, "-m", "prefect", "worker", "start", "--type", "process"]
+    found: list[tuple[str, list[str], dict[str, str]]] = []
+    found += [("worker-cpu", [*start, "--pool", "lance-cpu", "--name", "worker-cpu"], {})]
+    if slots > max(platform.gpus, 1):
+        raise ValueError(f"--slots {slots}: expected at most one a GPU, and there are {platform.gpus}")
+    for slot in range(slots if platform.gpus else 0):
+        gpus = [gpu for i, gpu in enumerate(visible_gpus()) if i % slots == slot]
+        name = f"worker-gpu-{slot}"
+        command = [*start, "--pool", "lance-gpu", "--name", name, "--limit", "1"]
+        found.append((name, command, {"CUDA_VISIBLE_DEVICES": ",".join(gpus)}))
+    return found
+
+
+def _wait(server: Service, url: str, console: Console) -> None:
+    until = time.monotonic() + START_DEADLINE_S
+    with console.status("starting the Prefect server; the first time it makes its database"):
+        while not answers(url):
+            if server.process() is None:
+                raise OSError(f"the Prefect server ended: {server.last_lines()}\nits log is {server.log}")
+            if time.monotonic() > until:
+                raise TimeoutError(f"no Prefect server after {START_DEADLINE_S:.0f} s; its log is {server.log}")
+            time.sleep(0.3)
