@@ -44,6 +44,7 @@ from tests.evolution import ROOT
 NOISE = {"gross": 0.5, "clear": 0.15, "slight": 0.03}  # standard deviation, of each matrix's own
 SHUFFLED = {"gross": 1.0, "clear": 0.5, "slight": 0.1}  # of the way to the model that was trained on others' answers
 GAINS = {"25%": 0.25, "50%": 0.5, "100%": 1.0}
+JUDGED = ("M_0", "trained, 100%")  # as reviewers: what goes wrong there is planted, and takes minutes a model to ask
 SETTINGS = ("branches=[]", "mix.human_share=1", "sft.epochs=3", "anchors.own_texts=false", "anchors.canaries=0")
 
 
@@ -63,9 +64,10 @@ class Bench:
 
     def measured(self, name: str, model: Ref) -> Evidence:
         found = measuring.measure(self.stages, name, model, self.seeds)
-        judge = judging.judged(self.stages, model, self.seeds, f"anchors of {name}", f"judge [{name}]")
-        assert judge
-        return measuring.evidence(self.stages, found | {"judge": judge})
+        if name in JUDGED:
+            judge = judging.judged(self.stages, model, self.seeds, f"anchors of {name}", f"judge [{name}]")
+            found |= {"judge": judge} if judge else {}
+        return measuring.evidence(self.stages, found)
 
     def sampled(self, name: str, model: Ref, draw: int) -> Evidence:
         """What the same model says when it is sampled; likelihoods are what they were."""
