@@ -103,7 +103,7 @@ def whatif(
     shown = shows.find(Home.here(), run)
     recipe = recipes.changed(shown.iteration.recipe, settings)
     vetoed = vetoes.read(shown.home.vetoes(shown.ledger.name))
-    found = what_if(shown.store, shown.iteration, recipe, platform.detect(), vetoed)
+    found = what_if(shown.store, shown.ledger, shown.iteration, recipe, platform.detect(), vetoed)
     if as_json:
         print(json.dumps(asdict(found), indent=1, ensure_ascii=False))
     else:

@@ -1,12 +1,16 @@
 """The commands of daily use: services, and what a person does with runs."""
 
+import json
 from typing import Annotated
 
 import typer
+from rich.markup import escape
+from rich.table import Table
 
-from flows.terminal import output
+from flows.terminal import AsJson, output
 
 app = typer.Typer()
+RUN = typer.Argument(help="An evolution's name (its newest run), or the beginning of a run's id.")
 
 
 @app.command()
@@ -26,6 +30,111 @@ def up(
     asked = services.Asked(host=host, port=port, slots=slots, workers=workers, notify=notify)
     url = services.up(Home.here(), asked, output())
     output().print(f"\n{url}/deployments has a form for each deployment; `lance down` ends it all")
+
+
+@app.command()
+def runs(
+    limit: Annotated[int, typer.Option(min=1, max=200, help="The newest so many.")] = 20, as_json: AsJson = False
+) -> None:
+    """List runs: state, iteration, stage, verdict, age."""
+    from flows.operate import runs as known
+    from flows.server import client_of
+    from tasks.home import Home
+
+    home = Home.here()
+    with client_of(home) as client:
+        found = known.runs(client, home, limit)
+    if as_json:
+        print(json.dumps([one.model_dump(mode="json") for one in found], indent=1))
+        return
+    table = Table("run", "flow", "evolution", "state", "iteration", "stage", "verdict", "age", box=None)
+    for one in found:
+        iteration = "" if one.iteration is None else str(one.iteration)
+        told = (one.flow, one.evolution, one.state, iteration, one.stage, one.verdict, one.age)
+        table.add_row(str(one.id)[:8], *(escape(cell) for cell in told))
+    output().print(table if found else "no runs yet")
+
+
+@app.command()
+def logs(
+    run: Annotated[str, RUN], follow: Annotated[bool, typer.Option("--follow", help="Until the run ends.")] = False
+) -> None:
+    """Print what a run logged. What its engine and trainers said is in the files named there."""
+    from flows.operate import runs as known
+    from flows.server import client_of
+    from tasks.home import Home
+
+    home = Home.here()
+    with client_of(home) as client:
+        for line in known.logs(client, home, known.find(client, home, run), follow):
+            output().print(line, markup=False, soft_wrap=True)
+
+
+@app.command()
+def cancel(run: Annotated[str, RUN]) -> None:
+    """Cancel a run. What was finished is kept."""
+    from flows.operate import runs as known
+    from flows.server import client_of
+    from tasks.home import Home
+
+    home = Home.here()
+    with client_of(home) as client:
+        output().print(known.cancel(client, home, known.find(client, home, run)))
+
+
+@app.command()
+def rerun(
+    run: Annotated[str, RUN],
+    from_stage: Annotated[str, typer.Option("--from", help="Make this stage of its last iteration again.")] = "",
+) -> None:
+    """Run again what failed; finished stages come back as cached. With --from, what follows from that stage, too."""
+    from flows.operate import rerun as again
+    from flows.operate import runs as known
+    from flows.server import client_of
+    from tasks.home import Home
+
+    home = Home.here()
+    with client_of(home) as client:
+        done = again.rerun(client, home, known.find(client, home, run), from_stage)
+        if isinstance(done, str):
+            output().print(done, soft_wrap=True)
+        else:
+            from flows.evolve import evolve
+
+            evolve(**done)
+
+
+@app.command()
+def reap() -> None:
+    """End engine and training processes whose run is over."""
+    from flows.operate import reap as orphaned
+    from tasks.home import Home
+
+    found = orphaned.orphans(Home.here())
+    for line in orphaned.reap(found):
+        output().print(f"ended {line}", markup=False, soft_wrap=True)
+    output().print("" if found else "no process without a run")
+
+
+@app.command()
+def gc(
+    older_than_days: Annotated[float, typer.Option(min=0, help="What is newer stays.")] = 7.0,
+    yes: Annotated[bool, typer.Option("--yes", help="Delete; without it, only say what would go.")] = False,
+) -> None:
+    """Delete artifacts that no iteration and no champion needs."""
+    from tasks import garbage
+    from tasks.home import Home
+
+    found = garbage.garbage(Home.here(), older_than_days * 24 * 3600)
+    table = Table("stage", "artifacts", "GiB", box=None)
+    for stage in sorted({one.stage for one in found}):
+        own = [one.gib for one in found if one.stage == stage]
+        table.add_row(stage, str(len(own)), f"{sum(own):.2f}")
+    output().print(table if found else "nothing that could go")
+    if found and yes:
+        garbage.remove(found)
+    if found:
+        output().print(f"{'deleted' if yes else 'would go, with --yes'}: {sum(one.gib for one in found):.2f} GiB")
 
 
 @app.command()

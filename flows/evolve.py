@@ -48,6 +48,7 @@ def evolve(
     settings: list[str] = [],  # noqa: B006  # read by the server for its form, and changed by nobody
     go_on: bool = False,
     approve: bool = False,
+    from_stage: str = "",
 ) -> Ledger | State[Any]:
     """Evolve a model: review, split, write, clean, review, annotate, SFT, DPO, evaluate, gate; and again.
 
@@ -63,10 +64,13 @@ def evolve(
         settings: Values of the recipe, each as KEY=VALUE.
         go_on: Add that many iterations to those it has, from the champion.
         approve: Wait for a person's word before a better model is promoted; nothing is held meanwhile.
+        from_stage: Make this stage of the last iteration again, and what follows from what comes of it.
     """
+    if go_on and from_stage:
+        raise ValueError("go_on and from_stage: expected one; a stage is made again first, and gone on from later")
     chosen = recipes.asked_for(recipe, name=name, seeds=seeds, model=model, iterations=iterations, settings=settings)
     try:
-        return Evolution(chosen, Home.here(), approve).run(go_on)
+        return Evolution(chosen, Home.here(), approve).run(go_on, from_stage)
     except Busy as error:
         if not deployment.id:
             raise
@@ -78,12 +82,15 @@ class Evolution:
         self.recipe, self.home, self.approve = recipe, home, approve
         self.path = home.ledger(recipe.name)
 
-    def run(self, go_on: bool) -> Ledger:
+    def run(self, go_on: bool, from_stage: str) -> Ledger:
         """The ledger, once it has all iterations; raises Busy while another run has the evolution."""
         recipe, home = self.recipe, self.home
         with ledgers.only_one_run(home.evolution(recipe.name)), running(recipe, home) as runner:
             approval.check_nobody_else_waits(home, recipe.name)
             ledger = ledgers.read(self.path) or Ledger(name=recipe.name, model=recipe.model)
+            if from_stage:
+                ledger = ledger.from_stage(from_stage, str(flow_run.get_id()))
+                ledger.save(self.path)
             with runner.progress.bar(f"model {recipe.model}") as bar:
                 base = models.starting_model(recipe.model, runner.store, home.work, lambda what: bar.to(0, note=what))
             seeds, vetoed = take_in_seeds(runner), vetoes.read(home.vetoes(recipe.name))
@@ -128,7 +135,8 @@ class Evolution:
         of_its_own = _seeds_of(ledger, number, recipe, runner.store, seeds)
         pool: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=recipe.engine.shards_at_once)
         iteration = iterate.with_options(task_runner=pool)  # type: ignore[arg-type]  # its own futures do not fit
-        return iteration(runner, number, start, champion, base, of_its_own, grown_from, vetoed, items)
+        again = ledger.made_again(number)
+        return iteration(runner, number, start, champion, base, of_its_own, grown_from, vetoed, items, again)
 
 
 @contextlib.contextmanager

@@ -1,7 +1,7 @@
 """One iteration of the loop, read top to bottom. Each stage is a Prefect task, found in the store or made."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from prefect import flow, get_run_logger
 from prefect.runtime import flow_run
@@ -31,13 +31,14 @@ def iterate(
     grown_from: Sequence[Ref],
     vetoes: Sequence[Veto],
     items: Ref | None,
+    again: Mapping[str, int],
 ) -> Iteration:
     """From a model and its seeds to a candidate, and a verdict on it against the champion.
 
     `start` is the champion too, unless the policy is the paper's. A stage that leaves nothing to go on with ends the
     iteration: hold.
     """
-    started, stages = time.monotonic(), Stages(runner, number, vetoes, items)
+    started, stages = time.monotonic(), Stages(runner, number, vetoes, items, again)
     if items:
         stages.keep("benchmark items", items)
     candidate, verdict = _candidate_and_verdict(stages, start, champion, base, seeds, grown_from)

@@ -11,10 +11,14 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from flows.service import Service
 from tasks.backends.child import Child
 from tasks.home import Home
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
 
 START_DEADLINE_S = 300.0  # the first start makes the database: 15 s alone, minutes on a busy machine
 # To be set before prefect is imported, which reads its settings then.
@@ -67,6 +71,16 @@ def prefect_api(home: Home) -> Iterator[None]:
         finally:
             _send_what_is_logged()
             del os.environ["PREFECT_API_URL"]
+
+
+@contextlib.contextmanager
+def client_of(home: Home) -> Iterator["SyncPrefectClient"]:
+    """A client of that API. To be entered before prefect is imported for the first time."""
+    with prefect_api(home):
+        from prefect.client.orchestration import get_client
+
+        with get_client(sync_client=True) as client:
+            yield client
 
 
 def _send_what_is_logged() -> None:

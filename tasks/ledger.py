@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
@@ -56,6 +57,7 @@ class Ledger(BaseModel):
     iterations: list[Iteration] = []
     goal: int = 0  # how many there were to be when it was last gone on with, so that a killed run is not added to
     rollbacks: list[Rollback] = []
+    again: dict[str, list[str]] = {}  # "ITERATION/STAGE" that a person asked to be made again: by the runs that did so
     superseded: list[Iteration] = []  # replaced by another result for the same number: kept, nothing is lost silently
 
     @property
@@ -98,6 +100,26 @@ class Ledger(BaseModel):
         done = len(self.iterations)
         return self.goal if self.goal > done else done + more
 
+    def made_again(self, number: int) -> dict[str, int]:
+        """How often each stage of iteration `number` was asked for again."""
+        asked = {key.partition("/"): len(runs) for key, runs in self.again.items()}
+        return {stage: times for (of, _, stage), times in asked.items() if of == str(number)}
+
+    def from_stage(self, stage: str, run: str) -> Self:
+        """With a stage of the last iteration to be made again; `run` asks for it once, however often it is retried.
+
+        Raises ValueError for a stage that it does not have.
+        """
+        stages = self.iterations[-1].stages if self.iterations else {}
+        if stage not in stages:
+            raise ValueError(
+                f"evolution {self.name!r} has no stage {stage!r} to go on from; it has: {', '.join(stages)}"
+            )
+        key = f"{len(self.iterations)}/{stage}"
+        return self.model_copy(
+            update={"again": self.again | {key: list(dict.fromkeys([*self.again.get(key, []), run]))}}
+        )
+
     def put(self, iteration: Iteration) -> Self:
         """With this iteration in its place. Another result than before supersedes the old one and what grew on it."""
         position = iteration.number - 1
@@ -129,7 +151,21 @@ def only_one_run(folder: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise Busy(f"evolution {folder.name!r} has a run under way; wait for it, or give another --name") from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
         yield
+
+
+def holder(folder: Path) -> int | None:
+    """The process number of the run that holds the evolution on this machine, None if none does."""
+    with contextlib.suppress(OSError, ValueError), (folder / "lock").open() as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            pid = int(lock.read())
+            return pid if Path(f"/proc/{pid}").exists() else None
+    return None
 
 
 def same_result(one: Iteration, other: Iteration) -> bool:

@@ -107,14 +107,15 @@ class Runner:
             version=spec.version,
             config={"dtype": self.dtype},
             inputs={"model": model.digest, "calls": digest([call.key for call in calls])},
+            sampling={name: times for name, times in spec.sampling.items() if name == "again"},
         )
 
     def _answered_before(self, like: Spec, wanted: set[str]) -> dict[str, Answer]:
         """Answers that stand in shards of other lists: another threshold asks for many of the same texts again."""
         found: dict[str, Answer] = {}
         for ref, record in self.store.of_stage(like.stage):
-            made_of = (record["version"], record["config"], record["inputs"]["model"])
-            if made_of == (like.version, like.config, like.inputs["model"]):
+            made_of = (record["version"], record["config"], record["inputs"]["model"], record["sampling"])
+            if made_of == (like.version, like.config, like.inputs["model"], like.sampling):
                 found |= {answer.call: answer for answer in self.store.rows(ref, Answer) if answer.call in wanted}
         return found
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from tasks.artifacts import Ref, Store
 from tasks.backends.platform import Platform
 from tasks.examples import PreferencePair, SftRow
-from tasks.ledger import Iteration
+from tasks.ledger import Iteration, Ledger
 from tasks.offline import Offline, WouldAsk
 from tasks.recipes import Recipe
 from tasks.records import Seed
@@ -35,7 +35,9 @@ class WhatIf:
     unwritten: int
 
 
-def what_if(store: Store, iteration: Iteration, recipe: Recipe, platform: Platform, vetoes: Sequence[Veto]) -> WhatIf:
+def what_if(
+    store: Store, ledger: Ledger, iteration: Iteration, recipe: Recipe, platform: Platform, vetoes: Sequence[Veto]
+) -> WhatIf:
     """Raises ValueError for a setting that a model would have to be asked for, or an iteration that came to no rows."""
     offline, made = Offline(recipe=recipe, store=store, platform=platform), iteration.stages
     stages = Stages(
@@ -43,6 +45,7 @@ def what_if(store: Store, iteration: Iteration, recipe: Recipe, platform: Platfo
         iteration.number,
         [veto for veto in vetoes if veto.row in iteration.vetoes],
         made.get("benchmark items"),
+        ledger.made_again(iteration.number),
     )
     if "annotate" not in made:
         raise ValueError(f"iteration {iteration.number} came to no rows: {'; '.join(iteration.verdict.reasons)}")

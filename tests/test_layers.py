@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[1]
 STAGES = {"anchors", "calibrate", "canaries", "review", "split", "write", "annotate", "pairs", "evaluate", "benchmarks"}
 FLOWS = ("approval", "evaluate", "evolve", "exporting", "iterate", "pictures")
 MAY_IMPORT_PREFECT = {"tasks.kinds", "tasks.runner"} | {
-    f"flows.{name}" for name in (*FLOWS, "doctor", "server", "operate.deploy")
+    f"flows.{name}" for name in (*FLOWS, "doctor", "server", "operate.deploy", "operate.rerun", "operate.runs")
 }
 # Run in the model environment, each as a child process of its own.
 MODEL_SIDE = {
@@ -30,6 +30,7 @@ LAYERS = [  # a module may import what stands in a later layer, or in its own fo
     ("tasks.budget", False),
     ("tasks.offline", False),
     ("tasks.champion", False),
+    ("tasks.garbage", False),
     ("tasks.ledger", False),
     ("tasks.backends.engines", False),
     ("tasks.backends", True),

@@ -15,11 +15,19 @@ from tasks.vetoes import Veto
 class Stages:
     """One iteration's stages. `made` collects their artifacts by label, in the order in which they were made.
 
-    `items` are the benchmarks' (tasks/steps/benchmarking.py), which nothing may be trained on.
+    `items` are the benchmarks' (tasks/steps/benchmarking.py), which nothing may be trained on. `again` says, by label,
+    how often a person asked for a stage to be made again: each time it is another artifact beside the one before.
     """
 
-    def __init__(self, runner: Runner | Offline, number: int, vetoes: Sequence[Veto] = (), items: Ref | None = None):
-        self.runner, self.number, self.vetoes = runner, number, tuple(vetoes)
+    def __init__(
+        self,
+        runner: Runner | Offline,
+        number: int,
+        vetoes: Sequence[Veto] = (),
+        items: Ref | None = None,
+        again: Mapping[str, int] | None = None,
+    ):
+        self.runner, self.number, self.vetoes, self.again = runner, number, tuple(vetoes), again or {}
         self.items: dict[str, Ref] = {"items": items} if items else {}
         self.recipe, self.store = runner.recipe, runner.store
         self.made: dict[str, Ref] = {}
@@ -49,12 +57,23 @@ class Stages:
         )
 
     def compute(self, label: str, spec: Spec, save: Callable[[Draft], None]) -> Ref:
-        return self.keep(label, self.runner.compute(spec, label, save))
+        return self.keep(label, self.runner.compute(self._anew(label, spec), label, save))
+
+    def train(self, label: str, spec: Spec, module: str, given: dict[str, Any], *, one_process: bool = False) -> Ref:
+        anew = self._anew(label, spec)
+        return self.keep(label, self.runner.train(anew, label, module, given, one_process=one_process))
+
+    def job(self, label: str, spec: Spec, module: str, given: dict[str, Any], **how: bool) -> Ref:
+        return self.keep(label, self.runner.job(self._anew(label, spec), label, module, given, **how))
 
     def infer(self, label: str, spec: Spec, model: Ref, calls: NextCalls, save: SaveAnswers) -> Ref:
         # A model is measured and asked in the dtype that is served: another dtype gives other answers.
         served = spec.model_copy(update={"config": spec.config | {"dtype": self.runner.dtype}})
-        return self.keep(label, self.runner.infer(served, label, model, calls, save))
+        return self.keep(label, self.runner.infer(self._anew(label, served), label, model, calls, save))
+
+    def _anew(self, label: str, spec: Spec) -> Spec:
+        times = self.again.get(label, 0)
+        return spec.model_copy(update={"sampling": spec.sampling | {"again": times}}) if times else spec
 
     def vetoed(self, before: int | None = None) -> tuple[dict[str, str], dict[str, Ref | str]]:
         """Vetoed rows with the reason, and what that adds to a stage's inputs; `before` an iteration was made."""

@@ -30,7 +30,7 @@ def items(stages: Stages) -> Ref | None:
     inputs |= {f"shipped {path.name}": sha256(path) for path in sorted(SHIPPED.iterdir()) if path.is_file()}
     spec = stages.spec("benchmark-items", stage.VERSION, config, inputs)
     given = {"benchmarks": _as_given(found)}
-    return stages.keep("benchmark items", stages.runner.job(spec, "benchmark items", ITEMS, given, online=True))
+    return stages.job("benchmark items", spec, ITEMS, given, online=True)
 
 
 def measure(stages: Stages, who: str, model: Ref, asked: Ref) -> Ref:
@@ -54,7 +54,7 @@ def scores(stages: Stages, who: str, model: Ref, asked: Ref, replies: Ref) -> Re
     given = {"benchmarks": _as_given(found), "model": model.digest}
     given["replies"] = str(stages.store.path(replies) / "rows.parquet")
     spec = stages.spec("benchmark-scores", stage.VERSION, metrics, {"asked": asked, "replies": replies})
-    return stages.keep(f"scores [{who}]", stages.runner.job(spec, f"scores [{who}]", SCORES, given))
+    return stages.job(f"scores [{who}]", spec, SCORES, given)
 
 
 def _benchmarks(stages: Stages) -> dict[str, Benchmark]:

@@ -42,7 +42,7 @@ def track(stages: Stages, verdict: Verdict, folder: str) -> Ref | None:
     inputs: dict[str, Ref | str] = {"gate": made["gate"].fingerprint} | dict(trained)
     config = {"trackers": recipe.trackers, "evolution": recipe.name, "iteration": stages.number}
     spec = stages.spec("tracked", VERSION, config, inputs)
-    return stages.keep("trackers", stages.runner.job(spec, "trackers", MODULE, given, tells=True))
+    return stages.job("trackers", spec, MODULE, given, tells=True)
 
 
 def _flat(values: dict[str, Any], above: str = "") -> dict[str, str | int | float | bool]:

@@ -98,7 +98,7 @@ def divergence(stages: Stages, candidate: Ref, base: Ref, seeds: Ref) -> Ref:
     }
     inputs = {"model": candidate, "base": base, "rows": stages.store.record(seeds)["files"]["held_out.parquet"]}
     spec = stages.spec("divergence", DIVERGENCE_VERSION, {"max_tokens": most}, inputs)
-    return stages.keep("divergence", stages.runner.train(spec, "divergence", DIVERGENCE, given, one_process=True))
+    return stages.train("divergence", spec, DIVERGENCE, given, one_process=True)
 
 
 def _skill(seeds: Sequence[Seed]) -> list[TrainRow]:
@@ -132,4 +132,4 @@ def _train(
     inputs: dict[str, Ref | str] = {"model": model, "rows": store.record(rows)["files"][table]}
     inputs |= {"reference": reference} if reference and of_its_own else {}
     spec = stages.spec(method, VERSION, config, inputs, sampling="evolution")  # LoRA's beginnings, the rows' order
-    return stages.keep(label, stages.runner.train(spec, label, TRAINER, given))
+    return stages.train(label, spec, TRAINER, given)

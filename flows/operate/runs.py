@@ -1,0 +1,171 @@
+"""Runs as the Prefect server knows them, with what the ledgers know: what `lance runs`, `logs`, `cancel` do."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.filters import (
+    FlowFilter,
+    FlowFilterName,
+    FlowRunFilter,
+    FlowRunFilterParentFlowRunId,
+    LogFilter,
+    LogFilterFlowRunId,
+    TaskRunFilter,
+    TaskRunFilterFlowRunId,
+)
+from prefect.client.schemas.objects import FlowRun, State, StateType, TaskRun
+from prefect.client.schemas.sorting import FlowRunSort, LogSort
+from prefect.states import Cancelled, Cancelling
+from pydantic import BaseModel, ConfigDict
+
+from tasks import ledger as ledgers
+from tasks import recipes
+from tasks.home import Home
+
+FLOWS = ("evolve", "evaluate", "export")
+ENDED = {StateType.COMPLETED, StateType.FAILED, StateType.CRASHED, StateType.CANCELLED}
+PAGE = 200  # what the API gives at once
+POLL_S = 2.0
+
+
+class Run(BaseModel):
+    """`at` is when it was started, or was to start; `stage` the one that runs, or the one it failed in."""
+
+    model_config = ConfigDict(frozen=True)
+    id: UUID
+    flow: str
+    evolution: str
+    state: str
+    message: str
+    iteration: int | None
+    stage: str
+    verdict: str
+    at: datetime
+    ended: bool
+    deployed: bool
+
+    @property
+    def age(self) -> str:
+        seconds = max(0.0, (datetime.now(UTC) - self.at).total_seconds())
+        for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
+            if seconds >= size:
+                return f"{seconds / size:.0f} {unit}"
+        return f"{seconds:.0f} s"
+
+
+def runs(client: SyncPrefectClient, home: Home, limit: int) -> list[Run]:
+    """The newest first."""
+    found = client.read_flow_runs(
+        flow_filter=FlowFilter(name=FlowFilterName(any_=list(FLOWS))),
+        sort=FlowRunSort.EXPECTED_START_TIME_DESC,
+        limit=min(limit, PAGE),
+    )
+    return [_run(client, home, run) for run in found]
+
+
+def find(client: SyncPrefectClient, home: Home, wanted: str) -> Run:
+    """By an evolution's name (its newest run) or the beginning of a run's id; raises ValueError if there is none."""
+    known = runs(client, home, PAGE)
+    for run in known:
+        if run.evolution == wanted or str(run.id).startswith(wanted):
+            return run
+    names = ", ".join(dict.fromkeys(run.evolution for run in known)) or "none"
+    raise ValueError(f"no run {wanted!r} among the last {PAGE}; expected a run's id or an evolution: {names}")
+
+
+def logs(client: SyncPrefectClient, home: Home, run: Run, follow: bool) -> Iterator[str]:
+    """Its lines and those of its iterations, oldest first; while it goes on, too, if wanted."""
+    seen = 0
+    while True:
+        ids = [run.id, *(one.id for one in _iterations(client, run.id))]
+        chosen = LogFilter(flow_run_id=LogFilterFlowRunId(any_=ids))
+        lines = client.read_logs(log_filter=chosen, sort=LogSort.TIMESTAMP_ASC, limit=PAGE, offset=seen)
+        for line in lines:
+            yield f"{line.timestamp.astimezone():%H:%M:%S} {line.message}"
+        seen += len(lines)
+        if len(lines) < PAGE:
+            if not follow or run.ended:
+                return
+            time.sleep(POLL_S)
+            run = find(client, home, str(run.id))
+
+
+def cancel(client: SyncPrefectClient, home: Home, run: Run) -> str:
+    """Have it cancelled; what was done. Raises ValueError for one that has ended."""
+    if run.ended:
+        raise ValueError(f"run {run.id} is {run.state} already")
+    if run.deployed:
+        waits = run.state not in ("Running", "Pending", "Retrying")
+        # Nothing runs that a worker could end.
+        state: State[Any] = Cancelled(message="by `lance cancel`") if waits else Cancelling(message="by `lance cancel`")
+        client.set_flow_run_state(run.id, state, force=waits)
+        return "cancelled" if waits else "its worker ends it"
+    pid = ledgers.holder(home.evolution(run.evolution))
+    if pid is None:
+        raise ValueError(f"run {run.id} was started on another machine, or its process is gone: see `lance reap`")
+    os.kill(pid, signal.SIGINT)
+    return f"process {pid} was interrupted"
+
+
+def _run(client: SyncPrefectClient, home: Home, run: FlowRun) -> Run:
+    iterations, state = _iterations(client, run.id), run.state
+    newest = iterations[-1] if iterations else None
+    ended, name = bool(state and state.type in ENDED), _evolution(run)
+    went_well = bool(state and state.type == StateType.COMPLETED)
+    return Run(
+        id=run.id,
+        flow=run.name.partition(" ")[0],
+        evolution=name,
+        state=state.name or "" if state else "",
+        message=state.message or "" if state and not went_well else "",
+        iteration=newest.parameters.get("number") if newest else None,
+        stage="" if went_well or newest is None else _stage(client, newest.id),
+        verdict=_verdict(home, name, [str(one.id) for one in iterations]),
+        at=run.start_time or run.expected_start_time or datetime.now(UTC),
+        ended=ended,
+        deployed=run.deployment_id is not None,
+    )
+
+
+def _iterations(client: SyncPrefectClient, run: UUID) -> list[FlowRun]:
+    chosen = FlowRunFilter(parent_flow_run_id=FlowRunFilterParentFlowRunId(any_=[run]))
+    return client.read_flow_runs(flow_run_filter=chosen, sort=FlowRunSort.START_TIME_ASC, limit=PAGE)
+
+
+def _stage(client: SyncPrefectClient, iteration: UUID) -> str:
+    """The task that runs or ended badly, the newest of them."""
+    chosen = TaskRunFilter(flow_run_id=TaskRunFilterFlowRunId(any_=[iteration]))
+    tasks = client.read_task_runs(task_run_filter=chosen, limit=PAGE)
+    started = sorted((task.start_time, task.name) for task in tasks if _is_open(task) and task.start_time)
+    return started[-1][1] if started else ""
+
+
+def _is_open(task: TaskRun) -> bool:
+    return task.state is not None and not task.state.is_completed()
+
+
+def _evolution(run: FlowRun) -> str:
+    """Its name, or what it is about: a model, a run to export."""
+    given = run.parameters
+    if "recipe" not in given or ("model" in given and run.name.startswith("evaluate")):
+        return str(given.get("run") or given.get("model") or run.name.partition(" ")[2])
+    try:
+        return given.get("name") or recipes.load(given["recipe"]).name
+    except ValueError:  # a recipe that is no longer there
+        return str(given["recipe"])
+
+
+def _verdict(home: Home, name: str, iterations: Sequence[str]) -> str:
+    """Of the last iteration that this run brought into the ledger."""
+    try:
+        ledger = ledgers.read(home.ledger(name))
+    except ValueError:
+        return ""
+    own = [one for one in ledger.iterations if one.run in iterations] if ledger else []
+    return own[-1].verdict.decision if own else ""
