@@ -17,122 +17,16 @@ import json
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
 
-from prefect import flow
-
-from flows.evolve import running
 from flows.server import prefect_api
-from tasks import benchmarks, evaluate
-from tasks.artifacts import Draft, Ref
-from tasks.axes import Evidence
-from tasks.backends import models
-from tasks.benchmarks import ItemScore, Request
-from tasks.calls import Answer, Call
-from tasks.examples import TrainRow
 from tasks.home import Home
-from tasks.intake import take_in_seeds
-from tasks.recipes import Recipe, load
-from tasks.records import Measured, Seed
-from tasks.steps import annotating, benchmarking, judging, measuring, training
-from tasks.steps.base import Stages, save_rows
+from tasks.recipes import load
 from tests.bench.ablations import lines
-from tests.bench.gate_tables import plain, show
+from tests.bench.gate_tables import show
 from tests.bench.judge import seed_tasks
 from tests.evolution import ROOT
 
-NOISE = {"gross": 0.5, "clear": 0.15, "slight": 0.03}  # standard deviation, of each matrix's own
-SHUFFLED = {"gross": 1.0, "clear": 0.5, "slight": 0.1}  # of the way to the model that was trained on others' answers
-GAINS = {"25%": 0.25, "50%": 0.5, "100%": 1.0}
-JUDGED = ("M_0", "trained, 100%")  # as reviewers: what goes wrong there is planted, and takes minutes a model to ask
 SETTINGS = ("branches=[]", "mix.human_share=1", "sft.epochs=3", "anchors.own_texts=false", "anchors.canaries=0")
-
-
-class Bench:
-    def __init__(self, stages: Stages, seeds: Ref, items: Ref):
-        self.stages, self.seeds, self.items = stages, seeds, items
-
-    def models(self, base: Ref) -> dict[str, Ref]:
-        pool = annotating.pool(self.stages, self.seeds, [])
-        own = training.mix(self.stages, [], [], pool, self.seeds)
-        trained = training.sft(self.stages, base, own)
-        badly = training.sft(self.stages, base, self._others_answers(own))
-        found = {"M_0": base}
-        found |= {f"noise, {dose}": self._of_weights(base, noise=noise) for dose, noise in NOISE.items()}
-        found |= {f"shuffled answers, {dose}": self._towards(base, badly, part) for dose, part in SHUFFLED.items()}
-        return found | {f"trained, {part}": self._towards(base, trained, share) for part, share in GAINS.items()}
-
-    def measured(self, name: str, model: Ref) -> Evidence:
-        found = measuring.measure(self.stages, name, model, self.seeds)
-        if name in JUDGED:
-            judge = judging.judged(self.stages, model, self.seeds, f"anchors of {name}", f"judge [{name}]")
-            found |= {"judge": judge} if judge else {}
-        return measuring.evidence(self.stages, found)
-
-    def sampled(self, name: str, model: Ref, draw: int) -> Evidence:
-        """What the same model says when it is sampled; likelihoods are what they were."""
-        stages, config = self.stages, self.stages.recipe.evaluate
-        requests = stages.store.rows(self.items, Request, "requests")
-        held_out = evaluate.items(stages.store.rows(self.seeds, Seed, "held_out"), config)
-        warm = [
-            call.model_copy(update={"temperature": 0.7, "seed": draw} if call.kind == "write" else {})
-            for call in [*evaluate.calls(held_out, config), *benchmarks.calls(requests)]
-        ]
-
-        def save(draft: Draft, asked: list[Call], answers: list[Answer]) -> None:
-            count = len(asked) - len(requests)
-            rows = evaluate.measured(asked[:count], answers[:count], model.digest)
-            replies = benchmarks.replies(requests, answers[count:])
-            save_rows(draft, len(asked), [], [], tables={"held_out": rows, "rows": replies})
-
-        inputs: dict[str, Ref | str] = {"model": model, "seeds": self.seeds, "items": self.items}
-        replies = stages.infer(name, stages.spec("sampled", 1, {"draw": draw}, inputs), model, lambda _: warm, save)
-        scores = benchmarking.scores(stages, name, model, self.items, replies)
-        return Evidence(
-            held_out=stages.store.rows(replies, Measured, "held_out"), scores=stages.store.rows(scores, ItemScore)
-        )
-
-    def _towards(self, base: Ref, trained: Ref, share: float) -> Ref:
-        return trained if share == 1 else self._of_weights(base, towards=trained, share=share)
-
-    def _of_weights(self, model: Ref, **how: Ref | float) -> Ref:
-        path = self.stages.store.path
-        told = {name: one.digest if isinstance(one, Ref) else one for name, one in how.items()}
-        given = {name: str(path(one)) if isinstance(one, Ref) else one for name, one in how.items()}
-        spec = self.stages.spec("weights", 1, told, {"model": model})
-        return self.stages.runner.job(spec, "weights", "tests.bench.weights", given | {"model": str(path(model))})
-
-    def _others_answers(self, mixed: Ref) -> Ref:
-        """The training rows, each with the response of another."""
-
-        def save(draft: Draft) -> None:
-            rows = self.stages.store.rows(mixed, TrainRow, "sft")
-            others = [rows[i - 1].response for i in range(len(rows))]
-            draft.table("sft", [_answered(row, other) for row, other in zip(rows, others, strict=True)])
-
-        return self.stages.compute("others' answers", self.stages.spec("others", 1, {}, {"mixed": mixed}), save)
-
-
-def _answered(row: TrainRow, response: str) -> TrainRow:
-    return TrainRow.model_validate(row.model_dump(exclude={"id"}) | {"response": response})
-
-
-@flow(name="bench gate", validate_parameters=False, persist_result=False)
-def measure_all(home: Home, recipe: Recipe) -> dict[str, Any]:
-    with running(recipe, home) as runner:
-        base = models.starting_model(recipe.model, runner.store, home.work, lambda _: None)
-        seeds, items = take_in_seeds(runner), benchmarking.items(Stages(runner, 0))
-        assert items
-        bench = Bench(Stages(runner, 1, items=items), seeds, items)
-        found = {name: bench.measured(name, model) for name, model in bench.models(base).items()}
-        for draw in (1, 2):
-            found[f"sampled {draw}"] = bench.sampled(f"sampled {draw}", base, draw)
-        leakable = runner.store.rows(items, Seed, "items")
-    return {
-        "evidence": {name: plain(one) for name, one in found.items()},
-        "items": [row.model_dump(mode="json") for row in leakable],
-        "gate": recipe.gate.model_dump(mode="json"),
-    }
 
 
 def main() -> None:
@@ -149,6 +43,8 @@ def main() -> None:
         file.write_text(lines(rows))
     settings = [*SETTINGS, f"seeds={files[0]}", f"held_out={files[1]}"]
     with prefect_api(home):
+        from tests.bench.gate_models import measure_all  # prefect reads where its server is when it is imported
+
         found = measure_all(home, load("robust", settings))
     raw = home.root / "gate.json"
     raw.write_text(json.dumps(found))

@@ -1,0 +1,27 @@
+"""One server with its worker for all tests that leave it as it was."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.evolution import ROOT
+from tests.operations.served import Served
+
+
+@pytest.fixture(scope="session")
+def few_seeds(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    seeds = tmp_path_factory.mktemp("seeds") / "seeds.jsonl"
+    everyday = (ROOT / "deployments" / "seeds" / "everyday.jsonl").read_text().splitlines(keepends=True)
+    seeds.write_text("".join(everyday[:24]))
+    return seeds
+
+
+@pytest.fixture(scope="session")
+def served(tiny_model: Path, few_seeds: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    it = Served(tmp_path_factory.mktemp("served") / "home", tiny_model, few_seeds)
+    try:
+        it.up()
+        yield it
+    finally:
+        it.down()

@@ -1,0 +1,111 @@
+"""A home with everything that `lance up` starts, asked from outside by the command line and the API."""
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+
+from tests.evolution import LANCE, ROOT
+from tests.processes import marked, writing_below
+
+ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
+TINY = "tests/recipes/tiny.yaml"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Served:
+    def __init__(self, home: Path, model: Path, seeds: Path, env: Mapping[str, str] | None = None):
+        self.home, self.model, self.seeds, self.port = home, model, seeds, free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith("PREFECT_")}
+        self.environment = inherited | {"LANCE_HOME": str(home)} | dict(env or {})
+        password = self.environment.get("PREFECT_SERVER_API_AUTH_STRING")
+        auth = tuple(password.split(":", 1)) if password else None
+        self.api = httpx.Client(base_url=f"{self.url}/api", timeout=60, auth=auth)  # type: ignore[arg-type]
+
+    def lance(self, *command: str, timeout_s: float = 300) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*LANCE, *command],
+            env=self.environment,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            check=False,
+        )
+
+    def up(self) -> str:
+        done = self.lance("up", "--port", str(self.port))
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def down(self) -> None:
+        """Everything of this home ends, whatever state a test left it in."""
+        self.lance("down")
+        for process in self.processes():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+
+    def start(self, deployment: str = "evolve/evolve-demo", **parameters: Any) -> str:
+        """The id of a run of the deployment, of the tiny recipe unless told otherwise."""
+        found = self.api.get(f"/deployments/name/{deployment}").raise_for_status().json()
+        own = {"recipe": TINY, "model": str(self.model), "seeds": str(self.seeds)}
+        given = (own if deployment.startswith("evolve/") else {}) | parameters
+        made = self.api.post(f"/deployments/{found['id']}/create_flow_run", json={"parameters": given})
+        return str(made.raise_for_status().json()["id"])
+
+    def run(self, run: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.api.get(f"/flow_runs/{run}").raise_for_status().json()
+        return found
+
+    def wait(self, run: str, types: Collection[str] = ENDED, within_s: float = 400) -> dict[str, Any]:
+        """The run once its state is of one of these types."""
+        until = time.monotonic() + within_s
+        while (found := self.run(run))["state_type"] not in types:
+            assert time.monotonic() < until, f"{found['name']} is {found['state_name']} after {within_s} s"
+            time.sleep(0.5)
+        return found
+
+    def states(self, run: str) -> dict[str, list[str]]:
+        """State names of the tasks of the run's iterations, by task name, one for each attempt at the flow."""
+        children = self.filter("flow_runs", flow_runs={"parent_flow_run_id": {"any_": [run]}})
+        tasks = self.filter("task_runs", flow_runs={"id": {"any_": [child["id"] for child in children]}})
+        found: dict[str, list[str]] = {}
+        for task in sorted(tasks, key=lambda task: task["expected_start_time"]):
+            found.setdefault(task["name"], []).append(task["state_name"])
+        return found
+
+    def filter(self, what: str, **chosen: Any) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.api.post(f"/{what}/filter", json=chosen).raise_for_status().json()
+        return found
+
+    def processes(self) -> list[psutil.Process]:
+        found = marked("LANCE_HOME", str(self.home)) + writing_below(str(self.home))
+        return list({process.pid: process for process in found}.values())
+
+    def computing(self) -> list[psutil.Process]:
+        """Engines and trainers of this home."""
+        return [one for one in self.processes() if _title(one).find("vllm") >= 0 or "tasks.backends" in _title(one)]
+
+    def ledger(self, name: str = "tiny") -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.home / "evolutions" / name / "ledger.json").read_text())
+        return found
+
+
+def _title(process: psutil.Process) -> str:
+    with contextlib.suppress(psutil.Error):
+        return " ".join(process.cmdline()).lower()
+    return ""

@@ -1,0 +1,102 @@
+"""Runs from deployments on a real server with a real worker: to the end, refused, approved, made again."""
+
+import re
+
+import pytest
+
+from tests.operations.served import ENDED, Served
+
+PROMOTED = ["gate.policy=paper", "gate.min_items=2", "evaluate.max_items=4", "reading.held_out_share=0.3"]
+
+
+@pytest.fixture(scope="module")
+def finished(served: Served) -> tuple[Served, str]:
+    run = served.start()
+    found = served.wait(run)
+    assert found["state_type"] == "COMPLETED", found["state"]
+    return served, run
+
+
+def test_a_run_of_a_deployment_ends_with_its_artifacts(finished: tuple[Served, str]) -> None:
+    served, run = finished
+    children = served.filter("flow_runs", flow_runs={"parent_flow_run_id": {"any_": [run]}})
+    assert [child["name"] for child in children] == ["iteration 1"]
+    found = served.filter("artifacts", flow_runs={"id": {"any_": [run, children[0]["id"]]}})
+    assert {"funnel", "verdict", "report", "training-sft", "training-dpo"} <= {one["key"] for one in found}
+    states = served.states(run)
+    assert {"sft", "dpo", "gate"} <= states.keys()
+    assert not served.computing()
+
+
+def test_up_twice_changes_nothing(finished: tuple[Served, str]) -> None:
+    served, _ = finished
+    before = [one["updated"] for what in ("deployments", "work_pools") for one in served.filter(what)]
+    said = served.up()
+    after = [one["updated"] for what in ("deployments", "work_pools") for one in served.filter(what)]
+    assert "made" not in said and "changed" not in said and "started" not in said, said
+    assert before[:4] == after[:4]
+
+
+def test_wrong_parameters_are_refused_before_there_is_a_run(served: Served) -> None:
+    deployment = served.api.get("/deployments/name/evolve/evolve-demo").json()["id"]
+    count = served.api.post("/flow_runs/count", json={}).json()
+    for wrong in ({"iterations": "three"}, {"iterations": -1}, {"name": "a/b"}, {"nothing": 1}, {"approve": "maybe"}):
+        answer = served.api.post(f"/deployments/{deployment}/create_flow_run", json={"parameters": wrong})
+        assert answer.status_code == 409, (wrong, answer.text)
+    assert served.api.post("/flow_runs/count", json={}).json() == count
+
+
+def test_runs_and_logs_show_it(finished: tuple[Served, str]) -> None:
+    served, run = finished
+    line = next(line for line in served.lance("runs").stdout.splitlines() if line.strip().startswith(run[:8]))
+    assert re.search(r"evolve\s+tiny\s+Completed\s+1\s+(hold|promote|roll back)", line)
+    said = served.lance("logs", "tiny").stdout
+    assert "held-out items" in said or "tolerances" in said
+
+
+def test_from_dpo_on_nothing_is_asked_or_tuned_again(finished: tuple[Served, str]) -> None:
+    served, _ = finished
+    before = served.ledger()["iterations"][0]["stages"]
+    done = served.lance("rerun", "tiny", "--from", "dpo")
+    assert done.returncode == 0, done.stderr
+    run = re.findall(r"run ([0-9a-f-]{36}) was made", done.stdout)[0]
+    assert served.wait(run)["state_type"] == "COMPLETED"
+    states = served.states(run)
+    assert states["dpo"] == ["Completed"] and states["sft"] == ["Cached"]
+    written = [name for name in states if name.startswith(("write", "clean", "review", "signals [w", "signals [s"))]
+    assert written and all(states[name] == ["Cached"] for name in written), states
+    after = served.ledger()["iterations"][0]["stages"]
+    assert after["dpo"]["fingerprint"] != before["dpo"]["fingerprint"]
+    assert (served.home / "store" / "dpo" / before["dpo"]["fingerprint"] / "record.json").exists()
+    assert {name for name in before if before[name] == after[name]} >= {"annotate", "mix", "sft"}
+
+
+def test_a_stage_that_there_is_not_is_named(finished: tuple[Served, str]) -> None:
+    served, _ = finished
+    done = served.lance("rerun", "tiny", "--from", "dppo")
+    assert done.returncode == 2 and "no stage 'dppo'" in done.stderr and "dpo" in done.stderr
+
+
+@pytest.mark.parametrize("decision", ["reject", "approve"])
+def test_a_promotion_waits_for_a_person_and_holds_nothing(served: Served, decision: str) -> None:
+    name = f"asked-{decision}"
+    run = served.start(name=name, approve=True, settings=PROMOTED)
+    found = served.wait(run, (*ENDED, "PAUSED"))
+    assert found["state_name"] == "Suspended", found["state"]
+    assert not served.computing()
+    other = served.wait(served.start(name=name, settings=PROMOTED))
+    assert other["state_name"] == "SteppedBack" and run in other["state"]["message"]
+    schema = served.api.post(f"/flow_runs/{run}/input/filter", json={}).json()
+    text = next(one["value"] for one in schema if "description" in one["key"])
+    assert "# Iteration 1: promote" in text and "`sft-" in text
+    answer = served.api.post(
+        f"/flow_runs/{run}/resume", json={"run_input": {"decision": decision, "why": "I looked at it"}}
+    )
+    assert answer.json()["status"] == "ACCEPT"
+    assert served.wait(run)["state_type"] == "COMPLETED"
+    (one,) = served.ledger(name)["iterations"]
+    reasons = " ".join(one["verdict"]["reasons"])
+    assert one["verdict"]["decision"] == {"approve": "promote", "reject": "hold"}[decision]
+    assert f"{decision[:6]}" in reasons and "by a person: I looked at it" in reasons
+    assert (one["champion_after"] == one["candidate"]) == (decision == "approve")
+    assert served.states(run)["sft"][-1] == "Cached"
