@@ -120,6 +120,12 @@ def plan(
     settings: Annotated[list[str] | None, typer.Option("--set", help="key=value of the recipe.")] = None,
     model: Annotated[str | None, typer.Option(help="The model's folder, where the hub cannot be asked.")] = None,
     tokens_per_second: Annotated[float | None, typer.Option(min=0.001, help="What the engines write together.")] = None,
+    read_tokens_per_second: Annotated[
+        float | None, typer.Option(min=0.001, help="Of prompts; default: 5 times what they write.")
+    ] = None,
+    train_tokens_per_second: Annotated[
+        float | None, typer.Option(min=0.001, help="Of training; default: half of what they write.")
+    ] = None,
     price_per_hour: Annotated[float | None, typer.Option(min=0, help="Of all GPUs together.")] = None,
     gpu_memory_gib: Annotated[float | None, typer.Option(min=0, help="Of one GPU.")] = None,
     as_json: AsJson = False,
@@ -128,11 +134,11 @@ def plan(
     from flows.plan import plan as make_plan
     from flows.plan import print_plan
     from tasks.home import Home
+    from tasks.work import Rates
 
     chosen = recipes.load(recipe, [*([f"model={json.dumps(model)}"] if model else []), *(settings or [])])
-    found = make_plan(
-        chosen, Home.here(), tokens_per_second=tokens_per_second, price=price_per_hour, gpu_memory_gib=gpu_memory_gib
-    )
+    rates = Rates.of(tokens_per_second, read_tokens_per_second, train_tokens_per_second) if tokens_per_second else None
+    found = make_plan(chosen, Home.here(), rates=rates, price=price_per_hour, gpu_memory_gib=gpu_memory_gib)
     if as_json:
         print(found.model_dump_json(indent=1))
     else:
