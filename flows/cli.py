@@ -52,11 +52,12 @@ def evolve(
     from flows.server import prefect_api
     from tasks.budget import BudgetSpent
     from tasks.home import Home
+    from tasks.progress import Progress
 
     home = Home.here()
     Console(stderr=True, highlight=False).print(f"evolution [bold]{escape(chosen.name)}[/bold], kept in {home.root}")
     try:
-        with prefect_api(home):
+        with prefect_api(home, Progress()):
             from flows.evolve import evolve as evolve_flow
 
             evolve_flow(name=chosen.name, recipe=chosen, go_on=go_on)
@@ -182,8 +183,9 @@ def veto(
 def doctor(as_json: AsJson = False) -> None:
     """Check environments, engine, device, disk, memory and database: what works, what not, what to do."""
     from flows.doctor import examine, table
+    from tasks.progress import Progress
 
-    findings = examine()
+    findings = examine(Progress())
     if as_json:
         print(json.dumps([finding.model_dump() for finding in findings], indent=1))
     else:

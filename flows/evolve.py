@@ -40,7 +40,7 @@ def evolve(name: str, recipe: Recipe, go_on: bool = False) -> Ledger:
         path = home.ledger(name)
         ledger = ledgers.read(path) or Ledger(name=name, model=recipe.model)
         with runner.progress.bar(f"model {recipe.model}") as bar:
-            base = models.starting_model(recipe.model, runner.store, home.work, lambda what: bar.to(0, note=what))
+            base = models.starting_model(recipe.model, runner.store, home.work, bar.hear)
         seeds, vetoed = take_in_seeds(runner), vetoes.read(home.vetoes(name))
         first, last = 1, recipe.iterations
         if go_on and ledger.iterations:

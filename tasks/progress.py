@@ -3,6 +3,7 @@
 import contextlib
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -32,6 +33,11 @@ class Bar:
         elif now - self._said >= PLAIN_EVERY_S:
             self._said = now
             self._progress.say(str(self))
+
+    def hear(self, said: dict[str, Any]) -> None:
+        """Show what a job says (tasks/jobs.py)."""
+        figures = ", ".join(f"{name} {value:.3f}" for name, value in said["figures"].items())
+        self.to(said["done"] or self.done, said["total"], f"{said['what']} {figures}".strip())
 
     @property
     def rate(self) -> str:
