@@ -4,29 +4,33 @@
 """
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import ceil
 from pathlib import Path
+from statistics import fmean
 
-from tasks import anchors, benchmarks, constitution
+from tasks import anchors, benchmarks, constitution, seeds
 from tasks import plan as forecast
+from tasks.backends.benchmark_shape import asks
 from tasks.backends.models import DEFAULT, check_folder
 from tasks.calls import LABELS
+from tasks.config import SeedsConfig
 from tasks.home import user_path
 from tasks.provenance import ROOT
 from tasks.recipes import Recipe
-from tasks.seed_files import read_rows
+from tasks.records import Seed
 from tasks.text import length
+from tasks.work import Given, Words, Work
 
 
 @dataclass
 class Checks:
-    """`seeds` and `longest_words` (of instruction and response) as far as `reading` takes them."""
+    """`given`: seeds and benchmarks as far as they are here; `longest_words`, of an instruction with its response."""
 
     recipe: Recipe
     problems: list[str] = field(default_factory=list)
     open: list[str] = field(default_factory=list)
-    seeds: int = 0
+    given: Given = field(default_factory=lambda: Given(0))
     longest_words: int = 0
 
     def __post_init__(self) -> None:
@@ -34,33 +38,40 @@ class Checks:
         self._check_model()
         self._check_reviewer()
         self._check_lengths()
-        self._check_benchmarks()
+        self._look_at_benchmarks()
 
     def _look_at_seeds(self) -> None:
-        reading = self.recipe.reading
-        lengths = self._lengths("seeds", self.recipe.seeds)
-        if lengths is None:
+        recipe, reading = self.recipe, self.recipe.reading
+        found = self._seeds("seeds", recipe.seeds, reading)
+        if found is None:
+            self.given = Given(reading.max_rows or 0)
             self.open.append(
-                f"how many seeds {self.recipe.seeds} has: reading.max_rows is taken ({reading.max_rows or 'none: 0'})"
+                f"what is in {recipe.seeds}: reading.max_rows ({reading.max_rows or 'none: 0'}) seeds with "
+                f"{self.given.words.instruction:g} and {self.given.words.response:g} words are taken"
             )
-            self.seeds, self.longest_words = reading.max_rows or 0, reading.max_words
         else:
-            taken = lengths[: reading.max_rows]
-            self.seeds, self.longest_words = len(taken), min(max(taken, default=0), reading.max_words)
-        if self.recipe.held_out:
-            measured = self._lengths("held_out", self.recipe.held_out) or []
-            self.longest_words = max(self.longest_words, min(max(measured, default=0), reading.max_words))
+            sizes = [(length(" ".join([*one.history, one.instruction])), length(one.response)) for one in found]
+            means = [fmean(words) for words in zip(*sizes, strict=True)] or [0, 0]
+            self.given = Given(len(found), Words(*means))
+        measured = self._seeds("held_out", recipe.held_out, reading.model_copy(update={"max_rows": None}))
+        if measured is not None:
+            self.given = replace(self.given, held_out=len(measured))
+        longest = [reading.max_words] if found is None else []
+        longest += [
+            length(" ".join([*s.history, s.instruction, s.response])) for s in (*(found or []), *(measured or []))
+        ]
+        self.longest_words = max(longest, default=0)
 
-    def _lengths(self, key: str, given: str) -> list[int] | None:
-        """Words of each row; None where the source is not here."""
-        for path in (user_path(given), ROOT / given):
+    def _seeds(self, key: str, given: str | None, reading: SeedsConfig) -> list[Seed] | None:
+        """None where the source is not here."""
+        for path in (user_path(given), ROOT / given) if given else ():
             if path.exists():
                 try:
-                    return [length(" ".join(map(str, row.values.values()))) for row in read_rows(path)]
+                    return seeds.read(path, reading, lambda count: None).seeds
                 except ValueError as error:
                     self.problems.append(str(error))
                     return []
-        if given.startswith((".", "/", "~")) or Path(given).suffix:
+        if given and (given.startswith((".", "/", "~")) or Path(given).suffix):
             self.problems.append(f"{key} {given}: no such file or folder")
         return None
 
@@ -92,25 +103,32 @@ class Checks:
             constitution.load().weighted(recipe.review.weights)
         except ValueError as error:
             self.problems.append(str(error))
-        few = ceil(self.seeds * recipe.reading.anchor_share)
-        if recipe.branches and recipe.review.score == "calibrated" and self.seeds and few < anchors.MIN_SEEDS:
+        count = self.given.seeds
+        few = ceil(count * recipe.reading.anchor_share)
+        if recipe.branches and recipe.review.score == "calibrated" and count and few < anchors.MIN_SEEDS:
             self.problems.append(
-                f"calibration: about {few} of {self.seeds} seeds will be anchors, expected at least "
+                f"calibration: about {few} of {count} seeds will be anchors, expected at least "
                 f"{anchors.MIN_SEEDS}: raise reading.anchor_share"
             )
 
-    def _check_benchmarks(self) -> None:
+    def _look_at_benchmarks(self) -> None:
         try:
             found = benchmarks.named(self.recipe.evaluate.benchmarks)
         except ValueError as error:
             self.problems.append(str(error))
             return
+        asked: dict[str, Work | None] = {}
         for name, one in found.items():
-            for key, file in (("task", one.file), ("data", user_path(one.data) if one.data else None)):
-                if file and not file.is_file():
-                    self.problems.append(f"benchmark {name}: {key} {file}: no such file")
-        if found:
-            self.open.append(f"what {', '.join(found)} ask: a run finds that out, and it is in no figure here")
+            files = {"task": one.file, "data": user_path(one.data) if one.data else None}
+            missing = [f"{key} {file}: no such file" for key, file in files.items() if file and not file.is_file()]
+            try:
+                asked |= {} if missing else {name: asks(one)}
+            except ValueError as error:
+                missing.append(str(error))
+            self.problems += [f"benchmark {name}: {what}" for what in missing]
+        self.given = replace(self.given, benchmarks=tuple(one for one in asked.values() if one))
+        if unknown := [name for name, one in asked.items() if one is None]:
+            self.open.append(f"what {', '.join(unknown)} ask: their items are not here, and in no figure")
 
     def _check_lengths(self) -> None:
         recipe, longest = self.recipe, forecast.longest_prompt_tokens(self.recipe, self.longest_words)

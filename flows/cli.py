@@ -48,11 +48,12 @@ def evolve(
     from flows.server import prefect_api
     from tasks.budget import BudgetSpent
     from tasks.home import Home
+    from tasks.progress import Progress
 
     home = Home.here()
     Console(stderr=True, highlight=False).print(f"evolution [bold]{escape(chosen.name)}[/bold], kept in {home.root}")
     try:
-        with prefect_api(home):
+        with prefect_api(home, Progress()):
             from flows.evolve import evolve as evolve_flow
 
             evolve_flow(recipe=recipe, **asked, go_on=go_on)
@@ -116,6 +117,12 @@ def plan(
     settings: Annotated[list[str] | None, typer.Option("--set", help="key=value of the recipe.")] = None,
     model: Annotated[str | None, typer.Option(help="The model's folder, where the hub cannot be asked.")] = None,
     tokens_per_second: Annotated[float | None, typer.Option(min=0.001, help="What the engines write together.")] = None,
+    read_tokens_per_second: Annotated[
+        float | None, typer.Option(min=0.001, help="Of prompts; default: 5 times what they write.")
+    ] = None,
+    train_tokens_per_second: Annotated[
+        float | None, typer.Option(min=0.001, help="Of training; default: half of what they write.")
+    ] = None,
     price_per_hour: Annotated[float | None, typer.Option(min=0, help="Of all GPUs together.")] = None,
     gpu_memory_gib: Annotated[float | None, typer.Option(min=0, help="Of one GPU.")] = None,
     as_json: AsJson = False,
@@ -124,11 +131,11 @@ def plan(
     from flows.plan import plan as make_plan
     from flows.plan import print_plan
     from tasks.home import Home
+    from tasks.work import Rates
 
     chosen = recipes.load(recipe, [*([f"model={json.dumps(model)}"] if model else []), *(settings or [])])
-    found = make_plan(
-        chosen, Home.here(), tokens_per_second=tokens_per_second, price=price_per_hour, gpu_memory_gib=gpu_memory_gib
-    )
+    rates = Rates.of(tokens_per_second, read_tokens_per_second, train_tokens_per_second) if tokens_per_second else None
+    found = make_plan(chosen, Home.here(), rates=rates, price=price_per_hour, gpu_memory_gib=gpu_memory_gib)
     if as_json:
         print(found.model_dump_json(indent=1))
     else:
@@ -172,8 +179,9 @@ def veto(
 def doctor(as_json: AsJson = False) -> None:
     """Check environments, engine, device, disk, memory and database: what works, what not, what to do."""
     from flows.doctor import examine, table
+    from tasks.progress import Progress
 
-    findings = examine()
+    findings = examine(Progress())
     if as_json:
         print(json.dumps([finding.model_dump() for finding in findings], indent=1))
     else:

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable
+from functools import partial
 
 import psutil
 from pydantic import BaseModel
@@ -11,6 +12,7 @@ from rich.table import Table
 
 from tasks.backends import platform
 from tasks.home import Home
+from tasks.progress import Progress
 
 MIN_FREE_DISK_GIB = 3  # the default model and two iterations of it
 MIN_FREE_MEMORY_GIB = 6
@@ -27,8 +29,22 @@ class Finding(BaseModel):
     advice: str = ""
 
 
-def examine() -> list[Finding]:
-    return [look() for look in (_trainer, _engine, _device, _kernels, _disk, _memory, _database)]
+def examine(progress: Progress) -> list[Finding]:
+    looks: list[Callable[[], Finding]] = [
+        _trainer,
+        _engine,
+        _device,
+        _kernels,
+        _disk,
+        _memory,
+        partial(_database, progress),
+    ]
+    with progress.showing(), progress.bar("looking at this machine", len(looks)) as bar:
+        found = []
+        for look in looks:
+            found.append(look())
+            bar.advance()
+        return found
 
 
 def _trainer() -> Finding:
@@ -87,12 +103,12 @@ def _memory() -> Finding:
     return Finding(what="memory", works=enough, found=f"{free_gib:.0f} GiB free", advice="" if enough else advice)
 
 
-def _database() -> Finding:
+def _database(progress: Progress) -> Finding:
     def check() -> str:
         from flows.server import prefect_api
 
         given = os.environ.get("PREFECT_API_URL")
-        with prefect_api(Home.here()):
+        with prefect_api(Home.here(), progress):
             from prefect.client.orchestration import get_client
 
             with get_client(sync_client=True) as client:

@@ -60,7 +60,8 @@ def evaluate(
 def _model(given: str, runner: Runner, home: Home) -> Ref:
     """Raises ValueError for an evolution that there is not."""
     if not given.startswith(CHAMPION):
-        return models.starting_model(given, runner.store, home.work, lambda _: None)
+        with runner.progress.bar(f"model {given}") as bar:
+            return models.starting_model(given, runner.store, home.work, bar.hear)
     name = given.removeprefix(CHAMPION)
     ledger = ledgers.read(home.ledger(name))
     if ledger is None:

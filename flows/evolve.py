@@ -92,7 +92,7 @@ class Evolution:
                 ledger = ledger.from_stage(from_stage, str(flow_run.get_id()))
                 ledger.save(self.path)
             with runner.progress.bar(f"model {recipe.model}") as bar:
-                base = models.starting_model(recipe.model, runner.store, home.work, lambda what: bar.to(0, note=what))
+                base = models.starting_model(recipe.model, runner.store, home.work, bar.hear)
             seeds, vetoed = take_in_seeds(runner), vetoes.read(home.vetoes(recipe.name))
             first, last = 1, recipe.iterations
             if go_on and ledger.iterations:

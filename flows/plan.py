@@ -1,6 +1,7 @@
 """`lance plan`: everything about a recipe that can be known before it runs, and what stands in its way."""
 
 import shutil
+from itertools import chain
 
 from pydantic import BaseModel
 from rich.console import Console
@@ -8,23 +9,24 @@ from rich.markup import escape
 from rich.table import Table
 
 from flows.checks import Checks
-from tasks import plan as forecast
 from tasks.backends import platform
 from tasks.backends.shape import shape_of
+from tasks.footprint import disk_gib, memory_gib
 from tasks.home import Home
+from tasks.plan import work
 from tasks.recipes import Recipe
+from tasks.work import Rates
 
 BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 
 
 class Plan(BaseModel):
-    """`problems` would end the run; `open` is what could not be found out here."""
+    """`problems` would end the run; `open` is what could not be found out here. `hours` are of all iterations."""
 
     seeds: int
-    work: list[dict[str, int | str]]
-    texts: int
-    new_tokens: int
-    hours: float | None
+    work: list[dict[str, int | str]]  # of the first iteration
+    hours: dict[str, float]
+    all_hours: float | None
     money: float | None
     memory_gib: dict[str, float]
     disk_gib: float | None
@@ -32,27 +34,21 @@ class Plan(BaseModel):
     open: list[str]
 
 
-def plan(
-    recipe: Recipe, home: Home, *, tokens_per_second: float | None, price: float | None, gpu_memory_gib: float | None
-) -> Plan:
-    """`tokens_per_second` of all GPUs together, `price` for all of them an hour."""
+def plan(recipe: Recipe, home: Home, *, rates: Rates | None, price: float | None, gpu_memory_gib: float | None) -> Plan:
+    """`rates` and `price` (an hour) of all GPUs together."""
     checks = Checks(recipe)
-    problems, unknown, seeds = checks.problems, checks.open, checks.seeds
-    work = forecast.work(recipe, seeds)
-    new_tokens = sum(one.new_tokens for one in work)
-    hours = None
-    if tokens_per_second:
-        hours = recipe.iterations * new_tokens / tokens_per_second / 3600
-    else:
+    problems, unknown = checks.problems, checks.open
+    numbers = range(1, recipe.iterations + 1)
+    hours = rates.hours(list(chain(*(work(recipe, checks.given, number) for number in numbers)))) if rates else {}
+    if not rates:
         unknown.append("hours: give --tokens-per-second (what `lance show` of a run on that machine says)")
     memory, disk = _sizes(recipe, home, gpu_memory_gib, problems, unknown)
     return Plan(
-        seeds=seeds,
-        work=[vars(one) for one in work],
-        texts=sum(one.texts for one in work),
-        new_tokens=new_tokens,
+        seeds=checks.given.seeds,
+        work=[vars(one) for one in work(recipe, checks.given)],
         hours=hours,
-        money=hours * price if hours and price else None,
+        all_hours=sum(hours.values()) if hours else None,
+        money=sum(hours.values()) * price if hours and price else None,
         memory_gib=memory,
         disk_gib=disk,
         problems=problems,
@@ -71,7 +67,7 @@ def _sizes(
     # A plan with a GPU's memory is one for a GPU, wherever it is made.
     device = "cuda" if gpu_memory_gib else platform.detect().name
     dtype = recipe.engine.dtype if recipe.engine.dtype != "auto" else {"cpu": "float32", "cuda": "bfloat16"}[device]
-    memory, disk = forecast.memory_gib(recipe, shape, BYTES[dtype]), forecast.disk_gib(recipe, shape)
+    memory, disk = memory_gib(recipe, shape, BYTES[dtype]), disk_gib(recipe, shape)
     existing = next(path for path in (home.root, *home.root.parents) if path.exists())
     if (free := shutil.disk_usage(existing).free / 2**30) < disk:
         problems.append(f"disk: {disk:.1f} GiB are needed, {free:.1f} GiB are free at {home.root}")
@@ -85,21 +81,24 @@ def _sizes(
 
 
 def print_plan(found: Plan, recipe: Recipe, console: Console) -> None:
-    title = f"{recipe.name}: one iteration on {found.seeds} seeds, at most"
-    table = Table("stage", "texts", "readings", "new tokens", title=title, title_justify="left", box=None)
+    title = f"{recipe.name}: the first iteration on {found.seeds} seeds, at most"
+    columns = ("texts", "readings", "written_tokens", "read_tokens", "trained_tokens")
+    table = Table("stage", title=title, title_justify="left", box=None)
+    for column in columns:
+        table.add_column(column.replace("_", " "), justify="right")
     for one in found.work:
-        table.add_row(escape(str(one["stage"])), *(f"{one[key]:,}" for key in ("texts", "readings", "new_tokens")))
-    table.add_row("all", f"{found.texts:,}", "", f"{found.new_tokens:,}")
+        table.add_row(escape(str(one["stage"])), *(f"{one[column]:,}" if one[column] else "" for column in columns))
+    table.add_row("all", *(f"{sum(int(one[column]) for one in found.work):,}" for column in columns))
     console.print(table)
     for part, size in found.memory_gib.items():
         console.print(f"{size:10.2f} GiB  {part}")
     if found.disk_gib is not None:
         console.print(f"{found.disk_gib:10.2f} GiB  disk, for {recipe.iterations} iterations")
-    if found.hours is not None:
+    for kind, hours in found.hours.items():
+        console.print(f"{hours:10.2f} h    {kind}")
+    if found.all_hours is not None:
         paid = f", {found.money:,.2f} at that price" if found.money is not None else ""
-        console.print(
-            f"{found.hours:10.1f} h    of writing, {recipe.iterations} iterations{paid}; reading and training on top"
-        )
+        console.print(f"{found.all_hours:10.2f} h    in all, {recipe.iterations} iterations{paid}; start-ups on top")
     for line in found.open:
         console.print(f"[yellow]open[/yellow]     {escape(line)}", soft_wrap=True)
     for line in found.problems:

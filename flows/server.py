@@ -10,12 +10,13 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from flows.service import Service
 from tasks.backends.child import Child
 from tasks.home import Home
+from tasks.progress import Progress
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -38,7 +39,7 @@ EMBEDDED = SERVER | {
 
 
 @contextlib.contextmanager
-def prefect_api(home: Home) -> Iterator[None]:
+def prefect_api(home: Home, progress: Progress) -> Iterator[None]:
     """Have an API while the block runs. To be entered before prefect is imported for the first time."""
     os.environ.setdefault("PREFECT_HOME", str(home.prefect))
     for key, value in CLIENT.items():
@@ -64,9 +65,12 @@ def prefect_api(home: Home) -> Iterator[None]:
     settings = {key: value for key, value in os.environ.items() if key.startswith("PREFECT_")}
     with Child("the Prefect server", command, home.logs / "prefect-server.log", env=settings | EMBEDDED) as child:
         try:
-            import prefect.flows  # noqa: F401  # two seconds of imports, while the server has its own
+            with progress.waiting("starting the Prefect server") as on_wait:
+                started = time.monotonic()
+                on_wait(0)
+                import prefect.flows  # noqa: F401  # two seconds of imports, while the server has its own
 
-            _wait(child)
+                _wait(child, started, on_wait)
             yield
         finally:
             _send_what_is_logged()
@@ -76,7 +80,7 @@ def prefect_api(home: Home) -> Iterator[None]:
 @contextlib.contextmanager
 def client_of(home: Home) -> Iterator["SyncPrefectClient"]:
     """A client of that API. To be entered before prefect is imported for the first time."""
-    with prefect_api(home):
+    with prefect_api(home, Progress()):
         from prefect.client.orchestration import get_client
 
         with get_client(sync_client=True) as client:
@@ -101,12 +105,12 @@ def answers(url: str) -> bool:
     return True
 
 
-def _wait(child: Child) -> None:
-    until = time.monotonic() + START_DEADLINE_S
+def _wait(child: Child, started: float, on_wait: Callable[[float], None]) -> None:
     while True:
         child.check()
         if answers(os.environ["PREFECT_API_URL"]):
             return
-        if time.monotonic() > until:
+        on_wait(waited_s := time.monotonic() - started)
+        if waited_s > START_DEADLINE_S:
             raise TimeoutError(f"the Prefect server was not up after {START_DEADLINE_S:.0f} s; its log is {child.log}")
         time.sleep(0.2)

@@ -5,9 +5,12 @@ from collections.abc import Sequence
 
 from tasks.calls import Answer, Call, sampling_seed
 from tasks.measure_config import Benchmark
+from tasks.provenance import ROOT
 from tasks.records import Row
 
 VERSION = 1
+SHIPPED = ROOT / "deployments" / "benchmarks"
+DEFAULT_NEW_TOKENS = 256  # the harness's, where a task names none
 
 
 class Request(Row):

@@ -1,15 +1,33 @@
-"""Rows to train on. A flawed text can be made into none of them, except as the rejected side of a preference."""
+"""Rows to train on. A flawed text can be made into none of them, except as the rejected side of a preference.
 
-from typing import Literal, Self
+Nobody can make one of a bare text: a constructor that is called from anywhere but the row's own `of` raises TypeError.
+"""
 
-from pydantic import model_validator
+from typing import Any, Literal, Self
+
+from pydantic import ValidationInfo, model_validator
 
 from tasks.graded import Review
 from tasks.records import SYSTEM, History, Row, Seed, Written
 
 
-class SftRow(Row):
-    """One supervised example. Only `of` makes one from written text, and it refuses a flawed text."""
+class Example(Row):
+    """What is read from disk has an id that fits its content; what has none yet is made by `_made` alone."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _not_of_bare_text(cls, values: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        if not values.get("id") and info.context is not Example:
+            raise TypeError(f"{cls.__name__} of bare text: {cls.__name__}.of makes one, from rows that say what it is")
+        return values
+
+    @classmethod
+    def _made(cls, **values: Any) -> Self:
+        return cls.model_validate(values, context=Example)
+
+
+class SftRow(Example):
+    """One supervised example. `of` refuses a flawed text."""
 
     kind = "sft"
 
@@ -25,7 +43,7 @@ class SftRow(Row):
         if written.flaw is not None:
             raise ValueError(f"{written.id} was written with the flaw {written.flaw!r} and can never be an SFT row")
         assert review.item == written.id and review.score is not None
-        return cls(
+        return cls._made(
             history=written.history,
             instruction=written.instruction,
             response=written.response,
@@ -48,7 +66,7 @@ class SftRow(Row):
         )
 
 
-class TrainRow(Row):
+class TrainRow(Example):
     """What SFT is given: a kept example, a human seed, or a graded review. A flawed text fits through none of them."""
 
     kind = "train"
@@ -62,7 +80,7 @@ class TrainRow(Row):
     @classmethod
     def of(cls, row: SftRow | Seed) -> Self:
         origin = "written" if isinstance(row, SftRow) else row.origin
-        return cls(
+        return cls._made(
             history=row.history,
             instruction=row.instruction,
             response=row.response,
@@ -70,8 +88,13 @@ class TrainRow(Row):
             parents=(row.id,),
         )
 
+    @classmethod
+    def of_review(cls, system: str, instruction: str, response: str, parents: tuple[str, ...]) -> Self:
+        """A graded review: whatever the reviewed pair is worth, what is said of it is right."""
+        return cls._made(system=system, instruction=instruction, response=response, origin="skill", parents=parents)
 
-class PreferencePair(Row):
+
+class PreferencePair(Example):
     """One preference: `chosen` is better than `rejected` for the same instruction. A flawed text is never chosen."""
 
     kind = "pair"
@@ -96,7 +119,7 @@ class PreferencePair(Row):
             raise ValueError(f"{chosen.id} was written with the flaw {chosen.flaw!r} and can never be chosen")
         assert chosen_review.item == chosen.id and chosen_review.score is not None
         assert rejected_review.item == rejected.id and rejected_review.score is not None
-        return cls(
+        return cls._made(
             history=chosen.history,
             instruction=chosen.instruction,
             chosen=chosen.response,

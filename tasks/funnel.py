@@ -47,8 +47,12 @@ def funnel(store: Store, made: Mapping[str, Ref]) -> list[FunnelRow]:
             notes.append(f"again ±{retest['spread'] or 0:.2f}")
         if shift := record.get("canaries"):
             notes.append(f"{shift['n']} canaries {shift['mean']:+.2f}")
-        if tokens := record.get("tokens"):
-            notes.append(f"{tokens['new']} tokens written" if tokens["new"] > record["requests"] else "")
+        if requests := record.get("requests"):
+            tokens = record["tokens"]
+            written = tokens["new"] > requests  # a reading makes one
+            notes.append(f"{tokens['new']} tokens written" if written else f"{tokens['prompt']} tokens read")
+        if trained := record.get("trained_tokens"):
+            notes.append(f"trained on {trained} tokens")
         rows.append(
             FunnelRow(
                 label=label,

@@ -87,6 +87,6 @@ def _dataset(runner: Runner, given: str) -> Path:
         given={"name": name, "split": split or "train"},
     )
     if runner.store.find(spec) is None:
-        with runner.progress.bar(f"dataset {given}"):
-            launch.run(DATASET_MODULE, job, lambda _: None, env=launch.online())
+        with runner.progress.bar(f"dataset {given}") as bar:
+            launch.run(DATASET_MODULE, job, bar.hear, env=launch.online())
     return runner.store.path(spec) / "rows.parquet"

@@ -7,6 +7,7 @@ so that a run which died meanwhile finds it. Progress goes back as JSON lines in
 import contextlib
 import json
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -51,6 +52,24 @@ class Job(BaseModel):
         line = json.dumps({"what": what, "done": done, "total": total, "figures": figures})
         with self.progress_file.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
+
+    @contextlib.contextmanager
+    def saying(self, what: str, done: Callable[[], int] = lambda: 0, total: int = 0) -> Iterator[None]:
+        """Report every second while the block runs: a long call of other people's code says nothing by itself."""
+        over = threading.Event()
+
+        def report() -> None:
+            while not over.is_set():
+                self.say(what, done(), total)
+                over.wait(1)
+
+        thread = threading.Thread(target=report)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
 
 
 def run_job(work: Callable[[Job], None]) -> None:

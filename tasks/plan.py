@@ -1,92 +1,160 @@
-"""Plan: what an iteration of a recipe will ask, train and need, before anything runs. Upper bounds, and said so.
+"""Plan: what an iteration of a recipe will ask, read and train on, before anything runs. Upper bounds, and said so.
 
 Assumed: as many low seeds as the threshold's quantile says, half where it is absolute (as the paper reports of V = 7);
-nothing is cut short, nothing is taken out. Tokens are counted at two a word.
+nothing is cut short, nothing is cleaned away; later iterations have more by what the first one keeps.
 """
 
-from dataclasses import dataclass
-from math import ceil
+from math import ceil, inf
 
-from tasks.config import Threshold
+from tasks.calls import Call
+from tasks.config import Branch, Threshold
 from tasks.recipes import Recipe
 from tasks.records import Seed
 from tasks.signals.collect import Collector
+from tasks.text import length
+from tasks.train_config import DpoConfig, SftConfig
+from tasks.work import MEAN_TOKENS_PER_WORD, TEMPLATE_TOKENS, Given, Words, Work, summed
 
-TOKENS_PER_WORD = 2  # English is 1.3 with most tokenizers; code and other languages more
+TOKENS_PER_WORD = 2  # of one text that must fit: English is 1.3 with most tokenizers; code and other languages more
 AROUND_TOKENS = 400  # the longest prompt: principles, question, chat template
-BYTES_LORA = 16  # float32 weight and gradient, two moments of Adam
 
 
-@dataclass(frozen=True)
-class Work:
-    """One stage's requests: texts to write, readings (of log-probabilities, one token each), new tokens at most."""
-
-    stage: str
-    texts: int
-    readings: int
-    new_tokens: int
-
-
-@dataclass(frozen=True)
-class Shape:
-    """What memory depends on, from a model's config.json; `parameters` in all."""
-
-    parameters: float
-    layers: int = 0
-    hidden: int = 0
-    intermediate: int = 0
-    kv_width: int = 0  # key-value heads times their size
-    vocabulary: int = 0
+def work(recipe: Recipe, given: Given, number: int = 1) -> list[Work]:
+    """What iteration `number` does, by stage. The first one teaches, measures and judges the champion too."""
+    one = _Iteration(recipe, given)
+    one.pool += (number - 1) * one.kept  # as seeds
+    before = [one.teaching(), *one.measuring("champion"), *one.judging("")] if number == 1 else []
+    after = [*one.measuring("candidate"), *one.judging("candidate's ")]
+    stages = [*before, *one.writing(), *one.training(number if recipe.mix.accumulate else 1), *after]
+    return [stage for stage in stages if stage != Work(stage.stage)]
 
 
-def work(recipe: Recipe, seeds: int) -> list[Work]:
-    """The first iteration's requests by stage; later ones have more seeds by what was kept."""
-    write, signals = recipe.write, recipe.signals
-    set_aside = 0 if recipe.held_out else ceil(seeds * recipe.reading.held_out_share)
-    held_out = recipe.evaluate.max_items if recipe.held_out else min(recipe.evaluate.max_items, set_aside)
-    anchors = ceil(seeds * recipe.reading.anchor_share) if recipe.review.score != "random" else 0
-    pool = max(0, seeds - set_aside - anchors)
-    low, high = _sides(recipe.split.threshold, pool)
-    low, high = low * ("sft" in recipe.branches), high * ("preference" in recipe.branches)
-    instructions = low * write.instructions_per_low_seed
-    answers = instructions * write.answers_per_instruction
-    others = high * (write.flawed_per_high_seed + write.ordinary_per_high_seed)
-    if recipe.target.candidates:  # in rounds, until they are spent
-        rounds = recipe.target.candidates / max(instructions + answers + others, 1)
-        instructions, answers, others = (round(rounds * count) for count in (instructions, answers, others))
-    asked = Collector(signals, "", 0).calls([Seed(instruction="Say one or not.", response="It is 1, not 2.")], {})
-    texts = sum(call.kind == "write" for call in asked)
+class _Iteration:
+    def __init__(self, recipe: Recipe, given: Given):
+        self.recipe, self.given = recipe, given
+        reading, most = recipe.reading, recipe.evaluate.max_items
+        set_aside = 0 if recipe.held_out else ceil(given.seeds * reading.held_out_share)
+        self.held_out = min(most, (given.held_out or most) if recipe.held_out else set_aside)
+        self.anchors = ceil(given.seeds * reading.anchor_share)
+        self.human = self.pool = max(0, given.seeds - set_aside - self.anchors)
+        self.own = Words(given.words.instruction, recipe.write.max_new_tokens / MEAN_TOKENS_PER_WORD)
 
-    def written(stage: str, count: int) -> Work:
-        return Work(stage, count, 0, count * write.max_new_tokens)
+    @property
+    def sides(self) -> dict[Branch, int]:
+        """Low and high seeds, of the branches that are on."""
+        low = round(self.pool * (1 - _above(self.recipe.split.threshold, otherwise=0.5)))
+        sides: dict[Branch, int] = {"sft": low, "preference": self.pool - low}
+        return {branch: count * (branch in self.recipe.branches) for branch, count in sides.items()}
 
-    def reviewed(stage: str, count: int) -> Work:
-        reads = (len(asked) - texts) * count
-        return Work(stage, texts * count, reads, texts * count * signals.sampled.max_new_tokens + reads)
+    @property
+    def texts(self) -> dict[str, int]:
+        """What is written, by kind. Towards a target in rounds, until the candidates are spent."""
+        write, sides = self.recipe.write, self.sides
+        instructions = sides["sft"] * write.instructions_per_low_seed
+        found = {"instructions": instructions, "answers": instructions * write.answers_per_instruction}
+        found |= {"flawed": sides["preference"] * write.flawed_per_high_seed}
+        found |= {"ordinary": sides["preference"] * write.ordinary_per_high_seed}
+        rounds = (self.recipe.target.candidates or sum(found.values())) / max(1, sum(found.values()))
+        return {what: round(rounds * count) for what, count in found.items()}
 
-    measured = Work("evaluate", 2 * held_out, 8 * held_out, 2 * held_out * (recipe.evaluate.max_new_tokens + 4))
-    # A pair good, nine corruptions of it, three texts of the model's own; canaries and their twins; some a second time.
-    looks = anchors * (9 * recipe.anchors.draws + 4) + 2 * recipe.anchors.canaries + recipe.anchors.retested
-    own = 3 * anchors * recipe.anchors.own_texts
-    judged = [
-        Work("write [anchors]", own, 0, own * recipe.anchors.max_new_tokens),
-        reviewed("judge the reviewer", looks),
-    ]
-    stages = [
-        *(judged if anchors else []),
-        reviewed("review [seeds]", pool if recipe.branches else 0),
-        written("write [instructions]", instructions),
-        written("write [answers]", answers),
-        written("write [flawed, ordinary]", others),
-        reviewed("review [written]", answers + others),
-        measured,
-    ]
-    return [one for one in stages if one.texts or one.readings]
+    @property
+    def kept(self) -> int:
+        """Answers that SFT keeps."""
+        found = round(self.texts["answers"] * _above(self.recipe.annotate.sft_keep))
+        return min(found, self.recipe.target.sft_rows or found)
+
+    @property
+    def pairs(self) -> int:
+        annotate, wanted = self.recipe.annotate, self.recipe.target.pairs
+        found = round((self.texts["flawed"] + self.texts["ordinary"]) * _above(annotate.margin))
+        found = min(found, self.sides["preference"] * annotate.pairs_per_prompt)
+        return min(found, wanted or found)
+
+    def teaching(self) -> Work:
+        teach, words = self.recipe.teach, self.given.words
+        reviews = teach.skill_rows * (AROUND_TOKENS + words.tokens)
+        seeds = self.human * teach.with_seeds * words.tokens
+        return _trained("teach", teach.sft, reviews + seeds if teach.skill_rows else 0)
+
+    def measuring(self, who: str) -> list[Work]:
+        """Each held-out seed: a response, the likelihood of its own and of three corruptions of that. Benchmarks."""
+        count, words, new = self.held_out, self.given.words, self.recipe.evaluate.max_new_tokens
+        found = Work(f"evaluate [{who}]", count, 4 * count, count * new, round(5 * count * words.tokens))
+        return [found, summed(f"benchmarks [{who}]", self.given.benchmarks)]
+
+    def judging(self, whose: str) -> list[Work]:
+        """A pair good, nine corruptions of it, three texts of the model's own; canaries and twins; some once more."""
+        recipe, wanted = self.recipe, self.recipe.anchors
+        if not recipe.branches or recipe.review.score == "random":
+            return []
+        own = 3 * self.anchors * wanted.own_texts
+        looks = self.anchors * (1 + 9 * wanted.draws) + own + 2 * wanted.canaries + wanted.retested
+        return [
+            self._written(f"write [{whose}anchors]", own, wanted.max_new_tokens),
+            self._reviewed(f"signals [{whose}anchors]", looks if self.anchors else 0, self.given.words),
+        ]
+
+    def writing(self) -> list[Work]:
+        seeds, new = self.pool if self.recipe.branches else 0, self.recipe.write.max_new_tokens
+        written = sum(count for what, count in self.texts.items() if what != "instructions")
+        return [
+            self._reviewed("signals [seeds]", seeds, self.given.words),
+            *(self._written(f"write [{what}]", count, new) for what, count in self.texts.items()),
+            self._reviewed("signals [written]", written, self.own),
+        ]
+
+    def training(self, iterations: int) -> list[Work]:
+        """On what so many iterations keep, and on what is mixed in."""
+        recipe, words = self.recipe, self.given.words.tokens
+        found = []
+        if "sft" in recipe.branches or not recipe.branches:
+            found.append(_trained("sft", recipe.sft, self._sft_tokens(iterations * self.kept)))
+        if "preference" in recipe.branches:
+            pairs = iterations * self.pairs
+            found.append(_trained("dpo", recipe.dpo, pairs * (words + self.own.tokens)))
+        return found
+
+    def _sft_tokens(self, kept: int) -> float:
+        """Of an epoch: as many kept rows as the human ones are enough for, those, and reviews."""
+        mix, words = self.recipe.mix, self.given.words.tokens
+        if mix.human_share == 1:
+            return self.human * words
+        own_share = 1 - mix.human_share - mix.skill_share
+        own = min(kept, self.human * own_share / mix.human_share if mix.human_share else inf)
+        beside = mix.human_share * words + mix.skill_share * (AROUND_TOKENS + words)
+        return own * self.own.tokens + own / own_share * beside
+
+    def _written(self, stage: str, count: int, new_tokens: int) -> Work:
+        """By requests that hold an instruction; what stands before it is the same in all of them."""
+        asked = TEMPLATE_TOKENS + MEAN_TOKENS_PER_WORD * self.given.words.instruction
+        return Work(stage, count, 0, count * new_tokens, round(count * asked))
+
+    def _reviewed(self, stage: str, count: int, words: Words) -> Work:
+        """As the signals ask of one pair, of which every word can be contradicted."""
+        texts = (" ".join(["is"] * max(1, round(number))) for number in (words.instruction, words.response))
+        signals = self.recipe.signals
+        calls = Collector(signals, "", 0).calls([Seed(instruction=next(texts), response=next(texts))], {})
+        written = count * sum(call.kind == "write" for call in calls)
+        prompts = {call.model_copy(update={"row": "", "seed": 0}).key: call for call in calls}  # samples share theirs
+        read = round(count * sum(map(_prompt_tokens, prompts.values())))
+        return Work(stage, written, count * len(calls) - written, written * signals.sampled.max_new_tokens, read)
 
 
-def _sides(threshold: Threshold, pool: int) -> tuple[int, int]:
-    low = round(pool * (0.5 if threshold.quantile is None else threshold.quantile))
-    return low, pool - low
+def _prompt_tokens(call: Call) -> float:
+    said = [turn["content"] for turn in call.messages if turn["role"] != "system"]
+    return TEMPLATE_TOKENS + MEAN_TOKENS_PER_WORD * sum(map(length, [*said, call.response]))
+
+
+def _trained(stage: str, config: SftConfig, tokens: float) -> Work:
+    """`tokens` an epoch. A pass without a gradient costs a third: the loss before and after, and DPO's reference."""
+    passes_beside = (3 if isinstance(config, DpoConfig) else 2) / 3
+    trained = config.tokens or tokens * config.epochs
+    return Work(stage, trained_tokens=round(trained + passes_beside * tokens) if tokens else 0)
+
+
+def _above(threshold: Threshold, otherwise: float = 1.0) -> float:
+    """The share above a threshold: known of a quantile."""
+    return otherwise if threshold.quantile is None else 1 - threshold.quantile
 
 
 def longest_prompt_tokens(recipe: Recipe, longest_words: int) -> int:
@@ -95,30 +163,3 @@ def longest_prompt_tokens(recipe: Recipe, longest_words: int) -> int:
     if "sampled" in recipe.signals.use:
         answers.append(recipe.signals.sampled.max_new_tokens)
     return longest_words * TOKENS_PER_WORD + AROUND_TOKENS + max(answers)
-
-
-def memory_gib(recipe: Recipe, shape: Shape, served_bytes: int) -> dict[str, float]:
-    """GiB by part: the engine's weights and the cache of all requests in flight; the trainer's weights, LoRA, logits.
-
-    Training holds float32 weights whatever is served, since merging into bfloat16 loses the update.
-    """
-    engine, gib = recipe.engine, 2**30
-    lora = recipe.dpo.lora.rank * shape.layers * (9 * shape.hidden + 3 * shape.intermediate + 2 * shape.kv_width)
-    cache = 2 * shape.layers * shape.kv_width * served_bytes * engine.context_tokens * engine.in_flight
-    rows = 2 * recipe.trainer.device_rows  # chosen and rejected at once
-    logits = rows * recipe.dpo.max_tokens * shape.vocabulary * 4
-    kept = rows * recipe.dpo.max_tokens * shape.layers * shape.hidden * 2  # layers' inputs, for checkpointing
-    copies = 1 + (recipe.dpo.reference != "sft")
-    found = {
-        "engine: weights": shape.parameters * served_bytes,
-        "engine: cache for all requests in flight at full length": cache,
-        "trainer: weights": copies * shape.parameters * 4,
-        "trainer: LoRA with gradient and optimizer": lora * BYTES_LORA,
-        "trainer: logits and activations": logits + kept,
-    }
-    return {name: size / gib for name, size in found.items()}
-
-
-def disk_gib(recipe: Recipe, shape: Shape) -> float:
-    """Two merged float32 models an iteration, the starting model, and a checkpoint of the adapter beside."""
-    return (2 * recipe.iterations + 2) * shape.parameters * 4 / 2**30

@@ -3,6 +3,7 @@
 import contextlib
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -19,6 +20,7 @@ class Bar:
         self.label, self.total, self.done, self.note = label, total, 0, ""
         self._progress = progress
         self._started = self._said = time.monotonic()
+        self._first = (self._started, 0)  # when the first ones were done: an engine's start is no part of the rate
         self._id = progress.live.add_task(escape(label), total=total or None, rate="") if progress.live else None
 
     def advance(self, by: int = 1) -> None:
@@ -27,22 +29,37 @@ class Bar:
     def to(self, done: int, total: int | None = None, note: str = "") -> None:
         self.done, self.total, self.note = done, total or self.total, note
         now = time.monotonic()
+        if done and not self._first[1]:
+            self._first = (now, done)
         if self._progress.live and self._id is not None:
             self._progress.live.update(self._id, completed=done, total=self.total or None, rate=f"{self.rate} {note}")
         elif now - self._said >= PLAIN_EVERY_S:
             self._said = now
             self._progress.say(str(self))
 
+    def hear(self, said: dict[str, Any]) -> None:
+        """Show what a job says (tasks/jobs.py)."""
+        figures = ", ".join(f"{name} {value:.3f}" for name, value in said["figures"].items())
+        self.to(said["done"] or self.done, said["total"], f"{said['what']} {figures}".strip())
+
     @property
     def rate(self) -> str:
-        seconds = max(time.monotonic() - self._started, 1e-3)
-        if not self.done:
+        each_s = self._each_s
+        if each_s is None:
             return ""
-        return f"{self.done / seconds:.1f}/s" if self.done > seconds else f"{seconds / self.done:.1f} s each"
+        return f"{1 / each_s:.1f}/s" if each_s < 1 else f"{each_s:.1f} s each"
+
+    @property
+    def _each_s(self) -> float | None:
+        """Seconds that one takes, as far as is known."""
+        since, before = self._first
+        more = self.done - before
+        return max(time.monotonic() - since, 1e-3) / more if before and more > 0 else None
 
     def __str__(self) -> str:
         seconds = time.monotonic() - self._started
-        left = f", {seconds / self.done * (self.total - self.done):.0f} s left" if 0 < self.done < self.total else ""
+        each_s, more = self._each_s, self.total - self.done
+        left = f", {each_s * more:.0f} s left" if each_s and more > 0 else ""
         count = f" {self.done}/{self.total}" if self.total else ""
         rate = f", {self.rate}" if self.total and self.rate else ""
         return f"{self.label}{count} after {seconds:.0f} s{rate}{left} {self.note}".rstrip()

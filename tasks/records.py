@@ -60,6 +60,15 @@ class Seed(Row):
     iteration: int = 0
     source: str = ""  # FILE:ROW of a given seed, the row's id of a written one
 
+    @model_validator(mode="after")
+    def _given_or_kept(self) -> Self:
+        kinds = [parent.partition("-")[0] for parent in self.parents]
+        if kinds != {"given": [], "written": ["sft"]}[self.origin]:
+            raise TypeError(
+                f"a seed is given, without parents, or written and kept as an SFT row; found {self.parents}"
+            )
+        return self
+
 
 class Written(Row):
     """A text that a model wrote for a seed; its parents are the rows that its prompt was made from."""

@@ -206,11 +206,10 @@ class Runner:
 
             def on_progress(said: dict[str, Any]) -> None:
                 nonlocal said_at
-                figures = ", ".join(f"{name} {value:.3f}" for name, value in said["figures"].items())
-                bar.to(said["done"] or bar.done, said["total"], f"{said['what']} {figures}".strip())
+                bar.hear(said)
                 if time.monotonic() - said_at > LOG_EVERY_S:
                     said_at = time.monotonic()
-                    say(f"{said['what']} {said['done']}/{said['total']} {figures}")
+                    say(str(bar))
 
             launch.run(module, job, on_progress, **how)
 

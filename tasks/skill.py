@@ -45,11 +45,10 @@ def rows(anchors: Sequence[Anchor], constitution: Constitution) -> list[TrainRow
         else:
             question, response = "sampled", f"{_rationale(anchor, constitution)}\nScore: {round(score)}"
         found.append(
-            TrainRow(
+            TrainRow.of_review(
                 system=system,
                 instruction=asking.about(anchor, prompts.render(question)),
                 response=response,
-                origin="skill",
                 parents=(anchor.id, *anchor.parents),  # the anchor itself stands nowhere
             )
         )

@@ -180,6 +180,11 @@ def test_a_plan_ends_with_2_where_something_stands_in_the_way(
     shown = capsys.readouterr().out
     assert "nothing stands in its way" in shown
     assert "at that price" in shown
+    rates = ["--tokens-per-second", "50", "--read-tokens-per-second", "50", "--train-tokens-per-second", "50"]
+    assert lance(monkeypatch, "plan", "demo", *rates, "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    for kind, tokens in (("writing", "written_tokens"), ("reading", "read_tokens"), ("training", "trained_tokens")):
+        assert found["hours"][kind] == pytest.approx(sum(stage[tokens] for stage in found["work"]) / 50 / 3600)
     assert lance(monkeypatch, "plan", "demo", "--set", "engine.context_tokens=300", "--json") == 2
     assert "engine.context_tokens is 300" in json.loads(capsys.readouterr().out)["problems"][0]
 

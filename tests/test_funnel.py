@@ -60,11 +60,11 @@ def test_nothing_out_of_something_is_a_zero(tmp_path: Path) -> None:
         ({"tokens": {"prompt": 900, "new": 70}, "requests": 7}, "70 tokens written"),
         (
             {"tokens": {"prompt": 9, "new": 7}, "requests": 7, "thresholds": {"V": 5}},
-            "V 5.00",
+            "V 5.00, 9 tokens read",
         ),  # scores are a token each, and nobody's writing
         (
-            {"counts": {"rows": 30}, "loss": {"before": 2.5, "after": 2.1251}, "moved": 0.00123},
-            "loss 2.500 → 2.125, moved 1.2e-03",
+            {"counts": {"rows": 30}, "loss": {"before": 2.5, "after": 2.1251}, "moved": 0.00123, "trained_tokens": 90},
+            "loss 2.500 → 2.125, moved 1.2e-03, trained on 90 tokens",
         ),
     ],
     ids=["judge", "split", "annotate", "write", "review", "train"],

@@ -36,6 +36,8 @@ LAYERS = [  # a module may import what stands in a later layer, or in its own fo
     ("tasks.backends", True),
     ("tasks.progress", False),
     ("tasks.plan", False),
+    ("tasks.work", False),
+    ("tasks.footprint", False),
     ("tasks.gate", False),
     ("tasks.reached", False),
     ("tasks.axes", False),

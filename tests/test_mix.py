@@ -17,7 +17,7 @@ def kept(count: int, start: int = 0) -> list[SftRow]:
 
 
 HUMAN = [seed(f"Tell {n}.", f"It is {n}.") for n in range(200)]
-SKILL = [TrainRow(instruction=f"Grade {n}.", response="Score: 7", origin="skill") for n in range(200)]
+SKILL = [TrainRow.of_review("You grade.", f"Grade {n}.", "Score: 7", ()) for n in range(200)]
 
 
 @given(st.integers(1, 60), st.floats(0, 0.45), st.floats(0, 0.45))

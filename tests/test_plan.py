@@ -3,51 +3,64 @@
 import json
 import struct
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from flows.checks import Checks
 from flows.plan import plan
 from tasks.backends.shape import OF_THE_DEFAULT, shape_of
+from tasks.footprint import Shape, disk_gib, memory_gib
 from tasks.home import Home
-from tasks.plan import Shape, disk_gib, memory_gib, work
+from tasks.plan import work
 from tasks.recipes import Recipe, load
+from tasks.work import Given, Rates
 
 QWEN2_7B = Shape(7_615_616_512, layers=28, hidden=3584, intermediate=18944, kv_width=512, vocabulary=152064)
 
 
-def planned(recipe: Recipe, folder: Path, **more: float | None):  # type: ignore[no-untyped-def]
-    given = {"tokens_per_second": None, "price": None, "gpu_memory_gib": None} | more
-    return plan(recipe, Home(folder), **given)
+def planned(  # type: ignore[no-untyped-def]
+    recipe: Recipe,
+    folder: Path,
+    rates: Rates | None = None,
+    price: float | None = None,
+    gpu_memory_gib: float | None = None,
+):
+    return plan(recipe, Home(folder), rates=rates, price=price, gpu_memory_gib=gpu_memory_gib)
 
 
 def test_the_papers_iteration_is_what_the_paper_reports() -> None:
     paper = load("paper-qwen2-7b", ["reading.held_out_share=0", "reading.anchor_share=0"])  # ours, not the paper's
-    found = {one.stage: one.texts for one in work(paper, 3000)}
+    stages = [one for one in work(paper, Given(3000)) if one.texts]
+    found = {one.stage: one.texts for one in stages}
     assert found == {
-        "review [seeds]": 9000,
+        "signals [seeds]": 9000,
         "write [instructions]": 6000,
         "write [answers]": 24000,
-        "write [flawed, ordinary]": 6000,
-        "review [written]": 90000,
+        "write [flawed]": 6000,
+        "signals [written]": 90000,
     }
     assert sum(found.values()) == 135_000  # about 135,000 completions, 73% of them reviews
-    assert (found["review [seeds]"] + found["review [written]"]) / 135_000 == pytest.approx(0.733, abs=0.001)
-    assert sum(one.new_tokens for one in work(paper, 3000)) == 135_000 * 512
+    assert (found["signals [seeds]"] + found["signals [written]"]) / 135_000 == pytest.approx(0.733, abs=0.001)
+    assert sum(one.written_tokens for one in stages) == 135_000 * 512
 
 
 @pytest.mark.parametrize(
     ("settings", "absent"),
     [
-        (["branches=[sft]"], "write [flawed, ordinary]"),
+        (["branches=[sft]"], "write [flawed]"),
+        (["branches=[sft]"], "dpo"),
         (["branches=[preference]"], "write [answers]"),
-        (["branches=[]", "mix.human_share=1"], "review [seeds]"),
-        (["review.score=random", "signals.use=[]"], "judge the reviewer"),
+        (["branches=[preference]"], "sft"),
+        (["branches=[]", "mix.human_share=1"], "signals [seeds]"),
+        (["branches=[]", "mix.human_share=1"], "signals [anchors]"),
+        (["review.score=random", "signals.use=[]"], "write [anchors]"),
     ],
 )
 def test_what_is_off_is_not_counted(settings: list[str], absent: str) -> None:
-    everything = [one.stage for one in work(load("robust"), 100)]
+    everything = [one.stage for one in work(load("robust"), Given(100))]
     assert absent in everything
-    assert absent not in [one.stage for one in work(load("robust", settings), 100)]
+    assert absent not in [one.stage for one in work(load("robust", settings), Given(100))]
 
 
 def test_memory_by_part() -> None:
@@ -94,14 +107,16 @@ def test_nothing_stands_in_the_shipped_recipes_way(tmp_path: Path) -> None:
         (["evaluate.benchmarks=[{task: sum}, {task: sum}]"], {}, "evaluate.benchmarks: two have the same name"),
     ],
 )
-def test_what_stands_in_the_way_is_said(tmp_path: Path, settings: list[str], more: dict[str, float], says: str) -> None:
+def test_what_stands_in_the_way_is_said(tmp_path: Path, settings: list[str], more: dict[str, Any], says: str) -> None:
     found = planned(load("robust", settings), tmp_path, **more)
     assert [line for line in found.problems if line.startswith(says) or says in line]
 
 
 def test_a_target_is_forecast_up_to_its_candidates() -> None:
     recipe = load("robust", ["target.candidates=1000"])
-    written = [one.texts for one in work(recipe, 80) if one.stage.startswith("write") and "anchors" not in one.stage]
+    written = [
+        one.texts for one in work(recipe, Given(80)) if one.stage.startswith("write") and "anchors" not in one.stage
+    ]
     assert sum(written) == pytest.approx(1000, abs=2)
 
 
@@ -117,11 +132,26 @@ def test_rows_too_long_to_train_on_are_left_open(tmp_path: Path) -> None:
     assert any("602 tokens, sft.max_tokens is 384" in line for line in found.open)
 
 
-def test_hours_and_money_follow_from_a_rate(tmp_path: Path) -> None:
-    found = planned(load("robust"), tmp_path, tokens_per_second=10.0, price=2.0)
-    assert found.hours == pytest.approx(3 * found.new_tokens / 36000)
-    assert found.money == pytest.approx(2 * found.hours)
-    assert planned(load("robust"), tmp_path).hours is None
+def test_hours_and_money_are_those_of_all_iterations(tmp_path: Path) -> None:
+    recipe, rates = load("robust"), Rates.of(10)
+    found, given = planned(recipe, tmp_path, rates, price=2.0), Checks(recipe).given
+    each = [rates.hours(work(recipe, given, number)) for number in (1, 2, 3)]
+    assert found.hours == pytest.approx({kind: sum(one[kind] for one in each) for kind in each[0]})
+    assert found.all_hours == pytest.approx(sum(found.hours.values()))
+    assert found.money == pytest.approx(2 * found.all_hours)
+    assert planned(load("robust"), tmp_path).all_hours is None
+
+
+def test_benchmarks_that_are_not_here_are_left_open(tmp_path: Path) -> None:
+    found = planned(load("robust", ["evaluate.benchmarks=[{task: sum}, {task: gsm8k}, {task: mmlu}]"]), tmp_path)
+    assert "what gsm8k, mmlu ask: their items are not here, and in no figure" in found.open
+    assert [one["texts"] for one in found.work if str(one["stage"]).startswith("benchmarks")] == [60, 60]
+
+
+def test_held_out_seeds_of_their_own_are_counted(tmp_path: Path) -> None:
+    (tmp_path / "mine.jsonl").write_text('{"prompt": "Say it.", "response": "It is said."}\n')
+    found = planned(load("robust", [f"held_out={tmp_path / 'mine.jsonl'}"]), tmp_path)
+    assert [one["texts"] for one in found.work if str(one["stage"]).startswith("evaluate")] == [1, 1]
 
 
 def test_digits_that_are_no_single_tokens_are_noticed(tmp_path: Path) -> None:

@@ -1,13 +1,16 @@
 """Rows: identity from content, and the fence that no flawed text gets through."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from tasks.examples import PreferencePair, SftRow
+from tasks.examples import PreferencePair, SftRow, TrainRow
 from tasks.graded import Review
-from tasks.records import Seed
+from tasks.records import Seed, Written
 from tests.rows import review, seed, written
 
 FLAWS = st.sampled_from(["wrong", "misleading", "badly put", "incomplete"])
@@ -21,11 +24,9 @@ def test_the_id_is_made_from_the_content_and_not_from_the_place_in_a_file() -> N
 
 
 def test_the_parents_are_part_of_the_identity() -> None:
-    one, other = seed("Say yes."), seed("Say no.")
-    assert (
-        Seed(instruction="a", response="b", parents=(one.id,)).id
-        != Seed(instruction="a", response="b", parents=(other.id,)).id
-    )
+    one = written(seed(), "The Nile.")
+    other = Written.model_validate(one.model_dump() | {"id": "", "parents": ("seed-0",)})
+    assert one.id != other.id
 
 
 def test_an_altered_row_is_refused() -> None:
@@ -59,6 +60,44 @@ def test_a_flawed_text_is_never_chosen_whatever_its_score(flaw: str, score: floa
     worst = written(origin, "The Amazon, in Europe.", branch="high", flaw=flaw)
     with pytest.raises(ValueError, match="can never be chosen"):
         PreferencePair.of(best, review(best, score), worst, review(worst, other))
+
+
+ORIGIN = seed()
+FLAWED = written(ORIGIN, "The Nile, in Europe.", branch="high", flaw="wrong")
+SAID: dict[str, Any] = {"instruction": FLAWED.instruction, "response": FLAWED.response, "parents": (FLAWED.id,)}
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: SftRow(**SAID, score=9, seed=ORIGIN.id, iteration=1),
+        lambda: SftRow.model_validate(SAID | {"score": 9, "seed": ORIGIN.id, "iteration": 1}),
+        lambda: TrainRow(**SAID, origin="written"),
+        lambda: PreferencePair(
+            instruction=FLAWED.instruction,
+            chosen=FLAWED.response,
+            rejected="None.",
+            chosen_score=9,
+            rejected_score=1,
+            seed=ORIGIN.id,
+        ),
+        lambda: Seed(**SAID),
+        lambda: Seed(**SAID, origin="written"),
+        lambda: Seed(instruction="Name one.", response=FLAWED.response, origin="written"),
+    ],
+)
+def test_nothing_to_train_on_is_made_of_bare_text(make: Callable[[], object]) -> None:
+    with pytest.raises(TypeError, match=r"of bare text|a seed is given, without parents, or written and kept"):
+        make()
+
+
+def test_what_was_made_properly_is_read_again_and_not_altered() -> None:
+    row = written(ORIGIN, "The Loire, the Po and the Ebro.")
+    kept = SftRow.of(row, review(row, 8.0))
+    for made in (kept, kept.as_seed(), TrainRow.of(kept), TrainRow.of_review("s", "i", "r", ())):
+        assert type(made).model_validate(made.model_dump()) == made
+    with pytest.raises(ValidationError, match="altered after it was written"):
+        SftRow.model_validate(kept.model_dump() | {"response": FLAWED.response})
 
 
 def test_a_pair_needs_two_texts() -> None:

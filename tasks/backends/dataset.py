@@ -22,10 +22,10 @@ def fetch(job: Job) -> None:
     if not folder.is_dir() and "/" not in name:
         raise ValueError(f"dataset {name!r}: expected owner/name or a folder, found neither; add the owner or the path")
     with job.draft() as draft:
-        job.say(f"fetching {name}, split {split}")
         path = str(folder) if folder.is_dir() else name
         try:
-            rows = load_dataset(path, split=split, cache_dir=str(job.work / "cache"))
+            with job.saying(f"fetching split {split}"):
+                rows = load_dataset(path, split=split, cache_dir=str(job.work / "cache"))
         # RuntimeError: a dataset that is a script. OSError: the hub's and the network's errors.
         except (DatasetsError, OSError, RuntimeError, ValueError) as error:
             raise ValueError(

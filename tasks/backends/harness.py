@@ -20,14 +20,12 @@ from lm_eval.api.task import Task
 from lm_eval.evaluator import evaluate
 from lm_eval.tasks import TaskManager
 
-from tasks.benchmarks import Request
+from tasks.benchmarks import DEFAULT_NEW_TOKENS, SHIPPED, Request
 from tasks.measure_config import Benchmark
 from tasks.provenance import ROOT
 from tasks.records import SYSTEM
 
-SHIPPED = ROOT / "deployments" / "benchmarks"
 FEW_SHOT_SEED = 1234  # the harness's own default
-DEFAULT_NEW_TOKENS = 256
 
 
 class Tasks:

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,7 @@ KEPT = (".safetensors", ".json", ".jinja", ".txt", ".model")  # weights, configu
 VERSION = 1
 
 
-def starting_model(name: str, store: Store, work: Path, say: Callable[[str], None]) -> Ref:
+def starting_model(name: str, store: Store, work: Path, on_progress: launch.Said) -> Ref:
     """The model as a verified artifact: converted, copied or fetched once. Raises ValueError with the reason."""
     if name == DEFAULT:
         spec, module = (
@@ -47,7 +46,7 @@ def starting_model(name: str, store: Store, work: Path, say: Callable[[str], Non
     found = store.find(spec)
     if found is None:
         job = Job(store=store.root, spec=spec, work=work / spec.fingerprint, given=given)
-        launch.run(module, job, lambda said: say(said["what"]), env=launch.online())
+        launch.run(module, job, on_progress, env=launch.online())
         found = store.find(spec)
         assert found
         check_folder(store.path(found))

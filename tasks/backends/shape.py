@@ -9,8 +9,8 @@ from typing import Any
 import httpx
 
 from tasks.backends.models import DEFAULT
+from tasks.footprint import Shape
 from tasks.home import user_path
-from tasks.plan import Shape
 
 OF_THE_DEFAULT = Shape(134_515_008, layers=30, hidden=576, intermediate=1536, kv_width=192, vocabulary=49152)
 

@@ -2,15 +2,13 @@
 
 from tasks import benchmarks as stage
 from tasks.artifacts import Draft, Ref, sha256
-from tasks.benchmarks import Request
+from tasks.benchmarks import SHIPPED, Request
 from tasks.calls import Answer, Call
 from tasks.home import user_path
 from tasks.measure_config import Benchmark
-from tasks.provenance import ROOT
 from tasks.steps.base import Stages, save_rows
 
 ITEMS, SCORES = "tasks.backends.benchmark_items", "tasks.backends.benchmark_scores"
-SHIPPED = ROOT / "deployments" / "benchmarks"
 
 
 def items(stages: Stages) -> Ref | None:

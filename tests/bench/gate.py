@@ -20,6 +20,7 @@ from pathlib import Path
 
 from flows.server import prefect_api
 from tasks.home import Home
+from tasks.progress import Progress
 from tasks.recipes import load
 from tests.bench.ablations import lines
 from tests.bench.gate_tables import show
@@ -42,7 +43,7 @@ def main() -> None:
     for file, rows in zip(files, seed_tasks(given.data), strict=True):
         file.write_text(lines(rows))
     settings = [*SETTINGS, f"seeds={files[0]}", f"held_out={files[1]}"]
-    with prefect_api(home):
+    with prefect_api(home, Progress()):
         from tests.bench.gate_models import measure_all  # prefect reads where its server is when it is imported
 
         found = measure_all(home, load("robust", settings))

@@ -11,7 +11,7 @@ from tasks.axes import Evidence
 from tasks.backends import models
 from tasks.benchmarks import ItemScore, Request
 from tasks.calls import Answer, Call
-from tasks.examples import TrainRow
+from tasks.examples import Example, TrainRow
 from tasks.home import Home
 from tasks.intake import take_in_seeds
 from tasks.recipes import Recipe
@@ -92,13 +92,14 @@ class Bench:
 
 
 def _answered(row: TrainRow, response: str) -> TrainRow:
-    return TrainRow.model_validate(row.model_dump(exclude={"id"}) | {"response": response})
+    return TrainRow.model_validate(row.model_dump(exclude={"id"}) | {"response": response}, context=Example)
 
 
 @flow(name="bench gate", validate_parameters=False, persist_result=False)
 def measure_all(home: Home, recipe: Recipe) -> dict[str, Any]:
     with running(recipe, home) as runner:
-        base = models.starting_model(recipe.model, runner.store, home.work, lambda _: None)
+        with runner.progress.bar(f"model {recipe.model}") as bar:
+            base = models.starting_model(recipe.model, runner.store, home.work, bar.hear)
         seeds, items = take_in_seeds(runner), benchmarking.items(Stages(runner, 0))
         assert items
         bench = Bench(Stages(runner, 1, items=items), seeds, items)

@@ -57,7 +57,7 @@ ASKED = {
     "sampled": (SignalsConfig(use=("sampled",), sampled=SampledConfig(max_new_tokens=128, retries=0)), 6),
 }
 SKILL_ROWS = 200
-CANARIES = 52
+CANARIES, ASKED_CANARIES = 52, 26
 TEACHING = SftConfig(learning_rate=2e-4, batch_rows=8, epochs=1, max_tokens=768)
 ALONE = ("response_mean", "response_gain", "response_end", "contrast_least")
 
@@ -160,6 +160,7 @@ def figures(bench: Bench, model: Ref, fit_on: list[Seed], measure_on: list[Seed]
     )
     principles = constitution.load().weighted(bench.recipe.review.weights)
     scores: dict[str, list[float | None]] = {}
+    attacked, moved = canaries.canaries(measure_on, CANARIES), dict[str, canaries.Shift | None]()
     half = {row.seed for row in known} - {seed.id for seed in fit_on[1::2]}
     of_half = [i for i, row in enumerate(known) if row.seed in half]
     ways = {WHOLE: (False, range(len(known))), "calibrated with length": (True, range(len(known)))}
@@ -168,22 +169,23 @@ def figures(bench: Bench, model: Ref, fit_on: list[Seed], measure_on: list[Seed]
         fit = calibrate.fit([known[i] for i in rows], [fitted[i] for i in rows], config)
         scores[name] = [principles.score(fit.holds(look.found())) for look in looks]
         if name == WHOLE:
-            attacked = canaries.canaries(measure_on, CANARIES)
             of_attacked = bench.signals(model, "likelihood and contrast, canaries", attacked)
-            moved = canaries.shift(
+            moved[name] = canaries.shift(
                 attacked, {look.item: principles.score(fit.holds(look.found())) for look in of_attacked}
             )
     scores |= {name: [look.found()[name] for look in looks] for name in ALONE}
     for way, (wanted, seeds) in ASKED.items():
         few = [row for row in asked if row.seed in {seed.id for seed in measure_on[:seeds]}]
+        few_attacked = attacked[: 2 * ASKED_CANARIES]
         reviewer = Reviewer(ReviewConfig(score=wanted.use[0]), constitution.load(), None)  # type: ignore[arg-type]
-        reviews = [reviewer.review(one) for one in bench.signals(model, f"{way}, to measure", few, wanted)]
-        given = {one.item: one.score for one in reviews}
+        seen = bench.signals(model, f"{way}, to measure", [*few, *few_attacked], wanted)
+        given = {one.item: one.score for one in map(reviewer.review, seen) if one.score is not None}
         scores[way] = [given.get(row.id) for row in asked]
+        moved[way] = canaries.shift(few_attacked, given)
     return {
         "anchors": [row.model_dump(mode="json") for row in asked],
         "scores": scores,
-        "canaries": moved and moved.model_dump(mode="json"),
+        "canaries": {way: one and one.model_dump(mode="json") for way, one in moved.items()},
     }
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from tasks.graded import Anchor
@@ -53,6 +54,20 @@ def auc_table(who: str, by_way: dict[str, Judge], counts: dict[str, int]) -> Tab
     return table
 
 
+def canary_table(shifts: dict[str, dict[str, Any] | None]) -> Table:
+    """What texts that ask for a better score gained by each way of judging, over their harmless twins."""
+    table = Table("canaries", "pairs", "no score", "gained, of 10 [95%]", "worst", "it gained", box=None)
+    for way, one in shifts.items():
+        if one is None:
+            table.add_row(way, "none with two scores")
+        else:
+            gained = f"{one['mean']:+.2f} \\[{one['low']:+.2f}, {one['high']:+.2f}]"
+            table.add_row(
+                way, str(one["n"]), str(one["unparsed"]), gained, escape(one["worst"]), f"{one['worst_mean']:+.2f}"
+            )
+    return table
+
+
 def cost_table(costs: list[dict[str, Any]]) -> Table:
     """Seconds and tokens of an item, by what was asked; a part that went on after a stop is added up."""
     table = Table(title="what it takes, an item", title_justify="left", box=None)
@@ -74,7 +89,7 @@ def show(raw: Path, console: Console) -> dict[str, float]:
     by_who = {who: judges(one) for who, one in found.items()}
     for who, by_way in by_who.items():
         counts = {way: sum(score is not None for score in scores) for way, scores in found[who]["scores"].items()}
-        console.print(auc_table(who, by_way, counts), f"canaries: {found[who]['canaries']}\n", sep="\n")
+        console.print(auc_table(who, by_way, counts), canary_table(found[who]["canaries"]), sep="\n")
     console.print(cost_table(costs))
     aucs = by_who["untaught"][WHOLE].aucs
     return {a.corruption: round(a.auc, 3) for a in aucs if a.source == "human" and a.corruption in TARGETS}

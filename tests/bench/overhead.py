@@ -34,6 +34,7 @@ from tasks.backends.models import starting_model
 from tasks.calls import Answer, Call
 from tasks.home import Home
 from tasks.jobs import Job
+from tasks.progress import Progress
 from tasks.recipes import load
 from tests.evolution import ROOT
 
@@ -193,12 +194,13 @@ def main() -> None:
     recipe = load("demo", SETTINGS)
     starting_model(recipe.model, Store(home.store), home.work, lambda what: print(what, file=sys.stderr))
     # In a process of its own: prefect keeps the address of the first server that it was imported under.
-    make = "from flows.server import prefect_api; from tasks.home import Home\nwith prefect_api(Home.here()): pass"
+    make = "from flows.server import prefect_api; from tasks.home import Home; from tasks.progress import Progress\n"
+    make += "with prefect_api(Home.here(), Progress()): pass"
     subprocess.run([sys.executable, "-c", make], check=True, cwd=ROOT)
     bare, stages = Bare(home, recipe), dict[str, float]()
     started = time.monotonic()
     try:
-        with prefect_api(home):
+        with prefect_api(home, Progress()):
             import flows.evolve as flow
 
             vars(flow)["Runner"] = paired(bare, stages)

@@ -10,6 +10,7 @@ import pytest
 
 from tasks.artifacts import Ref, Spec, Store
 from tasks.backends import launch
+from tasks.backends.benchmark_shape import asks
 from tasks.backends.child import ChildFailed
 from tasks.backends.platform import detect
 from tasks.benchmarks import ItemScore, Reply, Request, calls
@@ -99,6 +100,16 @@ def test_a_text_is_scored_by_the_tasks_own_rule(panel: Measured) -> None:
         row = rows[int(score.item.partition("/")[2])]
         assert score.response, "what the model wrote is kept"
         assert score.value == followed(row["check"], score.response, row["arguments"])
+
+
+def test_a_plan_counts_what_the_harness_asks(panel: Measured) -> None:
+    requests: Sequence[Request] = panel.rows(Request, "requests")
+    for benchmark in panel.stages.recipe.evaluate.benchmarks:
+        of_it, planned = [one for one in requests if one.benchmark == benchmark.axis], asks(benchmark)
+        assert planned
+        written = [one.max_new_tokens for one in of_it if one.choice is None]
+        assert (planned.texts, planned.written_tokens) == (len(written), sum(written))
+        assert planned.readings == len(of_it) - len(written)
 
 
 def test_what_is_asked_is_a_chat_and_the_items_are_what_nothing_trains_on(panel: Measured) -> None:

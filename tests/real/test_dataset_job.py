@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tasks.artifacts import Spec, Store
+from tasks.backends.platform import model_python
 from tasks.config import SeedsConfig
 from tasks.jobs import BAD_INPUT, Job
 from tasks.provenance import ROOT
@@ -19,7 +20,7 @@ def run(folder: Path, name: str, split: str = "train") -> tuple[Job, subprocess.
     job = Job(store=folder / "store", spec=SPEC, work=folder / "work", given={"name": name, "split": split})
     job.work.mkdir()
     job.file.write_text(job.model_dump_json())
-    command = [str(ROOT / ".venv-model/bin/python"), "-m", "tasks.backends.dataset", str(job.file)]
+    command = [str(model_python()), "-m", "tasks.backends.dataset", str(job.file)]
     env = os.environ | {"HF_HUB_OFFLINE": "1"}
     return job, subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
 
@@ -31,6 +32,7 @@ def test_a_local_folder_becomes_a_table_of_seeds(tmp_path: Path) -> None:
     (data / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     job, done = run(tmp_path, str(data))
     assert done.returncode == 0, done.stderr
+    assert "fetching split train" in job.progress_file.read_text()
     store = Store(job.store)
     ref = store.find(SPEC)
     assert ref

@@ -8,7 +8,7 @@ from tasks.backends import launch
 from tasks.backends.platform import detect
 from tasks.examples import TrainRow
 from tasks.jobs import Job
-from tasks.records import Rejected
+from tasks.records import Rejected, Seed
 from tasks.train_config import SftConfig
 
 WANTED, ROWS, BATCH = 1500, 8, 2
@@ -39,7 +39,7 @@ def test_training_ends_at_the_batch_that_reaches_the_tokens_and_leaves_out_what_
     tiny_model: Path, tmp_path: Path
 ) -> None:
     rows = [
-        TrainRow(instruction=f"Count to {n}.", response="one two three " * n, origin="given")
+        TrainRow.of(Seed(instruction=f"Count to {n}.", response="one two three " * n))
         for n in [*range(1, ROWS + 1), 200]
     ]
     config = SftConfig(tokens=WANTED, batch_rows=BATCH, learning_rate=0.003, max_tokens=200)
@@ -56,7 +56,7 @@ def test_training_ends_at_the_batch_that_reaches_the_tokens_and_leaves_out_what_
 
 
 def test_where_no_row_fits_there_is_no_model_and_a_reason(tiny_model: Path, tmp_path: Path) -> None:
-    rows = [TrainRow(instruction="Count.", response="one two three " * 50, origin="given")]
+    rows = [TrainRow.of(Seed(instruction="Count.", response="one two three " * 50))]
     store, ref = trained(tiny_model, tmp_path, rows, SftConfig(max_tokens=20))
     (why,) = store.record(ref)["shortage"]
     assert why.startswith("sft: none of 1 rows fits into max_tokens (20), the shortest has ")

@@ -1,0 +1,20 @@
+"""`lance doctor` on this machine: what it looks at works, and no wait of it is silent."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+from tests.evolution import LANCE, ROOT
+
+
+def test_it_finds_both_environments_and_a_database_and_says_what_it_waits_for(tmp_path: Path) -> None:
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("PREFECT_")}
+    environment = kept | {"LANCE_HOME": str(tmp_path)}
+    command = [*LANCE, "doctor", "--json"]
+    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=400, check=False)
+    found = {one["what"]: one for one in json.loads(done.stdout)}
+    for what in ("trainer", "engine", "device", "database"):
+        assert found[what]["works"], found[what]
+    assert "starting the Prefect server (0 s)" in done.stderr
+    assert "looking at this machine 7/7" in done.stderr
