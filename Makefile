@@ -3,7 +3,7 @@ PYTHON ?= python3
 DEVICE ?=
 ARGS ?=
 
-.PHONY: demo test test-fast lint ui install lock clean
+.PHONY: demo test test-fast test-operations lint ui install lock clean
 .DEFAULT_GOAL := demo
 
 demo: install  ## one iteration on the default model and the shipped seeds; again: everything cached
@@ -13,7 +13,7 @@ test: install lint  ## everything: real vLLM, real TRL, a real Prefect server, o
 	.venv/bin/pytest $(ARGS)
 
 test-fast: install  ## seconds: neither Prefect nor torch is imported
-	.venv/bin/pytest --ignore tests/real $(ARGS)
+	.venv/bin/pytest --ignore tests/real --ignore tests/operations $(ARGS)
 
 lint: install
 	.venv/bin/ruff check .
@@ -23,9 +23,11 @@ lint: install
 bench-%: install  ## make bench-overhead: code in tests/bench/overhead.py; the last line is JSON
 	.venv/bin/python -m tests.bench.$* $(ARGS)
 
-ui: install  ## the Prefect UI over the runs of this project
-	PREFECT_HOME=$${LANCE_HOME:-.lance}/prefect PREFECT_SERVER_ANALYTICS_ENABLED=false DO_NOT_TRACK=1 \
-	.venv/bin/prefect server start --host 127.0.0.1
+ui: install  ## Prefect server, UI, workers and deployments on this machine
+	.venv/bin/lance up $(ARGS)
+
+test-operations: install  ## deployments, workers and what dies, on a real server
+	.venv/bin/pytest tests/operations $(ARGS)
 
 install:
 	@$(PYTHON) infra/install.py $(if $(DEVICE),--device $(DEVICE))

@@ -16,7 +16,7 @@ from tasks.home import Home
 ROOT = Path(__file__).resolve().parents[1]
 settings.register_profile("lance", max_examples=40, deadline=None)  # no deadline: these machines are shared
 settings.load_profile("lance")
-REAL = ROOT / "tests" / "real"
+SLOW = {ROOT / "tests" / "real", ROOT / "tests" / "operations"}
 
 
 @pytest.fixture(scope="session")
@@ -38,6 +38,6 @@ def tiny_model(default_model: Path, tmp_path_factory: pytest.TempPathFactory) ->
 def _fast_tests_stay_fast(request: pytest.FixtureRequest) -> Iterator[None]:
     """Where only fast tests run, none of them brings Prefect or torch into the process."""
     yield
-    if not any(REAL in item.path.parents for item in request.session.items):
+    if not any(SLOW & set(item.path.parents) for item in request.session.items):
         slow = {"prefect", "torch"} & set(sys.modules)
         assert not slow, f"{slow} imported by a fast test: it belongs into tests/real"

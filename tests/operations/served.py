@@ -71,7 +71,7 @@ class Served:
         found: dict[str, Any] = self.api.get(f"/flow_runs/{run}").raise_for_status().json()
         return found
 
-    def wait(self, run: str, types: Collection[str] = ENDED, within_s: float = 400) -> dict[str, Any]:
+    def wait(self, run: str, types: Collection[str] = ENDED, within_s: float = 900) -> dict[str, Any]:
         """The run once its state is of one of these types."""
         until = time.monotonic() + within_s
         while (found := self.run(run))["state_type"] not in types:
