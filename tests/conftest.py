@@ -1,9 +1,11 @@
 """What the tests share: the real default model and a tiny one, each made once a session by the project's own code."""
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -32,6 +34,23 @@ def tiny_model(default_model: Path, tmp_path_factory: pytest.TempPathFactory) ->
     command = [str(model_python()), "-m", "tests.tiny_model", str(default_model), str(out)]
     subprocess.run(command, check=True, cwd=ROOT, capture_output=True)
     return out
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """A headless one, with its driver: apt-get install chromium chromium-driver."""
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+
+    assert shutil.which("chromedriver"), "install chromium and chromium-driver to run this test"
+    options = webdriver.ChromeOptions()
+    options.binary_location = shutil.which("chromium") or ""
+    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
+    yield driver
+    driver.quit()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,10 +1,12 @@
 """Runs from deployments on a real server with a real worker: to the end, refused, approved, made again."""
 
 import re
+from typing import Any
 
 import pytest
 
 from tests.operations.served import ENDED, Served
+from tests.processes import wait_until
 
 PROMOTED = ["gate.policy=paper", "gate.min_items=2", "evaluate.max_items=4", "reading.held_out_share=0.3"]
 
@@ -40,7 +42,7 @@ def test_up_twice_changes_nothing(finished: tuple[Served, str]) -> None:
 def test_wrong_parameters_are_refused_before_there_is_a_run(served: Served) -> None:
     deployment = served.api.get("/deployments/name/evolve/evolve-demo").json()["id"]
     count = served.api.post("/flow_runs/count", json={}).json()
-    for wrong in ({"iterations": "three"}, {"iterations": -1}, {"name": "a/b"}, {"nothing": 1}, {"approve": "maybe"}):
+    for wrong in ({"iterations": "three"}, {"iterations": -1}, {"name": "a/b"}, {"approve": "maybe"}):
         answer = served.api.post(f"/deployments/{deployment}/create_flow_run", json={"parameters": wrong})
         assert answer.status_code == 409, (wrong, answer.text)
     assert served.api.post("/flow_runs/count", json={}).json() == count
@@ -100,3 +102,18 @@ def test_a_promotion_waits_for_a_person_and_holds_nothing(served: Served, decisi
     assert f"{decision[:6]}" in reasons and "by a person: I looked at it" in reasons
     assert (one["champion_after"] == one["candidate"]) == (decision == "approve")
     assert served.states(run)["sft"][-1] == "Cached"
+
+
+def test_the_ui_shows_the_run_its_graph_and_its_artifacts(finished: tuple[Served, str], browser: Any) -> None:
+    served, run = finished
+    (child,) = served.filter("flow_runs", flow_runs={"parent_flow_run_id": {"any_": [run]}})
+    browser.set_window_size(1600, 1200)
+
+    def shows(path: str, *texts: str) -> None:
+        browser.get(f"{served.url}{path}")
+        wait_until(lambda: all(text in browser.find_element("tag name", "body").text for text in texts), 60, path)
+
+    shows(f"/runs/flow-run/{run}", "evolve tests/recipes/tiny.yaml", "Completed")
+    wait_until(lambda: browser.find_elements("css selector", "canvas"), 60, "the graph")
+    shows(f"/runs/flow-run/{child['id']}?tab=Artifacts", "iteration 1", "funnel", "verdict", "training-sft")
+    shows("/deployments", "evolve-demo", "evaluate", "export")

@@ -1,16 +1,9 @@
-"""The report in a real browser: nothing overflows, the console is empty, every picture is drawn, all is legible.
+"""The report in a real browser: nothing overflows, the console is empty, every picture is drawn, all is legible."""
 
-Debian's chromium and its driver have to be installed: apt-get install chromium chromium-driver.
-"""
-
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 
 from flows import charts, report
 from tasks.home import Home
@@ -51,19 +44,6 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ledger = ledger_of(*two_iterations(home)).model_copy(update={"name": "looked <b>at"})
     report.write(home, ledger, 2, home.root / "report.html")
     return home.root / "report.html"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    assert shutil.which("chromedriver"), "install chromium and chromium-driver to run this test"
-    options = webdriver.ChromeOptions()
-    options.binary_location = shutil.which("chromium") or ""
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
-    yield driver
-    driver.quit()
 
 
 @pytest.fixture(params=SIZES, ids=lambda size: f"{size[0]} {size[1]}")
