@@ -62,8 +62,7 @@ def evolve(name: str, recipe: Recipe, go_on: bool = False) -> Ledger:
             pool: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=recipe.engine.shards_at_once)
             one = iterate.with_options(task_runner=pool)  # type: ignore[arg-type]  # its own futures do not fit
             ledger = ledger.put(one(runner, number, start, champion, base, of_its_own, grown_from, vetoed, items))
-            ledger.save(path)
-            champions.write(home.champion(name), home.store, ledger)
+            champions.keep(home, ledger)
             _report(home, ledger, number)
             if _patience_is_at_its_end(ledger, number, recipe):
                 break

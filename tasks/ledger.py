@@ -127,6 +127,8 @@ def only_one_run(folder: Path) -> Iterator[None]:
             raise ValueError(
                 f"evolution {folder.name!r} has a run under way; wait for it, or give another --name"
             ) from None
+        for leftover in folder.glob(".*.json.*.tmp"):  # of a run that was killed while it wrote
+            leftover.unlink(missing_ok=True)
         yield
 
 
