@@ -19,17 +19,19 @@ from tasks.ledger import Ledger
 
 
 def read(home: Home, name: str) -> Champion:
-    """The champion as the ledger has it; raises ValueError where there is none."""
-    return champions.write(home.champion(name), home.store, _ledger(home, name))
+    """The champion as the ledger has it, and champion.json set right; raises ValueError where there is none."""
+    while True:
+        ledger = _ledger(home, name)
+        found = champions.write(home.champion(name), home.store, ledger)
+        if _ledger(home, name) == ledger:  # else a run promoted meanwhile, and what was written may be the one before
+            return found
 
 
 def roll_back(home: Home, name: str, iteration: int | None, why: str) -> Champion:
     """Set the champion back and keep the reason; raises ValueError while a run holds the evolution."""
     _ledger(home, name)  # a name that there is not must leave no folder
     with ledgers.only_one_run(home.evolution(name)):
-        ledger = champions.roll_back(_ledger(home, name), iteration, why)
-        ledger.save(home.ledger(name))
-        return champions.write(home.champion(name), home.store, ledger)
+        return champions.keep(home, champions.roll_back(_ledger(home, name), iteration, why))
 
 
 def _ledger(home: Home, name: str) -> Ledger:

@@ -95,6 +95,7 @@ def compare(
 def export(
     run: Annotated[str, typer.Argument(help="An evolution's name (its champion), or NAME/ITERATION.")],
     model: Annotated[Path | None, typer.Option(help="Write weights, tokenizer and card into this folder.")] = None,
+    adapter: Annotated[Path | None, typer.Option(help="Write it as a LoRA adapter to the starting model.")] = None,
     data: Annotated[Path | None, typer.Option(help="Write what it was trained on, and a card, into this one.")] = None,
     push: Annotated[str | None, typer.Option(help="Upload, too, as this repository of the hub: owner/name.")] = None,
 ) -> None:
@@ -103,13 +104,16 @@ def export(
     from flows import show as shows
     from tasks.home import Home
 
-    if model is None and data is None:
-        raise ValueError("say what to export: --model FOLDER, --data FOLDER, or both")
+    if not (model or adapter or data):
+        raise ValueError("say what to export: --model FOLDER, --adapter FOLDER, --data FOLDER, or several")
+    if push and model and adapter:
+        raise ValueError("--push uploads one model to a repository: give --model or --adapter, not both")
     shown = shows.find(Home.here(), run)
     found = exports.Export(shown.home, shown.ledger, shown.iteration.number if "/" in run else None)
-    for folder, write, kind in ((model, found.model, "model"), (data, found.data, "dataset")):
+    kinds = (("model", model, found.model, "model"), ("adapter", adapter, found.adapter, "model"))
+    for what, folder, write, kind in (*kinds, ("data", data, found.data, "dataset")):
         if folder is not None:
             write(folder)
-            output().print(f"{kind:<8} {folder}", soft_wrap=True)
+            output().print(f"{what:<8} {folder}", soft_wrap=True)
             if push:
                 output().print(f"pushed   {exports.push(folder, push, kind)}", soft_wrap=True)

@@ -117,8 +117,7 @@ class Evolution:
                         continue
                     one = approval.decided(one, answer)
                 ledger = ledger.put(one)
-                ledger.save(self.path)
-                champions.write(home.champion(recipe.name), home.store, ledger)
+                champions.keep(home, ledger)
                 _report(home, ledger, number)
                 if _patience_is_at_its_end(ledger, number, recipe):
                     break

@@ -1,4 +1,4 @@
-"""What `lance export` writes: a model with its card, data with its card; and `--push`, to the hub."""
+"""What `lance export` writes: a model or its adapter, and data, each with its card; and `--push`, to the hub."""
 
 import os
 import shutil
@@ -10,13 +10,16 @@ import pyarrow.parquet as pq
 
 from flows import pages
 from tasks import champion as champions
-from tasks.artifacts import RECORD, Store
+from tasks.artifacts import RECORD, Ref, Spec, Store
+from tasks.backends import launch
 from tasks.examples import PreferencePair, SftRow, TrainRow
 from tasks.funnel import rejects_by
 from tasks.home import Home
+from tasks.jobs import Job
 from tasks.ledger import Iteration, Ledger
 from tasks.records import Seed
 
+ADAPTER, ADAPTER_VERSION = "tasks.backends.adapter", 1
 SFT, PAIRS = "sft", "preferences"
 WHAT = {
     SFT: "`history`, `instruction`, `response`: examples of supervised fine-tuning",
@@ -29,7 +32,7 @@ class Export:
 
     def __init__(self, home: Home, ledger: Ledger, iteration: int | None):
         """Raises ValueError for an iteration that came to no candidate."""
-        self.ledger, self.store = ledger, Store(home.store)
+        self.ledger, self.store, self.work = ledger, Store(home.store), home.work
         step = champions.history(ledger)[-1]
         self.number = step.iteration if iteration is None else iteration
         self.one: Iteration | None = ledger.iterations[self.number - 1] if self.number else None
@@ -40,15 +43,22 @@ class Export:
 
     def model(self, folder: Path) -> None:
         """Weights, tokenizer, card. Raises ValueError for a folder with something in it, or weights that are gone."""
-        if self.store.find(self.weights) is None:
-            raise ValueError(
-                f"{self.store.path(self.weights)}: missing or altered; the same `lance evolve` makes it again"
-            )
-        _empty(folder)
-        shutil.copytree(
-            self.store.path(self.weights), folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns(RECORD)
-        )
-        pages.write("model_card.md.j2", folder / "README.md", verdict=self.one and self.one.verdict, **self._common())
+        self._copy(self._there(self.weights), folder, rank=None)
+
+    def adapter(self, folder: Path) -> None:
+        """What all trainings added to the starting model, as one LoRA adapter to it. Raises ValueError as `model`."""
+        start, model = self._start(), self._there(self.weights)
+        if model.digest == start.digest:
+            raise ValueError(f"{self.ledger.name}: iteration {self.number} is the starting model, which has no adapter")
+        config = {"most": self._added_rank(), "name": _public(self.ledger.model)}
+        inputs = {"model": model.digest, "base": start.digest}
+        spec = Spec(stage="adapter", version=ADAPTER_VERSION, config=config, inputs=inputs)
+        given = config | {"model": str(self.store.path(model)), "base": str(self.store.path(start))}
+        work = self.work / f"{spec.stage}-{spec.fingerprint}"
+        launch.run(ADAPTER, Job(store=self.store.root, spec=spec, work=work, given=given), lambda _: None)
+        made = self.store.find(spec)
+        assert made
+        self._copy(made, folder, rank=self.store.record(made)["rank"])
 
     def data(self, folder: Path) -> None:
         """Both parts as Parquet, and the card. Raises ValueError where nothing was trained on."""
@@ -64,6 +74,35 @@ class Export:
                 pq.write_table(pa.Table.from_pylist(rows), folder / f"{name}.parquet")
                 parts.append({"name": name, "rows": len(rows), "what": WHAT[name]})
         pages.write("dataset_card.md.j2", folder / "README.md", parts=parts, **self._common())
+
+    def _copy(self, made: Ref, folder: Path, rank: int | None) -> None:
+        _empty(folder)
+        shutil.copytree(self.store.path(made), folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns(RECORD))
+        said = {"verdict": self.one and self.one.verdict, "rank": rank}
+        pages.write("model_card.md.j2", folder / "README.md", **said, **self._common())
+
+    def _there(self, model: Ref) -> Ref:
+        if self.store.find(model) is None:
+            raise ValueError(f"{self.store.path(model)}: missing or altered; the same `lance evolve` makes it again")
+        return model
+
+    def _start(self) -> Ref:
+        """The starting model as it was given: M_0 before it was taught."""
+        if not self.ledger.teaching:
+            assert self.ledger.base
+            return self._there(self.ledger.base)
+        wanted = self.store.record(self._there(self.ledger.teaching["teach"]))["inputs"]["model"]
+        for ref, _ in self.store.of_stage("base-model"):
+            if ref.digest == wanted:
+                return ref
+        raise ValueError(f"{self.ledger.model}: missing or altered in the store; the same `lance evolve` fetches it")
+
+    def _added_rank(self) -> int:
+        """LoRA's ranks of all trainings up to this one together: the most that it can be, for some led nowhere."""
+        earlier = self.ledger.iterations[: self.number]
+        trained = [one.recipe[method] for one in earlier for method in ("sft", "dpo") if method in one.stages]
+        trained += [one.recipe["teach"]["sft"] for one in self.ledger.iterations[:1] if self.ledger.teaching]
+        return sum(config["lora"]["rank"] for config in trained)
 
     def _common(self) -> dict[str, Any]:
         model = _public(self.ledger.model)

@@ -10,6 +10,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from tasks.artifacts import Ref, Store, write_atomically
+from tasks.home import Home
 from tasks.ledger import Ledger, Rollback
 
 
@@ -54,6 +55,12 @@ def history(ledger: Ledger) -> list[Step]:
                 Step(model=back.model, iteration=back.iteration, since=back.at, by="person", reasons=(back.why,))
             )
     return steps
+
+
+def keep(home: Home, ledger: Ledger) -> Champion:
+    """Save the ledger, then write champion.json: in this order, so that it names no champion that no ledger knows."""
+    ledger.save(home.ledger(ledger.name))
+    return write(home.champion(ledger.name), home.store, ledger)
 
 
 def write(file: Path, store: Path, ledger: Ledger) -> Champion:

@@ -154,6 +154,8 @@ def only_one_run(folder: Path) -> Iterator[None]:
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
+        for leftover in folder.glob(".*.json.*.tmp"):  # of a run that was killed while it wrote
+            leftover.unlink(missing_ok=True)
         yield
 
 

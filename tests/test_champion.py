@@ -1,11 +1,9 @@
 """The champion: from the ledger alone, old or new and never half, and a person can set it back."""
 
-import json
 from pathlib import Path
 
 import pytest
 
-from tasks import champion as champions
 from tasks.champion import Champion, history, roll_back, write
 from tasks.ledger import Ledger
 from tasks.measure_config import GateConfig
@@ -91,20 +89,3 @@ def test_the_file_says_what_the_ledger_says(tmp_path: Path) -> None:
     stood = file.stat().st_mtime_ns
     write(file, tmp_path / "store", ledger(ONE, TWO))
     assert file.stat().st_mtime_ns == stood, "it is written only where it changes"
-
-
-def test_killed_while_it_is_written_the_old_one_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The file is written beside and renamed: before that the old one is there, behind it the new one."""
-    file = tmp_path / "champion.json"
-    write(file, tmp_path / "store", ledger(ONE))
-
-    def killed(self: Path, target: Path) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Path, "replace", killed)
-        with pytest.raises(KeyboardInterrupt):
-            write(file, tmp_path / "store", ledger(ONE, TWO))
-    assert json.loads(file.read_text())["history"][-1]["iteration"] == 1
-    assert write(file, tmp_path / "store", ledger(ONE, TWO)).now.iteration == 2
-    assert champions.Champion.model_validate_json(file.read_text()).now.iteration == 2

@@ -16,7 +16,10 @@ MAY_IMPORT_PREFECT = {"tasks.kinds", "tasks.runner"} | {
 # Run in the model environment, each as a child process of its own.
 MODEL_SIDE = {
     f"tasks.backends.{name}" for name in ("trl", "train_rows", "divergence", "default_model", "hub_model", "dataset")
-} | {f"tasks.backends.{name}" for name in ("harness", "benchmark_items", "benchmark_scores", "ifeval", "trackers")}
+} | {
+    f"tasks.backends.{name}"
+    for name in ("adapter", "harness", "benchmark_items", "benchmark_scores", "ifeval", "trackers")
+}
 HEAVY = {"torch", "transformers", "trl", "peft", "vllm", "datasets", "accelerate", "safetensors", "lm_eval"}
 LAYERS = [  # a module may import what stands in a later layer, or in its own for the ones marked
     ("flows", True),
