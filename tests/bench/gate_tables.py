@@ -133,6 +133,9 @@ def show(raw: Path) -> None:
         seen = "yes" if caught(shows_in, verdict) else "no"
         table.add_row(kind, shows_in, dose, verdict.decision, seen, verdict.reasons[0].replace("[", "\\["))
     console.print(table)
+    for kind in dict.fromkeys(kind for kind, *_ in found):
+        seen_at = [dose for of, shows_in, dose, verdict in found if of == kind and caught(shows_in, verdict)]
+        console.print(f"smallest dose caught, {kind}: {seen_at[-1] if seen_at else 'none'}")
     gains = gate.gains()
     for name, verdict in gains.items():
         console.print(f"{name}: {verdict.decision}: {verdict.reasons[0]}", markup=False)
