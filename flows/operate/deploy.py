@@ -86,7 +86,8 @@ def _content(one: AutomationCore) -> Any:
     def plain(value: Any) -> Any:
         if isinstance(value, dict):
             return {key: plain(found) for key, found in value.items() if key != "id"}
-        return [plain(found) for found in value] if isinstance(value, list) else value
+        # Sets of names come in another order in each process.
+        return sorted((plain(found) for found in value), key=str) if isinstance(value, list) else value
 
     return plain(one.model_dump(mode="json", include={"description", "trigger", "actions"}))
 

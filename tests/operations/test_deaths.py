@@ -29,7 +29,7 @@ def test_a_run_ends_well_whatever_is_killed(served: Served, victim: str, moment:
 
 def test_cancelled_from_the_command_line_nothing_is_left(served: Served) -> None:
     deaths = Deaths(served)
-    run = served.start(name="cancelled")
+    run = served.start(name="cancelled", settings=["sampling_seed=77"])
     deaths.wait_for("inference", run)
     done = served.lance("cancel", "cancelled")
     assert done.returncode == 0, done.stderr
