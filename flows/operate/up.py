@@ -9,6 +9,7 @@ from rich.console import Console
 
 from flows.server import LOCAL, SERVER, SERVER_SERVICE, answers
 from flows.service import Service
+from tasks import ledger as ledgers
 from tasks.backends.platform import Platform, detect, visible_gpus
 from tasks.home import Home
 from tasks.provenance import ROOT
@@ -61,7 +62,10 @@ def up(home: Home, asked: Asked, console: Console) -> str:
 
 
 def down(home: Home, console: Console) -> None:
-    """Stop the workers, then the server. Raises ValueError while a run is under way: it would be lost track of."""
+    """Stop the workers, then the server. Raises ValueError while an evolution has a run: it would be lost."""
+    busy = [path.name for path in home.root.glob("evolutions/*") if ledgers.holder(path)]
+    if busy:
+        raise ValueError(f"a run is under way: {', '.join(busy)}; wait for it, or `lance cancel {busy[0]}` first")
     found = sorted(home.services.glob("*.json"), key=lambda file: file.stem == SERVER_SERVICE)
     for service in (Service(home, file.stem) for file in found):
         stopped = service.stop(STOP_DEADLINE_S)

@@ -1,0 +1,53 @@
+"""What `lance up` and `lance down` refuse before anything is started or stopped, and processes found again."""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from flows.operate.up import Asked, down, secured, up
+from flows.service import Service
+from tasks import ledger as ledgers
+from tasks.home import Home
+from tests.processes import wait_until
+
+
+def test_nobody_else_is_let_in_without_a_password(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PREFECT_SERVER_API_AUTH_STRING", raising=False)
+    with pytest.raises(ValueError, match="PREFECT_SERVER_API_AUTH_STRING=USER:PASSWORD"):
+        up(Home(tmp_path), Asked(host="0.0.0.0"), Console())
+    assert "PREFECT_SERVER_CSRF_PROTECTION_ENABLED" not in secured("127.0.0.1")
+    monkeypatch.setenv("PREFECT_SERVER_API_AUTH_STRING", "a:b")
+    assert secured("127.0.0.1")["PREFECT_SERVER_CSRF_PROTECTION_ENABLED"] == "true"
+
+
+def test_nothing_is_stopped_while_an_evolution_has_a_run(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    with ledgers.only_one_run(home.evolution("mine")):
+        assert ledgers.holder(home.evolution("mine")) == os.getpid()
+        with pytest.raises(ValueError, match="a run is under way: mine"):
+            down(home, Console())
+    assert ledgers.holder(home.evolution("mine")) is None
+    down(home, Console(quiet=True))
+
+
+def test_a_service_is_found_again_started_once_and_stopped(tmp_path: Path) -> None:
+    service = Service(Home(tmp_path), "sleeper")
+    command = [sys.executable, "-c", "import time; print('up', flush=True); time.sleep(60)"]
+    assert service.start(command, os.environ, "here")
+    process = service.process()
+    assert process and not service.start(command, os.environ)
+    assert Service(Home(tmp_path), "sleeper").address() == "here"
+    wait_until(lambda: service.last_lines() == "up", 20, "its first line")
+    assert service.stop(10)
+    assert service.process() is None and not service.file.exists() and not service.stop(10)
+
+
+def test_a_number_that_is_used_again_is_not_the_service(tmp_path: Path) -> None:
+    service = Service(Home(tmp_path), "gone")
+    service.file.parent.mkdir(parents=True)
+    service.file.write_text(f'{{"pid": {os.getpid()}, "began": {time.time() - 9999}, "address": "x"}}')
+    assert service.process() is None and service.address() is None
