@@ -6,7 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,14 +47,20 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 tokenizer = AutoTokenizer.from_pretrained(sys.argv[1])
 model = AutoModelForCausalLM.from_pretrained(sys.argv[1], dtype=torch.float32)
 for call in json.load(sys.stdin):
-    asked = tokenizer.apply_chat_template(
-        call["messages"], add_generation_prompt=True, return_tensors="pt", return_dict=True
-    )
+    how = {"add_generation_prompt": True, "return_tensors": "pt", "return_dict": True}
+    asked = tokenizer.apply_chat_template(call["messages"], **how)
+    prompt = asked["input_ids"].shape[1]
     how = {"do_sample": False, "output_scores": True, "return_dict_in_generate": True}
     out = model.generate(**asked, max_new_tokens=call["max_new_tokens"], **how)
-    written = out.sequences[0, asked["input_ids"].shape[1] :]
+    written = out.sequences[0, prompt:]
+    # The template's line break behind the end of a turn says nothing, and is not measured.
+    answered = [*call["messages"], {"role": "assistant", "content": call["good"]}]
+    whole = tokenizer.apply_chat_template(answered, return_dict=True)["input_ids"][:-1]
+    likely = torch.log_softmax(model(torch.tensor([whole])).logits[0].double(), dim=-1)
+    log_probs = [float(likely[n - 1, whole[n]]) for n in range(prompt, len(whole))]
     best = [torch.log_softmax(scores[0].double(), dim=-1).topk(2).values for scores in out.scores]
     print(json.dumps({
+        "log_likelihood": sum(log_probs) / len(log_probs),
         "leads": [float(first - second) for first, second in best],
         "texts": [tokenizer.decode(written[:n], skip_special_tokens=True) for n in range(len(written) + 1)],
     }))
@@ -93,14 +99,14 @@ class Promoted:
         assert found
         return found
 
-    def calls(self) -> tuple[list[Call], list[str]]:
-        """What the run asked its candidate on the held-out seeds to write, and what it was answered."""
+    def measured(self) -> list[tuple[Call, str, Measured]]:
+        """By held-out seed: what the candidate was asked to write, the good response, and what came of both."""
         store, (one,) = Store(self.home.store), self.ledger.iterations
         config = EvaluateConfig.model_validate(one.recipe["evaluate"])
         items = evaluate.items(store.rows(one.seeds, Seed, "held_out"), config)
-        responses = {row.item: row.response for row in store.rows(one.stages["evaluate [candidate]"], Measured)}
+        rows = {row.item: row for row in store.rows(one.stages["evaluate [candidate]"], Measured)}
         calls = [call for call in evaluate.calls(items, config) if call.kind == "write"]
-        return calls, [responses[call.row.partition("/")[0]] for call in calls]
+        return [(call, seed.response, rows[seed.id]) for call, seed in zip(calls, items, strict=True)]
 
 
 @pytest.fixture(scope="module")
@@ -147,23 +153,21 @@ def test_exported_it_writes_in_transformers_and_in_vllm_what_the_run_measured(
     folder = tmp_path / "model"
     done = promoted.evolution.ask("export", NAME, "--model", str(folder))
     assert done.returncode == 0, done.stderr
-    calls, measured = promoted.calls()
-    assert len(calls) >= 4 and all(measured)
-    by_transformers = python(WRITE, folder, given=[call.model_dump(mode="json") for call in calls])
-    by_vllm = answers(folder, calls, tmp_path)
-    compared = 0
-    for one, *others in zip(by_transformers, measured, by_vllm, strict=True):
+    calls, good, rows = zip(*promoted.measured(), strict=True)
+    assert len(calls) >= 4
+    given = [call.model_dump(mode="json") | {"good": text} for call, text in zip(calls, good, strict=True)]
+    by_transformers, by_vllm = python(WRITE, folder, given=given), answers(folder, calls, tmp_path)
+    for one, row, by_vllm_one in zip(by_transformers, rows, by_vllm, strict=True):
+        # Greedy, a random model says one word for ever: how likely it finds real text tells more.
+        assert one["log_likelihood"] == pytest.approx(row.log_likelihood, abs=1e-5)
         leads, texts = one["leads"], one["texts"]
         tie = next((n for n, lead in enumerate(leads) if lead < TIE), None)
-        print("smallest lead", min(leads), "first tie", tie)
-        # Up to the tie; of the bytes of a letter, some may be still to come there.
-        wanted = texts[-1] if tie is None else texts[tie].rstrip("\ufffd")
-        assert {text if tie is None else text[: len(wanted)] for text in others} == {wanted}
-        compared += len(leads) if tie is None else tie
-    assert compared > sum(len(one["leads"]) for one in by_transformers) / 2, "ties nearly everywhere"
+        print("smallest lead", min(leads), "tie", tie, "likelihoods", one["log_likelihood"], row.log_likelihood)
+        wanted = texts[-1] if tie is None else texts[tie].rstrip("\ufffd")  # some bytes of a letter
+        assert {text if tie is None else text[: len(wanted)] for text in (row.response, by_vllm_one)} == {wanted}
 
 
-def answers(folder: Path, calls: list[Call], work: Path) -> list[str]:
+def answers(folder: Path, calls: Sequence[Call], work: Path) -> list[str]:
     config = EngineConfig(context_tokens=1024, in_flight=4, dtype="float32")
     engine = Engine(folder, config, detect(), model_python(), work / "engine.log")
     try:
@@ -231,12 +235,12 @@ def served(it: Evolution) -> Iterator[tuple[subprocess.Popen[str], dict[str, str
 
 def test_served_it_answers_who_has_the_key_and_ends_with_ctrl_c(promoted: Promoted) -> None:
     it = promoted.evolution
-    calls, measured = promoted.calls()
+    call, _, row = promoted.measured()[0]
     with served(it) as (serve, said):
-        asked: dict[str, Any] = {"model": said["model"], "temperature": 0, "messages": list(calls[0].messages)}
-        asked["max_tokens"] = calls[0].max_new_tokens
+        asked: dict[str, Any] = {"model": said["model"], "temperature": 0, "messages": list(call.messages)}
+        asked["max_tokens"] = call.max_new_tokens
         client = openai.OpenAI(base_url=said["base URL"], api_key=said["API key"])
-        assert client.chat.completions.create(**asked).choices[0].message.content == measured[0]
+        assert client.chat.completions.create(**asked).choices[0].message.content == row.response
         with pytest.raises(openai.AuthenticationError):
             client.with_options(api_key="guessed").chat.completions.create(**asked)
         assert len(it.processes()) >= 3, "the command, its supervisor, the server and its engine core"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tasks.backends.platform import model_python
 from tests.evolution import ROOT, Evolution
+from tests.real.test_champion import LOGITS, python
 from tests.words import sentence
 
 SIZES = ["write.max_new_tokens=40", "signals.sampled.max_new_tokens=40", "evaluate.max_new_tokens=16"]
@@ -40,3 +41,10 @@ def test_a_dry_pass_runs_every_stage_of_the_paper_recipe(tmp_path: Path) -> None
     sft, dpo = (next(row["note"] for row in summary["funnel"] if row["label"] == stage) for stage in ("sft", "dpo"))
     assert "loss" in sft
     assert "loss" in dpo
+    out = {what: tmp_path / what for what in ("model", "adapter")}
+    folders = [part for what, folder in out.items() for part in (f"--{what}", str(folder))]
+    done = it.ask("export", f"{summary['evolution']}/1", *folders)
+    assert done.returncode == 0, done.stderr
+    ((without, with_it),) = python(LOGITS, model, out["adapter"], out["model"])
+    print("largest difference of logits: without", without, "with", with_it)
+    assert with_it < 1e-4 < without / 100, "to the model as it was given, before it was taught"
