@@ -59,7 +59,7 @@ def runs(
 def logs(
     run: Annotated[str, RUN], follow: Annotated[bool, typer.Option("--follow", help="Until the run ends.")] = False
 ) -> None:
-    """Print what a run logged. What its engine and trainers said is in the files named there."""
+    """Print what a run logged. What its engine and trainers said is in files below `logs` and `work` of the home."""
     from flows.operate import runs as known
     from flows.server import client_of
     from tasks.home import Home
@@ -113,7 +113,8 @@ def reap() -> None:
     found = orphaned.orphans(Home.here())
     for line in orphaned.reap(found):
         output().print(f"ended {line}", markup=False, soft_wrap=True)
-    output().print("" if found else "no process without a run")
+    if not found:
+        output().print("no process without a run")
 
 
 @app.command()

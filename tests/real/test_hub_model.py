@@ -4,10 +4,9 @@ import contextlib
 import json
 import os
 import subprocess
-import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from tasks.artifacts import Spec, Store
 from tasks.backends.platform import model_python
 from tasks.jobs import BAD_INPUT, Job
 from tasks.provenance import ROOT
+from tests.listening import serving
 
 SPEC = Spec(stage="base-model", version=1)
 COMMIT = "c" * 40
@@ -64,13 +64,8 @@ def hub(files: dict[str, bytes], slow_s: float) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
+    with serving(Handler) as address:
+        yield address
 
 
 def test_what_is_there_so_far_is_said(tmp_path: Path) -> None:
