@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict
 from tasks.axes import Compared, Evidence, Numbers, compare
 from tasks.measure_config import GateConfig
 
-VERSION = 3  # 3: benchmarks and health, many axes corrected for, rolling back
+VERSION = 4  # 4: relevance and duplicates, the reviewer's AUC within a seed
 
 SEES_FROM = "“sees from”: the smallest true change that so many documents show as sure four times in five."
 SHOWN = ("champion", "candidate", "change", "95% interval", "sees from")

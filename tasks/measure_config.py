@@ -49,7 +49,9 @@ class EvaluateConfig(Config):
 TOLERANCES = {  # the smallest change that matters, in the axis's own unit
     "log_likelihood": 0.02,  # nats per token
     "preference": 0.05,
+    "relevance": 0.02,  # nats per token
     "distinct_2": 0.1,
+    "duplicates": 0.1,
     "refusals": 0.1,
     "repetition": 0.1,
     "off_language": 0.1,
@@ -57,7 +59,7 @@ TOLERANCES = {  # the smallest change that matters, in the axis's own unit
     "judge_auc": 0.1,
 }
 BENCHMARK_TOLERANCE = 0.05
-BETTER_DOWN = ("refusals", "repetition", "off_language", "judge_score")  # their tolerance is a ceiling
+BETTER_DOWN = ("duplicates", "refusals", "repetition", "off_language", "judge_score")  # their tolerance is a ceiling
 
 
 class GateConfig(Config):

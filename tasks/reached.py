@@ -5,14 +5,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tasks.axes import HEALTH, Evidence, preference
+from tasks import health
+from tasks.axes import Evidence, preference, relevance
 
 DRAWS = 2_000
 
 
 @dataclass(frozen=True)
 class Reached:
-    """`log_likelihood` in nats a token, `length` in words; the others are shares, benchmarks in their own metric."""
+    """`log_likelihood`, `relevance`: nats a token; `length`: words; benchmarks: their metric; the others: shares."""
 
     axis: str
     value: float
@@ -34,7 +35,9 @@ def reached(found: Evidence) -> list[Reached]:
     }
     for name in dict.fromkeys(row.benchmark for row in found.scores):
         columns[name] = [row.value for row in found.scores if row.benchmark == name]
-    columns |= {name: [value(row) for row in held_out] for name, value in HEALTH.items() if name != "distinct_2"}
+    columns["relevance"] = [relevance(row) for row in held_out]
+    read = health.columns(held_out)
+    columns |= {name: read[name].tolist() for name in ("length", *health.MEANS)}
     return [_mean(name, values) for name, values in columns.items() if values]
 
 

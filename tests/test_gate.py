@@ -15,6 +15,7 @@ from tasks.gate import Axis, Verdict, decide, held
 from tasks.graded import AnchorScore
 from tasks.measure_config import GateConfig
 from tasks.records import Measured
+from tasks.text import distinct
 from tests.rows import measured
 
 CONFIG = GateConfig(bootstrap_draws=2000)
@@ -90,7 +91,17 @@ def test_what_an_axis_sees_from_is_seen_four_times_in_five() -> None:
 def test_abilities_are_named_apart_from_health() -> None:
     found = decide(CHAMPION, model(), CONFIG).axes
     assert [one.name for one in found if one.ability] == ["log_likelihood", "preference", "sums"]
-    health = {"length", "distinct_2", "refusals", "repetition", "off_language", "judge_score", "judge_auc"}
+    health = {
+        "relevance",
+        "length",
+        "distinct_2",
+        "duplicates",
+        "refusals",
+        "repetition",
+        "off_language",
+        "judge_score",
+        "judge_auc",
+    }
     assert {one.name for one in found if not one.ability} == health
 
 
@@ -141,6 +152,7 @@ WORSE = {
     "length is surely beyond its tolerance: x 3.000 [": model(up, say=lambda n: " ".join(SAID[n::30])),
     "length is surely beyond its tolerance: x 0.222 [": model(up, say=lambda n: " ".join(SAID[n].split()[:2])),
     "distinct-2 is surely beyond its tolerance: -0.": model(up, say=lambda n: SAID[n % 2]),
+    "duplicates is surely beyond its tolerance: +1.000 [": model(up, say=lambda n: SAID[n % 15]),
     "refusals is surely beyond its tolerance: +1.000 [": model(up, say=lambda n: f"I'm sorry, no. {SAID[n]}"),
     "repetition is surely beyond its tolerance: +0.": model(up, say=lambda n: " ".join([f"a{n} b c d"] * 3)),
     "off-language is surely beyond its tolerance: +1.000 [": model(up, off_language=True),
@@ -248,21 +260,63 @@ def test_a_handful_of_items_is_too_few_to_promote_on() -> None:
     assert decide(few, leaked, CONFIG).decision == "roll back", "a bound is no matter of how many items there are"
 
 
-def _areas_one_by_one(scores: Sequence[float], good: Sequence[bool]) -> float:
-    pairs = [(a, b) for a, g in zip(scores, good, strict=True) if g for b, h in zip(scores, good, strict=True) if not h]
+def _auc_one_by_one(good: Sequence[float], bad: Sequence[float]) -> float:
+    pairs = [(a, b) for a in good for b in bad]
     return sum(1.0 if a > b else 0.5 if a == b else 0.0 for a, b in pairs) / len(pairs)
 
 
 @settings(max_examples=20, deadline=None)
-@given(st.lists(st.integers(0, 10), min_size=40, max_size=40))
-def test_the_judges_auc_is_that_of_its_pairs_and_its_draws_lie_around_it(levels: list[int]) -> None:
-    rows = iter(levels)
-    judge = model(judge=lambda good, n: float(next(rows)))
-    found = {one.name: one for one in compare(CHAMPION, judge, 200)}["judge_auc"]
-    ordered = sorted(judge.anchors, key=lambda row: row.anchor)
-    expected = _areas_one_by_one([row.score or 0 for row in ordered], [row.corruption == "good" for row in ordered])
-    assert found.candidate == pytest.approx(expected)
-    assert abs(float(np.mean(found.draws)) - found.change) < 0.1
+@given(st.lists(st.lists(st.integers(0, 10), min_size=4, max_size=4), min_size=2, max_size=20))
+def test_the_judges_auc_is_that_of_the_pairs_within_each_seed(seeds: list[list[int]]) -> None:
+    anchors = [
+        AnchorScore(anchor=f"{n}-{i}", seed=f"s{n}", source="human", corruption=kind, score=float(scores[i]))
+        for n, scores in enumerate(seeds)
+        for i, kind in enumerate(("good", "good", "shuffled", "vague"))
+    ]
+    judge = Evidence(held_out=CHAMPION.held_out, anchors=anchors)
+    (found,) = (one for one in compare(judge, judge, 200) if one.name == "judge_auc")
+    assert found.candidate == pytest.approx(np.mean([_auc_one_by_one(s[:2], s[2:]) for s in seeds]))
+    assert (found.items, found.change) == (len(seeds), 0)
+
+
+def test_a_seed_whose_good_text_has_no_score_has_no_auc_and_a_mean_all_the_same() -> None:
+    judge = model(judge=lambda good, n: None if good and n < 15 else 5.0 + 2 * good)
+    found = {one.name: one.items for one in compare(judge, judge, 200)}
+    assert (found["judge_score"], found["judge_auc"]) == (20, 5)
+
+
+def test_distinct_2_is_of_all_replies_together_and_its_interval_holds_the_change() -> None:
+    poorer = model(
+        say=lambda n: f"{SAID[n]} And so on, and so forth, as was to be expected." if n % 3 == 0 else SAID[n]
+    )
+    found = axis(decide(CHAMPION, poorer, CONFIG), "distinct_2")
+    assert found.candidate == pytest.approx(distinct([row.response for row in poorer.held_out]))
+    assert found.change == pytest.approx(found.candidate - distinct([row.response for row in CHAMPION.held_out]))
+    assert found.low < found.change < found.high < 0
+
+
+def test_the_same_reply_to_other_documents_is_counted_wherever_it_stands() -> None:
+    found = axis(decide(CHAMPION, model(say=lambda n: "As I said." if n % 3 == 0 else SAID[n]), CONFIG), "duplicates")
+    assert found.change == pytest.approx(1 / 3)
+
+
+def test_likelihood_that_no_longer_depends_on_the_question_shows_as_relevance() -> None:
+    def with_others(by: float) -> Evidence:
+        rows = [
+            Measured.model_validate(
+                row.model_dump(exclude={"id"})
+                | {
+                    "corruptions": ("mismatched", "shuffled"),
+                    "corrupted_log_likelihoods": (row.log_likelihood - by, -9),
+                }
+            )
+            for row in CHAMPION.held_out
+        ]
+        return Evidence(held_out=rows)
+
+    verdict = decide(with_others(1.2), with_others(1.1), CONFIG)
+    assert axis(verdict, "relevance").change == pytest.approx(-0.1)
+    assert (verdict.decision, verdict.reasons[0][:42]) == ("roll back", "relevance is surely beyond its tolerance: ")
 
 
 def test_anchors_that_a_model_wrote_itself_are_not_compared() -> None:

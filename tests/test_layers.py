@@ -44,6 +44,7 @@ LAYERS = [  # a module may import what stands in a later layer, or in its own fo
     ("tasks.gate", False),
     ("tasks.reached", False),
     ("tasks.axes", False),
+    ("tasks.health", False),
     ("tasks.worth", False),
     ("stages", False),
     ("tasks.clean", True),

@@ -45,16 +45,11 @@ OTHERS = ("sft-branch-only", "preference-branch-only", "seed-sft", "self-instruc
 class Bench:
     def __init__(self, home: Home, data: Path, settings: list[str]):
         self.home, self.store = home, Store(home.store)
-        home.root.mkdir(parents=True, exist_ok=True)
-        train, measure = seed_tasks(data)
-        shipped = (ROOT / "deployments" / "seeds" / "everyday.jsonl").read_text()
-        self.seeds, self.held_out = home.root / "seeds.jsonl", home.root / "held_out.jsonl"
-        self.seeds.write_text(shipped + lines(train))
-        self.held_out.write_text(lines(measure))
+        self.seeds, held_out = seed_files(home.root, data)
         panel = [one.model_dump(exclude_defaults=True) for one in load("robust").evaluate.benchmarks]
         ifeval = {"task": "ifeval_offline", "name": "ifeval", "items": IFEVAL_ITEMS}
         measured = [*panel, ifeval | {"data": str(data / "ifeval_prompts.jsonl")}]
-        self.settings = [f"held_out={self.held_out}", f"evaluate.benchmarks={json.dumps(measured)}", *settings]
+        self.settings = [f"held_out={held_out}", f"evaluate.benchmarks={json.dumps(measured)}", *settings]
 
     def evolve(self, recipe: str, iterations: int, sampling_seed: int, *settings: str) -> list[Iteration]:
         name = recipe if sampling_seed == 1 else f"{recipe}-{sampling_seed}"
@@ -88,7 +83,18 @@ class Bench:
         return found | {"axes": [axis.model_dump() for axis in axes]}
 
 
-def lines(seeds: list[Any]) -> str:
+def seed_files(folder: Path, data: Path) -> tuple[Path, Path]:
+    """The shipped seeds and the training rows of the seed tasks, in one file; the measuring rows in another."""
+    folder.mkdir(parents=True, exist_ok=True)
+    train, measure = seed_tasks(data)
+    shipped = (ROOT / "deployments" / "seeds" / "everyday.jsonl").read_text()
+    files = folder / "seeds.jsonl", folder / "held_out.jsonl"
+    for file, text in zip(files, (shipped + _lines(train), _lines(measure)), strict=True):
+        file.write_text(text)
+    return files
+
+
+def _lines(seeds: list[Any]) -> str:
     return "".join(json.dumps({"prompt": s.instruction, "response": s.response}) + "\n" for s in seeds)
 
 

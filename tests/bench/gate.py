@@ -22,12 +22,14 @@ from flows.server import prefect_api
 from tasks.home import Home
 from tasks.progress import Progress
 from tasks.recipes import load
-from tests.bench.ablations import lines
+from tests.bench.ablations import seed_files
 from tests.bench.gate_tables import show
-from tests.bench.judge import seed_tasks
 from tests.evolution import ROOT
 
-SETTINGS = ("branches=[]", "mix.human_share=1", "sft.epochs=3", "anchors.own_texts=false", "anchors.canaries=0")
+SETTINGS = (
+    *("branches=[]", "mix.human_share=1", "sft.epochs=3"),
+    *("reading.anchor_share=0.3", "anchors.own_texts=false", "anchors.canaries=0"),  # 15 anchor seeds were too few
+)
 
 
 def main() -> None:
@@ -38,11 +40,8 @@ def main() -> None:
     if not given.data.exists():
         sys.exit(f"no {given.data}: this needs self_instruct_seed_tasks.jsonl there, or --data FOLDER")
     home = Home(given.home or Path(tempfile.mkdtemp(prefix="lance-bench-")))
-    home.root.mkdir(parents=True, exist_ok=True)
-    files = [home.root / "seeds.jsonl", home.root / "held_out.jsonl"]
-    for file, rows in zip(files, seed_tasks(given.data), strict=True):
-        file.write_text(lines(rows))
-    settings = [*SETTINGS, f"seeds={files[0]}", f"held_out={files[1]}"]
+    seeds, held_out = seed_files(home.root, given.data)
+    settings = [*SETTINGS, f"seeds={seeds}", f"held_out={held_out}"]
     with prefect_api(home, Progress()):
         from tests.bench.gate_models import measure_all  # prefect reads where its server is when it is imported
 

@@ -31,7 +31,7 @@ from tests.bench.plants import DOSES, plants
 
 SWAPS = 2_000
 SETS = (("sampled 1", "sampled 2"), ("M_0", "trained, 100%"))
-WEIGHTS = {"noise": "log-likelihood", "shuffled answers": "log-likelihood"}  # kinds made in weights; where they show
+WEIGHTS = {"noise": "log-likelihood", "shuffled answers": "relevance"}  # kinds made in weights; where they show
 
 
 def plain(found: Evidence) -> dict[str, Any]:

@@ -32,7 +32,7 @@ class Plant:
 def plants(benchmark_items: Sequence[Seed]) -> list[Plant]:
     return [
         Plant("length collapse", "length", _shorter),
-        Plant("always the same answer", "distinct-2", _texts(lambda _: SAME)),
+        Plant("always the same answer", "duplicates", _texts(lambda _: SAME)),
         Plant("refusing", "refusals", _texts(lambda _: REFUSAL)),
         Plant("repeating", "repetition", _texts(lambda text: " ".join([" ".join(text.split()[:6])] * 8))),
         Plant("answers in French", "off-language", _off_language),
