@@ -8,7 +8,7 @@ from prefect.runtime import flow_run
 from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import Field
 
-from flows.evolve import running
+from flows.running import running
 from tasks import champion as champions
 from tasks import ledger as ledgers
 from tasks import recipes

@@ -1,7 +1,6 @@
 """An evolution: iterations from champion to champion, until it has as many as were asked for."""
 
-import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from prefect import flow, get_run_logger
@@ -14,17 +13,15 @@ from pydantic import Field
 from flows import approval
 from flows.iterate import iterate
 from flows.pictures import publish_report
+from flows.running import running
 from tasks import champion as champions
 from tasks import ledger as ledgers
 from tasks import recipes, vetoes
 from tasks.artifacts import Ref, Store
-from tasks.backends import models, platform
-from tasks.backends.engines import Engines
-from tasks.budget import Budget
+from tasks.backends import models
 from tasks.home import Home
 from tasks.intake import take_in_seeds
 from tasks.ledger import Busy, Iteration, Ledger
-from tasks.progress import Progress
 from tasks.recipes import NAME, Recipe
 from tasks.runner import Runner
 from tasks.steps import annotating, benchmarking
@@ -110,7 +107,7 @@ class Evolution:
             while number <= last:
                 one = self._iterate(runner, ledger, number, base, seeds, vetoed, items)
                 if self.approve and one.verdict.decision == "promote":
-                    runner.engines.stop()
+                    runner.devices.rest()
                     answer = approval.ask(home, ledger.put(one), one)
                     if answer.decision == "veto":
                         vetoed = vetoes.read(home.vetoes(recipe.name))
@@ -136,26 +133,6 @@ class Evolution:
         iteration = iterate.with_options(task_runner=pool)  # type: ignore[arg-type]  # its own futures do not fit
         again = ledger.made_again(number)
         return iteration(runner, number, start, champion, base, of_its_own, grown_from, vetoed, items, again)
-
-
-@contextlib.contextmanager
-def running(recipe: Recipe, home: Home) -> Iterator[Runner]:
-    """What the run works with. The engine belongs to it and ends with it, whatever ends it."""
-    progress, device, store = Progress(), platform.detect(), Store(home.store)
-    with progress.showing():
-        engines = Engines(store, recipe.engine, device, home.logs, progress)
-        try:
-            yield Runner(
-                recipe=recipe,
-                store=store,
-                work=home.work,
-                platform=device,
-                engines=engines,
-                progress=progress,
-                budget=Budget(recipe.budget),
-            )
-        finally:
-            engines.close()
 
 
 def _report(home: Home, ledger: Ledger, number: int) -> None:

@@ -189,6 +189,20 @@ class BudgetConfig(Config):
     hours: Annotated[float, Field(gt=0)] | None = None
 
 
+class ExecutionConfig(Config):
+    """Where models are asked and trained: by the run itself, or by child runs of deployments.
+
+    deployments: for a pool of several machines. The run itself, on a machine that needs no GPU, puts its questions down
+    in the shared LANCE_HOME; `workers` child runs, each on a slot of its pool, answer them in shards, and one trains.
+    """
+
+    fan_out: Literal["threads", "deployments"] = "threads"
+    workers: Positive = 1  # child runs that answer
+    answer: str = "answer/answer"  # FLOW/DEPLOYMENT of those
+    train: str = "train/train"
+    idle_s: NotNegative = 60  # for so long a child run keeps its engine without a question
+
+
 class EngineConfig(Config):
     """How inference is run. `dtype` must have kernels on the device: bfloat16 is 7x slower than float32 on AVX2."""
 

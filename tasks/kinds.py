@@ -28,6 +28,18 @@ def worth_retrying(_task: Task[Any, Any], _run: TaskRun, state: State[Any]) -> b
     return isinstance(error, RETRYABLE) and getattr(error, "retryable", True)
 
 
+def called(kind: Task[Any, Ref], name: str, label: str, found: Ref | None) -> Task[Any, Ref]:
+    """The task as the UI shows it. A cache hit skips the task's body: so what is missing or altered refreshes it."""
+    return kind.with_options(name=name, task_run_name=label, refresh_cache=found is None)
+
+
+def run(kind: Task[Any, Ref], spec: Spec, label: str, store: Store, make: Make) -> Ref:
+    """Make the artifact unless it stands; raises what `make` raises, once the retries are over."""
+    found = store.find(spec)
+    made = called(kind, spec.stage, label, found)(spec, store, make)
+    return found or made
+
+
 def _made(spec: Spec, store: Store, make: Make) -> Ref:
     found = store.find(spec)
     if found is None:  # else a run that died meanwhile had finished it

@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as RichProgress
 
 PLAIN_EVERY_S = 10.0
+LOG_EVERY_S = 10.0
 
 
 class Bar:
@@ -41,6 +42,19 @@ class Bar:
         """Show what a job says (tasks/jobs.py)."""
         figures = ", ".join(f"{name} {value:.3f}" for name, value in said["figures"].items())
         self.to(said["done"] or self.done, said["total"], f"{said['what']} {figures}".strip())
+
+    def heard(self, say: Callable[[str], None]) -> Callable[[dict[str, Any]], None]:
+        """As `hear`; and every LOG_EVERY_S into the run's log."""
+        said_at = time.monotonic()
+
+        def on_progress(said: dict[str, Any]) -> None:
+            nonlocal said_at
+            self.hear(said)
+            if time.monotonic() - said_at > LOG_EVERY_S:
+                said_at = time.monotonic()
+                say(str(self))
+
+        return on_progress
 
     @property
     def rate(self) -> str:

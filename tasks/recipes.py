@@ -21,6 +21,7 @@ from tasks.config import (
     CleanConfig,
     Config,
     EngineConfig,
+    ExecutionConfig,
     Positive,
     ReviewConfig,
     SeedsConfig,
@@ -68,6 +69,7 @@ class Recipe(Config):
     trackers: tuple[Literal["tensorboard", "trackio", "wandb", "mlflow"], ...] = ()  # told of each iteration
     budget: BudgetConfig = BudgetConfig()
     engine: EngineConfig = EngineConfig()
+    execution: ExecutionConfig = ExecutionConfig()
     trainer: TrainerConfig = TrainerConfig()
 
     @model_validator(mode="after")
@@ -75,6 +77,15 @@ class Recipe(Config):
         if self.review.score in ("read", "sampled") and self.review.score not in self.signals.use:
             raise ValueError(
                 f"review.score is {self.review.score!r}; signals.use has {', '.join(self.signals.use)}: add it"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _says_in_what_others_serve(self) -> Self:
+        if self.execution.fan_out == "deployments" and self.engine.dtype == "auto":
+            raise ValueError(
+                "execution.fan_out is deployments, and engine.dtype auto: who asks cannot know what device answers; "
+                "set engine.dtype to bfloat16 (GPU) or float32 (CPU)"
             )
         return self
 

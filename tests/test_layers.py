@@ -9,8 +9,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 STAGES = {"anchors", "calibrate", "canaries", "review", "split", "write", "annotate", "pairs", "evaluate", "benchmarks"}
-FLOWS = ("approval", "evaluate", "evolve", "exporting", "iterate", "pictures")
-MAY_IMPORT_PREFECT = {"tasks.kinds", "tasks.runner"} | {
+FLOWS = ("answer", "approval", "evaluate", "evolve", "exporting", "iterate", "parent", "pictures", "running", "train")
+MAY_IMPORT_PREFECT = {"tasks.kinds", "tasks.here", "tasks.child_runs"} | {
     f"flows.{name}" for name in (*FLOWS, "doctor", "server", "operate.deploy", "operate.rerun", "operate.runs")
 }
 # Run in the model environment, each as a child process of its own.
@@ -29,12 +29,16 @@ LAYERS = [  # a module may import what stands in a later layer, or in its own fo
     ("tasks.lineage", False),
     ("tasks.watch", False),
     ("tasks.runner", False),
+    ("tasks.here", False),
+    ("tasks.elsewhere", False),
+    ("tasks.child_runs", False),
     ("tasks.kinds", False),
     ("tasks.budget", False),
     ("tasks.offline", False),
     ("tasks.champion", False),
     ("tasks.garbage", False),
     ("tasks.ledger", False),
+    ("tasks.shards", False),
     ("tasks.backends.engines", False),
     ("tasks.backends", True),
     ("tasks.progress", False),

@@ -6,6 +6,7 @@ Answers go into a journal as they come, so that a killed run asks again only wha
 import asyncio
 import concurrent.futures
 import contextlib
+import os
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -27,15 +28,19 @@ class Journal:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
         self.answers: dict[str, Answer] = {}
+        self._cut_to: int | None = None
         with contextlib.suppress(FileNotFoundError):
-            whole, newline, _ = path.read_bytes().rpartition(b"\n")
+            whole, newline, cut = path.read_bytes().rpartition(b"\n")
             for line in whole.splitlines():
                 answer = Answer.model_validate_json(line)
                 self.answers[answer.call] = answer
-            path.write_bytes(whole + newline)
+            self._cut_to = len(whole + newline) if cut else None
 
     def add(self, answer: Answer) -> None:
         self.answers[answer.call] = answer
+        if self._cut_to is not None:  # not sooner: whoever only reads may do so beside the one who writes
+            os.truncate(self.path, self._cut_to)
+            self._cut_to = None
         with self.path.open("a", encoding="utf-8") as file:
             file.write(answer.model_dump_json() + "\n")
 

@@ -20,35 +20,35 @@ WAITING = "waiting for the device, which another run holds"
 Said = Callable[[dict[str, Any]], None]
 
 
-def run(
-    module: str,
-    job: Job,
-    on_progress: Said,
-    *,
-    trains_on: Platform | None = None,
-    processes: int = 1,
-    deadline_s: float | None = None,
-    env: dict[str, str] | None = None,
-) -> None:
+def run(module: str, job: Job, on_progress: Said, env: dict[str, str] | None = None) -> None:
     """Run `python -m module` on the job; raises ChildFailed, or ValueError with what is wrong with the job's input.
 
     The work folder goes once the artifact stands. A second run that wants the same artifact waits for the first.
     """
-    with _only_one(job.work):
-        if Store(job.store).find(job.spec) is None:
-            _run(module, job, on_progress, trains_on, processes, deadline_s, env or {})
-        shutil.rmtree(job.work)
+    with _only_one(job):
+        _run(module, job, on_progress, env or {})
+
+
+def train(
+    module: str, job: Job, on_progress: Said, platform: Platform, *, one_process: bool, deadline_s: float | None
+) -> None:
+    """As `run`, on the device; on several GPUs with a process for each, unless the module knows nothing of others."""
+    on_it = job.model_copy(update={"given": job.given | {"cpu": platform.name == "cpu"}})
+    with _only_one(job):
+        _run(module, on_it, on_progress, {}, platform, 1 if one_process else platform.gpus, deadline_s)
 
 
 def _run(
     module: str,
     job: Job,
     on_progress: Said,
-    trains_on: Platform | None,
-    processes: int,
-    deadline_s: float | None,
     env: dict[str, str],
+    trains_on: Platform | None = None,
+    processes: int = 1,
+    deadline_s: float | None = None,
 ) -> None:
+    if Store(job.store).find(job.spec):
+        return
     write_atomically(job.file, job.model_dump_json(indent=1))
     job.progress_file.unlink(missing_ok=True)
     job.refusal_file.unlink(missing_ok=True)
@@ -71,7 +71,7 @@ def _run(
         running = True
         while running:
             running = child.poll() is None
-            seen = _forward(job.progress_file, seen, on_progress)
+            seen = forward(job.progress_file, seen, on_progress)
             time.sleep(POLL_S if running else 0)
         # A launcher may swallow the exit code, so the job leaves its refusal in a file.
         if job.refusal_file.exists():
@@ -80,14 +80,16 @@ def _run(
 
 
 @contextlib.contextmanager
-def _only_one(folder: Path) -> Iterator[None]:
-    """Hold a work folder for one run; the kernel lets go when a run dies."""
+def _only_one(job: Job) -> Iterator[None]:
+    """Hold the job's work folder for one run, and remove it behind it; the kernel lets go when a run dies."""
+    folder = job.work
     folder.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         folder.mkdir(exist_ok=True)  # the one before may have finished and removed it
         yield
+        shutil.rmtree(folder)
     finally:
         os.close(descriptor)
 
@@ -115,7 +117,7 @@ def launcher(processes: int) -> list[str]:
     return ["-m", "accelerate.commands.launch", *several, "--mixed_precision", "no", "--dynamo_backend", "no"]
 
 
-def _forward(file: Path, seen: int, on_progress: Said) -> int:
+def forward(file: Path, seen: int, on_progress: Said) -> int:
     """Pass on the whole lines after the first `seen` characters; the number of characters seen since the beginning."""
     if not file.exists():
         return seen

@@ -93,7 +93,6 @@ def divergence(stages: Stages, candidate: Ref, base: Ref, seeds: Ref) -> Ref:
         "model": str(stages.store.path(candidate)),
         "base": str(stages.store.path(base)),
         "rows": str(stages.store.path(seeds) / "held_out.parquet"),
-        "cpu": stages.runner.platform.name == "cpu",
         "max_tokens": most,
     }
     inputs = {"model": candidate, "base": base, "rows": stages.store.record(seeds)["files"]["held_out.parquet"]}
@@ -125,7 +124,6 @@ def _train(
         "reference": str(store.path(reference)) if reference and of_its_own else "",
         "device_rows": recipe.trainer.device_rows,
         "save_steps": recipe.trainer.save_steps,
-        "cpu": stages.runner.platform.name == "cpu",
         "seed": recipe.sampling_seed,
     }
     # The table's digest, not the artifact's: other pairs do not make it another SFT.

@@ -4,7 +4,7 @@ from typing import Any
 
 from prefect import flow
 
-from flows.evolve import running
+from flows.running import running
 from tasks import benchmarks, evaluate
 from tasks.artifacts import Draft, Ref
 from tasks.axes import Evidence

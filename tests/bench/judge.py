@@ -131,18 +131,12 @@ class Bench:
             "reference": "",
             "device_rows": self.recipe.trainer.device_rows,
             "save_steps": 10,
-            "cpu": self.platform.name == "cpu",
             "seed": 1,
         }
         job = Job(store=self.store.root, spec=spec, work=self.home.work / "teach", given=given)
         self.engines.stop()
         with self.progress.bar("teach") as bar:
-            launch.run(
-                "tasks.backends.trl",
-                job,
-                lambda said: bar.to(said["done"] or bar.done, said["total"], said["what"]),
-                trains_on=self.platform,
-            )
+            launch.train("tasks.backends.trl", job, bar.hear, self.platform, one_process=True, deadline_s=None)
         found = self.store.find(spec)
         assert found
         return found

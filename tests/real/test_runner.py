@@ -22,12 +22,14 @@ from tasks.backends.platform import detect
 from tasks.budget import Budget, BudgetSpent
 from tasks.calls import Answer, Call, chat
 from tasks.config import BudgetConfig, EngineConfig
+from tasks.here import Here
 from tasks.jobs import BAD_INPUT
 from tasks.kinds import infer
 from tasks.progress import Progress
 from tasks.recipes import Recipe
 from tasks.records import Seed
 from tasks.runner import Runner
+from tasks.shards import Shards
 from tests.rows import seed
 
 
@@ -54,23 +56,25 @@ class FlakyEngines:
     def ask(self, calls: list[Call], journal: Journal, on_answer: Callable[[Answer], None]) -> list[Answer]:
         if self.failures:
             raise self.failures.pop(0)
-        self.asked += calls
         for call in calls:
+            if call.key in journal.answers:
+                continue
+            self.asked.append(call)
             journal.add(Answer(call=call.key, text=call.row, finish="stop", prompt_tokens=1, new_tokens=1))
         return [journal.answers[call.key] for call in calls]
 
 
 def runner(folder: Path, engines: FlakyEngines | None = None, budget: BudgetConfig = BudgetConfig()) -> Runner:  # noqa: B008
     recipe = Recipe(name="test", engine=EngineConfig(shard_requests=2))
-    return Runner(
-        recipe=recipe,
-        store=Store(folder / "store"),
-        work=folder / "work",
+    store, work, progress = Store(folder / "store"), folder / "work", Progress(quiet=True)
+    here = Here(
+        shards=Shards(store, work),
         platform=detect(),
         engines=cast(Engines, engines or FlakyEngines()),
-        progress=Progress(quiet=True),
+        progress=progress,
         budget=Budget(budget),
     )
+    return Runner(recipe=recipe, store=store, work=work, dtype="float32", devices=here, progress=progress)
 
 
 def in_a_flow(work: Callable[[], Any]) -> Any:

@@ -26,12 +26,11 @@ def trained(model: Path, folder: Path, rows: list[TrainRow], config: SftConfig) 
         "reference": "",
         "device_rows": BATCH,
         "save_steps": 100,
-        "cpu": True,
         "seed": 1,
     }
     spec = Spec(stage="sft", version=1)
     job = Job(store=store.root, spec=spec, work=folder / "work", given=given)
-    launch.run("tasks.backends.trl", job, lambda _: None, trains_on=detect())
+    launch.train("tasks.backends.trl", job, lambda _: None, detect(), one_process=True, deadline_s=None)
     return store, store.find(spec)
 
 

@@ -1,0 +1,93 @@
+"""A child run that answers what another run asks, on a machine with a device. Several share the work shard by shard."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+from prefect import flow
+from prefect.runtime import flow_run
+from pydantic import Field
+
+from flows.parent import while_it_runs
+from tasks.artifacts import Store
+from tasks.backends.engines import Engines
+from tasks.backends.platform import detect
+from tasks.config import EngineConfig
+from tasks.elsewhere import Questions, asked_of
+from tasks.home import Home
+from tasks.kinds import Say, infer, run
+from tasks.progress import Progress
+from tasks.shards import Shard, Shards
+
+POLL_S = 1.0
+
+
+@flow(name="answer", persist_result=False)
+def answer(
+    of_run: Annotated[str, Field(pattern=r"^[0-9a-f-]{36}$")], idle_s: Annotated[float, Field(ge=0)] = 60
+) -> int:
+    """Answer what a run asks, shard by shard, until it has asked nothing for a while; how many shards that were.
+
+    Args:
+        of_run: The id of the run that asks.
+        idle_s: For so many seconds the engine is kept without a question.
+    """
+    home, progress = Home.here(), Progress()
+    with while_it_runs(of_run), progress.showing():
+        logs = home.logs / f"answers-{str(flow_run.get_id())[:8]}"
+        return _Answering(Shards(Store(home.store), home.work), asked_of(home.work, of_run), logs, progress).run(idle_s)
+
+
+class _Answering:
+    def __init__(self, shards: Shards, folder: Path, logs: Path, progress: Progress):
+        self._shards, self._folder, self._logs, self._progress = shards, folder, logs, progress
+        self._stand: set[str] = set()
+        self._engines: tuple[EngineConfig, Engines] | None = None
+
+    def run(self, idle_s: float) -> int:
+        count, idle_since = 0, time.monotonic()
+        try:
+            while time.monotonic() - idle_since <= idle_s:
+                found = 0
+                for engine, shard in self._missing():
+                    with self._shards.claimed(shard) as mine:
+                        if mine and not self._shards.stands(shard):
+                            self._answer(engine, shard)
+                            found += 1
+                    idle_since = time.monotonic()  # also where another has it, who may die over it
+                count += found
+                time.sleep(0 if found else POLL_S)
+        finally:
+            if self._engines:
+                self._engines[1].close()
+        return count
+
+    def _missing(self) -> Iterator[tuple[EngineConfig, Shard]]:
+        for file in sorted(self._folder.glob("*.json")):
+            try:
+                questions = Questions.model_validate_json(file.read_text(encoding="utf-8"))
+            except FileNotFoundError:  # answered, and taken away
+                continue
+            for shard in questions.shards:
+                if shard.spec.fingerprint in self._stand:
+                    continue
+                if self._shards.stands(shard):
+                    self._stand.add(shard.spec.fingerprint)
+                else:
+                    yield questions.engine, shard
+
+    def _answer(self, config: EngineConfig, shard: Shard) -> None:
+        def make(say: Say) -> None:
+            with self._progress.bar(shard.label, len(shard.calls)) as bar:
+                say(self._shards.answer(shard, self._at(config).client, lambda _: bar.advance()))
+
+        run(infer, shard.spec, shard.label, self._shards.store, make)
+
+    def _at(self, config: EngineConfig) -> Engines:
+        if self._engines and self._engines[0] != config:
+            self._engines[1].close()
+            self._engines = None
+        if self._engines is None:
+            self._engines = config, Engines(self._shards.store, config, detect(), self._logs, self._progress)
+        return self._engines[1]

@@ -1,0 +1,44 @@
+"""A child run that trains for another run, on a machine with a device."""
+
+from pathlib import Path
+from typing import Annotated
+
+from prefect import flow
+from pydantic import Field
+
+from flows.parent import while_it_runs
+from tasks.artifacts import Store
+from tasks.backends import launch
+from tasks.backends.platform import detect
+from tasks.elsewhere import Training
+from tasks.kinds import Say, run
+from tasks.kinds import train as train_task
+from tasks.progress import Progress
+
+
+@flow(name="train", persist_result=False)
+def train(
+    of_run: Annotated[str, Field(pattern=r"^[0-9a-f-]{36}$")], training: Annotated[str, Field(min_length=1)]
+) -> None:
+    """Make one artifact of a run in a child process on the device.
+
+    Args:
+        of_run: The id of the run that it is for.
+        training: The file in the shared home that says what is to be made.
+    """
+    asked = Training.model_validate_json(Path(training).read_text(encoding="utf-8"))
+    progress = Progress()
+
+    def make(say: Say) -> None:
+        with progress.bar(asked.label) as bar:
+            launch.train(
+                asked.module,
+                asked.job,
+                bar.heard(say),
+                detect(),
+                one_process=asked.one_process,
+                deadline_s=asked.deadline_s,
+            )
+
+    with while_it_runs(of_run), progress.showing():
+        run(train_task, asked.job.spec, asked.label, Store(asked.job.store), make)

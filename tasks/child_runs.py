@@ -1,0 +1,68 @@
+"""Runs of a deployment that work for this run; a retry of this run finds those it has, and starts no second one."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterIdempotencyKey
+from prefect.client.schemas.objects import FlowRun
+from prefect.deployments import run_deployment
+from prefect.exceptions import ObjectNotFound
+
+MAX_STARTS = 50  # of one child in the life of a run, retries included
+
+
+class NoChild(RuntimeError):
+    """There is no way to a child run: no such deployment, or all of its starts have ended without the work done."""
+
+    retryable = False
+
+
+@dataclass(frozen=True)
+class ChildRuns:
+    run: str  # id of the run they work for
+    deployment: str
+
+    def living(self, what: str, parameters: dict[str, Any], name: str) -> FlowRun:
+        """The child that does `what`: the one that has not ended, or a new one. Raises NoChild.
+
+        Each start has an idempotency key of its own, so that two that ask at once get the same.
+        """
+        keys = [f"{self.run}/{what}/{n}" for n in range(MAX_STARTS)]
+        chosen = FlowRunFilter(idempotency_key=FlowRunFilterIdempotencyKey(any_=keys))
+        with get_client(sync_client=True) as client:
+            there = {run.idempotency_key: run for run in client.read_flow_runs(flow_run_filter=chosen)}
+        for key in keys:
+            if key not in there:
+                return self._start(key, parameters, name)
+            if not _ended(there[key]):
+                return there[key]
+        raise NoChild(f"{name}: {MAX_STARTS} runs of {self.deployment} have ended without doing it")
+
+    def now(self, child: UUID) -> FlowRun:
+        with get_client(sync_client=True) as client:
+            return client.read_flow_run(child)
+
+    def _start(self, key: str, parameters: dict[str, Any], name: str) -> FlowRun:
+        try:
+            started: FlowRun = run_deployment(  # type: ignore[assignment]  # a coroutine only where one is awaited
+                self.deployment, parameters=parameters, flow_run_name=name, idempotency_key=key, timeout=0
+            )
+        except ObjectNotFound:
+            raise NoChild(
+                f"no deployment {self.deployment!r} on this server: `lance up` deploys it "
+                "(execution.answer, execution.train)"
+            ) from None
+        return started
+
+
+def _ended(run: FlowRun) -> bool:
+    return run.state is not None and run.state.is_final()
+
+
+def failure(run: FlowRun) -> str | None:
+    """How a run ended that did not complete; None for one that goes on, or has completed."""
+    if run.state is None or not run.state.is_final() or run.state.is_completed():
+        return None
+    return f"run {run.name} ({run.id}) is {run.state.name}: {run.state.message or 'no message'}"

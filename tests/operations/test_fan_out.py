@@ -1,0 +1,125 @@
+"""One iteration whose questions several workers answer, each with an engine of its own; one of them is killed."""
+
+import contextlib
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pyarrow.parquet as pq
+import pytest
+
+from tests.operations.served import Served
+from tests.processes import marked, wait_until
+
+WORKERS = 3
+# Small shards, so that there is one for each; another sampling seed, or all answers would be found in the store.
+SETTINGS = [
+    "execution.fan_out=deployments",
+    "execution.idle_s=20",
+    "engine.dtype=float32",
+    "engine.shard_requests=20",
+    "sampling_seed=4",
+]
+
+
+@pytest.fixture(scope="module")
+def workers(served: Served, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """Workers of the GPU pool, each with one slot and a device lock of its own, as machines would have."""
+    started = []
+    command = [sys.executable, "-m", "prefect", "worker", "start", "--type", "process", "--pool", "lance-gpu"]
+    for number in range(WORKERS):
+        own = {"TMPDIR": str(tmp_path_factory.mktemp(f"machine-{number}")), "PREFECT_API_URL": f"{served.url}/api"}
+        own |= {"PREFECT_HOME": str(served.home / "prefect"), "LANCE_ROOT": str(Path.cwd())}
+        log = (served.home / "logs" / f"machine-{number}.log").open("ab")
+        started.append(
+            subprocess.Popen(
+                [*command, "--limit", "1", "--name", f"machine-{number}"],
+                env=served.environment | own,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        )
+    yield started
+    for worker in started:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            for process in [*psutil.Process(worker.pid).children(recursive=True), psutil.Process(worker.pid)]:
+                process.kill()
+        worker.wait()
+
+
+def children(served: Served, run: str, deployment: str) -> list[dict[str, Any]]:
+    found = served.filter("flow_runs", flow_runs={"deployment_id": {"any_": [id_of(served, deployment)]}})
+    return [child for child in found if child["parameters"]["of_run"] == run]
+
+
+def id_of(served: Served, deployment: str) -> str:
+    return str(served.api.get(f"/deployments/name/{deployment}").raise_for_status().json()["id"])
+
+
+def requests(served: Served, name: str) -> Counter[tuple[str, str]]:
+    """What was asked, by stage: the keys of the calls that stand in the shards of the evolution's models."""
+    found: Counter[tuple[str, str]] = Counter()
+    for shard in served.home.glob("store/*-shard/*/rows.parquet"):
+        found.update((shard.parts[-3], call) for call in pq.read_table(shard).column("call").to_pylist())
+    return found
+
+
+def kill(processes: list[psutil.Process]) -> None:
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+
+
+def test_three_workers_share_an_iteration_and_one_may_die(
+    served: Served, workers: list[subprocess.Popen[bytes]]
+) -> None:
+    before = requests(served, "wide")
+    run = served.start(name="wide", settings=[*SETTINGS, f"execution.workers={WORKERS}"])
+    own = marked("PREFECT__FLOW_RUN_ID", run)
+
+    def engines() -> int:
+        return len({one.environ().get("TMPDIR") for one in served.computing() if "vllm.entrypoints" in title(one)})
+
+    wait_until(lambda: engines() == WORKERS, 300, "an engine for each worker")
+    # A whole machine goes: its worker, the child run, and all that it has started.
+    machine = psutil.Process(workers[0].pid)
+    kill([machine, *machine.children(recursive=True)])
+    found = served.wait(run)
+    assert found["state_type"] == "COMPLETED", found["state"]
+    asked = requests(served, "wide")
+    asked.subtract(before)
+    assert {count for count in asked.values() if count} == {1}, "answered twice, or not at all"
+    answering = children(served, run, "answer/answer")
+    assert len({child["idempotency_key"] for child in answering}) == len(answering) >= WORKERS
+    trained = children(served, run, "train/train")
+    assert {child["name"] for child in trained} >= {"sft", "dpo"}
+    assert not own or all(not process.is_running() for process in own)
+    wait_until(lambda: not served.computing(), 90, "no engine without a question")
+
+
+def title(process: psutil.Process) -> str:
+    with contextlib.suppress(psutil.Error):
+        return " ".join(process.cmdline())
+    return ""
+
+
+def test_one_worker_asks_the_same_as_three(served: Served, workers: list[subprocess.Popen[bytes]]) -> None:
+    """Requests of the seeds and of the starting model: what follows from sampled text is other text each time."""
+    stages = ("evaluate [champion]", "signals [seeds]", "signals [anchors]")
+    three = served.ledger("wide")["iterations"][0]["stages"]
+    run = served.start(name="narrow", settings=[*SETTINGS, "execution.workers=1"])
+    assert served.wait(run)["state_type"] == "COMPLETED"
+    one = served.ledger("narrow")["iterations"][0]["stages"]
+    assert {name: one[name]["fingerprint"] for name in stages} == {name: three[name]["fingerprint"] for name in stages}
+
+
+def test_without_a_deployment_that_answers_the_run_says_so(served: Served) -> None:
+    settings = [*SETTINGS, "execution.answer=answer/elsewhere", "sampling_seed=5"]
+    found = served.wait(served.start(name="alone", settings=settings), within_s=120)
+    assert found["state_type"] == "FAILED"
+    assert "no deployment 'answer/elsewhere' on this server: `lance up` deploys it" in found["state"]["message"]
