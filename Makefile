@@ -3,7 +3,7 @@ PYTHON ?= python3
 DEVICE ?=
 ARGS ?=
 
-.PHONY: demo test test-fast test-operations lint ui install lock clean
+.PHONY: demo test test-fast test-operations death-matrix lint ui install lock clean
 .DEFAULT_GOAL := demo
 
 demo: install  ## one iteration on the default model and the shipped seeds; again: everything cached
@@ -28,6 +28,9 @@ ui: install  ## Prefect server, UI, workers and deployments on this machine
 
 test-operations: install  ## deployments, workers and what dies, on a real server
 	.venv/bin/pytest tests/operations $(ARGS)
+
+death-matrix: install  ## all that can die, on SQLite and PostgreSQL, as a table; stopped, it goes on (needs root and postgresql)
+	.venv/bin/python -m tests.operations.death_matrix $(ARGS)
 
 install:
 	@$(PYTHON) infra/install.py $(if $(DEVICE),--device $(DEVICE))

@@ -80,7 +80,11 @@ class Shards:
         tokens = sum(journal.answers[key].new_tokens for key in missing)
         with self.store.draft(shard.spec) as draft:
             draft.table("rows", [journal.answers[call.key] for call in shard.calls])
-            draft.record |= {"seconds": round(time.monotonic() - started, 3), "new_tokens": tokens}
+            draft.record |= {
+                "seconds": round(time.monotonic() - started, 3),
+                "asked": len(missing),
+                "new_tokens": tokens,
+            }
         self.journal(shard).unlink(missing_ok=True)
         there = len(shard.calls) - len(missing)
         said = f", {there} were there" if there else ""

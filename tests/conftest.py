@@ -1,7 +1,6 @@
 """What the tests share: the real default model and a tiny one, each made once a session by the project's own code."""
 
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,10 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from tasks.artifacts import Store
-from tasks.backends.models import DEFAULT, starting_model
-from tasks.backends.platform import model_python
-from tasks.home import Home
+from tests import materials
 
 ROOT = Path(__file__).resolve().parents[1]
 settings.register_profile("lance", max_examples=40, deadline=None)  # no deadline: these machines are shared
@@ -23,17 +19,12 @@ SLOW = {ROOT / "tests" / "real", ROOT / "tests" / "operations"}
 
 @pytest.fixture(scope="session")
 def default_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The default model, fetched and converted; kept between sessions in the project's own store, which verifies it."""
-    store = Store(Home.here().store)
-    return store.path(starting_model(DEFAULT, store, tmp_path_factory.mktemp("work"), print))
+    return materials.default_model(tmp_path_factory.mktemp("work"))
 
 
 @pytest.fixture(scope="session")
 def tiny_model(default_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("tiny-model")
-    command = [str(model_python()), "-m", "tests.tiny_model", str(default_model), str(out)]
-    subprocess.run(command, check=True, cwd=ROOT, capture_output=True)
-    return out
+    return materials.tiny_model(default_model, tmp_path_factory.mktemp("tiny-model"))
 
 
 @pytest.fixture(scope="session")

@@ -80,10 +80,11 @@ def find(client: SyncPrefectClient, home: Home, wanted: str) -> Run:
 
 
 def logs(client: SyncPrefectClient, home: Home, run: Run, follow: bool) -> Iterator[str]:
-    """Its lines and those of its iterations, oldest first; while it goes on, too, if wanted."""
+    """Its lines, its iterations' and their child runs', oldest first; while it goes on, too, if wanted."""
     seen = 0
     while True:
-        ids = [run.id, *(one.id for one in _iterations(client, run.id))]
+        iterations = [one.id for one in _iterations(client, run.id)]
+        ids = [run.id, *iterations, *(child.id for one in iterations for child in _iterations(client, one))]
         chosen = LogFilter(flow_run_id=LogFilterFlowRunId(any_=ids))
         lines = client.read_logs(log_filter=chosen, sort=LogSort.TIMESTAMP_ASC, limit=PAGE, offset=seen)
         for line in lines:

@@ -56,7 +56,7 @@ def up(home: Home, asked: Asked, console: Console) -> str:
         console.print(said)
     if asked.workers:
         for name, command, own in _workers(detect(), asked.slots):
-            started = Service(home, name).start(command, env | WORKER | own)
+            started = Service(home, name).start(command, WORKER | env | own)
             console.print(f"{'worker':<12} {name} {'started' if started else 'runs'}")
     return url
 

@@ -28,6 +28,7 @@ RUN_GONE = 125
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 GRACE_S = 3.0
 TICK_S = 0.1
+LOG_BYTES = 1 << 20
 
 libc = ctypes.CDLL(None)
 
@@ -38,13 +39,25 @@ def run_gone(wait_s: float) -> bool:
     return bool(readable) and not os.read(sys.stdin.fileno(), 1)
 
 
+def note(descriptor: int, what: str) -> None:
+    """A line in the lock's own log, which is its content: who computed on the device, and when."""
+    with contextlib.suppress(OSError):  # another user's file: flock needs no right to write
+        os.write(descriptor, f"{time.time():.3f} {os.getpid()} {what}\n".encode())
+
+
 def take_lock(path: str) -> int:
     """The lock's file descriptor, once nobody else holds it; exits if the run goes meanwhile."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CREAT, 0o666)  # flock needs no right to write
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+    except PermissionError:
+        descriptor = os.open(path, os.O_RDONLY)
     said = False
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.fstat(descriptor).st_size > LOG_BYTES:
+                os.ftruncate(descriptor, 0)
+            note(descriptor, "took")
             return descriptor
         except BlockingIOError:
             if not said:
@@ -130,6 +143,8 @@ def main() -> NoReturn:
         else:
             code = reap().get(child.pid)
     end_family()
+    for descriptor in held:
+        note(descriptor, "let go")
     sys.exit(code if code >= 0 else 128 - code)
 
 

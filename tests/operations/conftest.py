@@ -5,16 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.evolution import ROOT
+from tests import materials
 from tests.operations.served import Served
 
 
 @pytest.fixture(scope="session")
 def few_seeds(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    seeds = tmp_path_factory.mktemp("seeds") / "seeds.jsonl"
-    everyday = (ROOT / "deployments" / "seeds" / "everyday.jsonl").read_text().splitlines(keepends=True)
-    seeds.write_text("".join(everyday[:24]))
-    return seeds
+    return materials.some_seeds(tmp_path_factory.mktemp("seeds") / "seeds.jsonl")
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""One death: a run of the tiny recipe, a victim, a signal and a moment; what became of the run and of its processes."""
+"""One death: a run of the tiny recipe, a victim, what strikes it and when; what became of the run and its processes."""
 
 import contextlib
 import json
@@ -7,79 +7,123 @@ import time
 import zlib
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import psutil
 import pyarrow.parquet as pq
+from pydantic import BaseModel, ConfigDict
 
+from tests.operations.postgres import Postgres
 from tests.operations.served import ENDED, Served
 from tests.processes import marked, wait_until
 
-MOMENTS = ("inference", "training")
-VICTIMS = ("flow", "engine", "trainer", "worker", "server")
 GONE_WITHIN_S = 30.0
+RERUNS = 3  # with the database away, the first may end before it is back
 
 
-@dataclass(frozen=True)
-class Death:
-    """What happened. `orphans_gone_s` is None where none was to go; `redone` are tasks that ran twice."""
+class Cell(BaseModel):
+    """What happens when. `how` is a signal's name; cancel and full have none."""
 
-    victim: str
-    signal: str
-    moment: str
-    state: str  # of the run once it had ended by itself
+    model_config = ConfigDict(frozen=True)
+    victim: str  # flow, engine, trainer, worker, server, database, run (cancelled), disk (full)
+    how: str
+    moment: str  # inference, training
+
+    def __str__(self) -> str:
+        return f"{self.victim}-{self.how.lower()}-{self.moment}"
+
+
+class Death(BaseModel):
+    """What came of it. `orphans_gone_s` is None where nothing was to go; `redone` are tasks that completed twice."""
+
+    model_config = ConfigDict(frozen=True)
+    cell: Cell
+    state: str  # of the run once it had ended, before anybody helped
     ended_s: float  # from the death until then
     orphans_gone_s: float | None
-    rerun: str  # how it was finished: by itself, or by `lance up` and `lance rerun`
+    reruns: int  # 0: it finished by itself
     redone: tuple[str, ...]
     double_rows: int
     iterations: int
+    left: tuple[str, ...]  # processes that still compute at the end
 
-    def to_json(self) -> str:
-        return json.dumps(asdict(self))
+    @property
+    def well(self) -> bool:
+        return (self.double_rows, self.iterations, self.left) == (0, 1, ())
 
 
+@dataclass
 class Deaths:
-    def __init__(self, served: Served):
-        self.served = served
+    served: Served
+    database: Postgres | None = None
 
-    def die(self, victim: str, number: signal.Signals, moment: str) -> Death:
-        """Start a run, kill, and finish it."""
-        it, name = self.served, f"{victim}-{number.name.lower()}-{moment}"
+    def die(self, cell: Cell) -> Death:
+        """Start a run, strike, and finish it."""
+        it = self.served
         # Another sampling seed for each, or the answers of the one before would be found in the store.
-        run = it.start(name=name, settings=[f"sampling_seed={zlib.crc32(name.encode()) % 10_000}"])
-        self.wait_for(moment, run)
+        run = it.start(name=str(cell), settings=[f"sampling_seed={zlib.crc32(str(cell).encode()) % 10_000}"])
+        self.wait_for(cell.moment, run)
         own = [process.pid for process in it.computing()]
-        for process in self.victims(victim, run):
-            process.send_signal(number)
+        mend = self._strike(cell, run)
         died = time.monotonic()
-        gone = self._orphans_gone(own) if victim == "flow" else None
-        if victim == "server":
-            it.up()
+        gone = self._gone(own) if cell.victim in ("flow", "run") else None
+        if cell.victim in ("server", "database"):
+            mend()
         ended = it.wait(run)
-        ended_s, finished = time.monotonic() - died, "by itself"
-        if ended["state_type"] != "COMPLETED":
-            it.up()
-            finished = "lance rerun"
+        ended_s = time.monotonic() - died
+        mend()
+        it.up()
+        reruns, now = 0, ended
+        while now["state_type"] != "COMPLETED":
+            reruns += 1
+            assert reruns <= RERUNS, now["state"]
             done = it.lance("rerun", run[:8])
             assert done.returncode == 0, done.stderr
-            time.sleep(1)
-            assert it.wait(run)["state_type"] == "COMPLETED", it.run(run)["state"]
-        it.up()
-        states = it.states(run)
+            wait_until(lambda: it.run(run)["state_type"] not in ENDED, 60, "it goes on")
+            now = it.wait(run)
         return Death(
-            victim=victim,
-            signal=number.name,
-            moment=moment,
+            cell=cell,
             state=ended["state_name"],
             ended_s=round(ended_s, 1),
             orphans_gone_s=gone,
-            rerun=finished,
-            redone=tuple(name for name, seen in states.items() if seen.count("Completed") > 1),
+            reruns=reruns,
+            redone=tuple(name for name, seen in it.states(run).items() if seen.count("Completed") > 1),
             double_rows=sum(count - 1 for count in self._ids().values()),
-            iterations=len(it.ledger(name)["iterations"]),
+            iterations=len(it.ledger(str(cell))["iterations"]),
+            left=tuple(_command(process) for process in it.computing()),
         )
+
+    def _strike(self, cell: Cell, run: str) -> Callable[[], object]:
+        """What mends it again."""
+        if cell.victim == "run":
+            done = self.served.lance("cancel", run[:8])
+            assert done.returncode == 0, done.stderr
+            return lambda: None
+        if cell.victim == "disk":
+            return self._fill()
+        number = signal.Signals[cell.how]
+        if cell.victim == "database":
+            assert self.database, "the database of SQLite is a file"
+            self.database.die(number)
+            return self._database_back
+        for process in self.victims(cell.victim, run):
+            process.send_signal(number)
+        return self.served.up
+
+    def _database_back(self) -> None:
+        assert self.database
+        with contextlib.suppress(psutil.NoSuchProcess, FileNotFoundError, IndexError):
+            if self.database.process().is_running():
+                return
+        self.database.start()
+
+    def _fill(self) -> Callable[[], object]:
+        """Nothing more goes onto the store's file system, which has to be a small one."""
+        file = self.served.home / "store" / "filler"
+        with contextlib.suppress(OSError), file.open("wb", buffering=0) as filler:
+            while True:
+                filler.write(bytes(1 << 16))
+        return lambda: file.unlink(missing_ok=True)
 
     def victims(self, victim: str, run: str) -> list[psutil.Process]:
         """The processes to kill."""
@@ -105,7 +149,7 @@ class Deaths:
         wait_until(lambda: there() or self.served.run(run)["state_type"] in ENDED, 900, moment)
         assert self.served.run(run)["state_type"] == "RUNNING", self.served.run(run)["state"]
 
-    def _orphans_gone(self, own: list[int]) -> float:
+    def _gone(self, own: list[int]) -> float:
         started = time.monotonic()
         wait_until(lambda: not any(_lives(pid) for pid in own), GONE_WITHIN_S, "engine and trainer gone")
         return round(time.monotonic() - started, 1)
@@ -140,9 +184,3 @@ def _lives(pid: int) -> bool:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
-
-
-def expected(victim: str) -> dict[str, Any]:
-    """What has to be so, whatever died."""
-    by_itself = victim in ("engine", "trainer", "worker")
-    return {"state": "Completed" if by_itself else None, "double_rows": 0, "iterations": 1}

@@ -1,9 +1,9 @@
 """One iteration whose questions several workers answer, each with an engine of its own; one of them is killed."""
 
 import contextlib
+import json
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,13 +15,13 @@ import pytest
 from tests.operations.served import Served
 from tests.processes import marked, wait_until
 
-WORKERS = 3
+WORKERS, SHARD = 3, 20
 # Small shards, so that there is one for each; another sampling seed, or all answers would be found in the store.
 SETTINGS = [
     "execution.fan_out=deployments",
     "execution.idle_s=20",
     "engine.dtype=float32",
-    "engine.shard_requests=20",
+    f"engine.shard_requests={SHARD}",
     "sampling_seed=4",
 ]
 
@@ -61,12 +61,15 @@ def id_of(served: Served, deployment: str) -> str:
     return str(served.api.get(f"/deployments/name/{deployment}").raise_for_status().json()["id"])
 
 
-def requests(served: Served, name: str) -> Counter[tuple[str, str]]:
-    """What was asked, by stage: the keys of the calls that stand in the shards of the evolution's models."""
-    found: Counter[tuple[str, str]] = Counter()
-    for shard in served.home.glob("store/*-shard/*/rows.parquet"):
-        found.update((shard.parts[-3], call) for call in pq.read_table(shard).column("call").to_pylist())
-    return found
+def answered(served: Served) -> tuple[set[tuple[str, str, str]], int]:
+    """Stage, model and call of all that stands in shards; and how many requests were made for it."""
+    found, asked = set(), 0
+    for shard in served.home.glob("store/*-shard/*/record.json"):
+        record = json.loads(shard.read_text())
+        asked += record["asked"]
+        calls = pq.read_table(shard.with_name("rows.parquet")).column("call").to_pylist()
+        found |= {(shard.parts[-3], record["inputs"]["model"], call) for call in calls}
+    return found, asked
 
 
 def kill(processes: list[psutil.Process]) -> None:
@@ -78,7 +81,7 @@ def kill(processes: list[psutil.Process]) -> None:
 def test_three_workers_share_an_iteration_and_one_may_die(
     served: Served, workers: list[subprocess.Popen[bytes]]
 ) -> None:
-    before = requests(served, "wide")
+    before, asked_before = answered(served)
     run = served.start(name="wide", settings=[*SETTINGS, f"execution.workers={WORKERS}"])
     own = marked("PREFECT__FLOW_RUN_ID", run)
 
@@ -91,9 +94,10 @@ def test_three_workers_share_an_iteration_and_one_may_die(
     kill([machine, *machine.children(recursive=True)])
     found = served.wait(run)
     assert found["state_type"] == "COMPLETED", found["state"]
-    asked = requests(served, "wide")
-    asked.subtract(before)
-    assert {count for count in asked.values() if count} == {1}, "answered twice, or not at all"
+    after, asked = answered(served)
+    # What the dead machine's journal held was not asked for again, and counts for nobody.
+    by_the_dead = len(after - before) - (asked - asked_before)
+    assert 0 <= by_the_dead < SHARD, "asked twice, or by nobody"
     answering = children(served, run, "answer/answer")
     assert len({child["idempotency_key"] for child in answering}) == len(answering) >= WORKERS
     trained = children(served, run, "train/train")

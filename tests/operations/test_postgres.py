@@ -1,0 +1,78 @@
+"""A server with a password on PostgreSQL: who is let in, a run to its end, backup and restore."""
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.operations.postgres import Postgres
+from tests.operations.served import Served, free_port
+
+PASSWORD = "lance:not a secret"
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Postgres]:
+    it = Postgres(free_port())
+    try:
+        yield it
+    finally:
+        it.remove()
+
+
+@pytest.fixture(scope="module")
+def guarded(
+    postgres: Postgres, tiny_model: Path, few_seeds: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Served]:
+    env = {"PREFECT_SERVER_DATABASE_CONNECTION_URL": postgres.url, "PREFECT_SERVER_API_AUTH_STRING": PASSWORD}
+    it = Served(tmp_path_factory.mktemp("guarded") / "home", tiny_model, few_seeds, env)
+    try:
+        it.up()
+        yield it
+    finally:
+        it.down()
+
+
+def test_without_the_password_nobody_is_let_in(guarded: Served) -> None:
+    for auth in (None, ("lance", "wrong")):
+        for path in ("/flow_runs/filter", "/deployments/filter", "/block_documents/filter"):
+            answer = httpx.post(f"{guarded.url}/api{path}", json={}, auth=auth)
+            assert answer.status_code == 401, path
+    own = {key: value for key, value in guarded.environment.items() if "AUTH_STRING" not in key}
+    refused = subprocess.run(
+        [*guarded.command, "runs"], env=own, capture_output=True, text=True, cwd=guarded.cwd, check=False
+    )
+    assert refused.returncode == 2 and "PREFECT_API_AUTH_STRING" in refused.stderr, refused.stderr
+
+
+def test_the_password_stands_in_no_file_but_the_services_environment(guarded: Served) -> None:
+    files = [path for path in guarded.home.rglob("*") if path.is_file() and path.suffix != ".safetensors"]
+    assert not [path for path in files if PASSWORD.encode() in path.read_bytes()]
+
+
+def test_backup_wipe_and_restore(guarded: Served, postgres: Postgres, tmp_path: Path) -> None:
+    run = guarded.start()
+    assert guarded.wait(run)["state_type"] == "COMPLETED", guarded.run(run)["state"]
+
+    def seen() -> list[str]:
+        rows = guarded.lance("show", "tiny", "--rows", "annotate", "--json")
+        row = rows.stdout.split('"id": "')[1].split('"')[0]
+        said = [guarded.lance(*command) for command in (["explain", row], ["champion", "tiny"])]
+        assert all(one.returncode == 0 for one in said), [one.stderr for one in said]
+        runs = [line.rsplit(maxsplit=2)[0] for line in guarded.lance("runs").stdout.splitlines()]  # without the age
+        return [*(one.stdout for one in said), *runs]
+
+    before = seen()
+    assert guarded.lance("down").returncode == 0
+    postgres.dump(tmp_path / "database.dump")
+    shutil.copytree(guarded.home, tmp_path / "backup", symlinks=True)
+
+    shutil.rmtree(guarded.home)
+    shutil.copytree(tmp_path / "backup", guarded.home, symlinks=True)
+    postgres.restore(tmp_path / "database.dump")
+    guarded.up()
+    assert seen() == before
+    assert any(run[:8] in line for line in before)
