@@ -3,6 +3,7 @@
 Prefect can start a temporary server itself, but that one outlives a killed run; this one is supervised like any child.
 """
 
+import base64
 import contextlib
 import os
 import socket
@@ -28,6 +29,7 @@ CLIENT = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "DO_NOT_TRACK": "1",
 }
+UNAUTHORIZED = 401
 SERVER_SERVICE = "prefect-server"  # the one of `lance up`
 LOCAL = {"NO_PROXY": "127.0.0.1,localhost", "no_proxy": "127.0.0.1,localhost"}
 SERVER = {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1"}
@@ -54,6 +56,7 @@ def prefect_api(home: Home, progress: Progress) -> Iterator[None]:
                 "an embedded one"
             )
         os.environ["PREFECT_API_URL"] = given
+        _check_password(given)
         yield
         return
     with socket.socket() as probe:
@@ -93,6 +96,23 @@ def _send_what_is_logged() -> None:
         from prefect.logging.handlers import APILogHandler
 
         APILogHandler().flush()
+
+
+def _check_password(url: str) -> None:
+    """Raises ValueError where the server does not let us in."""
+    password = os.environ.get("PREFECT_API_AUTH_STRING") or os.environ.get("PREFECT_SERVER_API_AUTH_STRING") or ""
+    if password:
+        os.environ["PREFECT_API_AUTH_STRING"] = password
+    basic = base64.b64encode(password.encode()).decode()
+    request = urllib.request.Request(f"{url}/admin/version", headers={"Authorization": f"Basic {basic}"})
+    try:
+        urllib.request.urlopen(request, timeout=30)
+    except urllib.error.HTTPError as error:
+        if error.code == UNAUTHORIZED:
+            wrong = "it is not the one in PREFECT_API_AUTH_STRING" if password else "none is set"
+            raise ValueError(
+                f"the Prefect server at {url} wants a password, and {wrong}: set PREFECT_API_AUTH_STRING=NAME:PASSWORD"
+            ) from None
 
 
 def answers(url: str) -> bool:

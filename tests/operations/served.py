@@ -36,10 +36,12 @@ class Served:
         auth = tuple(password.split(":", 1)) if password else None
         self.api = httpx.Client(base_url=f"{self.url}/api", timeout=60, auth=auth)  # type: ignore[arg-type]
 
-    def lance(self, *command: str, timeout_s: float = 300) -> subprocess.CompletedProcess[str]:
+    def lance(self, *command: str, timeout_s: float = 300, without: str = "") -> subprocess.CompletedProcess[str]:
+        """`without` variables whose names end like that."""
+        env = {key: value for key, value in self.environment.items() if not without or not key.endswith(without)}
         return subprocess.run(
             [*LANCE, *command],
-            env=self.environment,
+            env=env,
             cwd=ROOT,
             capture_output=True,
             text=True,
@@ -50,6 +52,10 @@ class Served:
     def up(self) -> str:
         done = self.lance("up", "--port", str(self.port))
         assert done.returncode == 0, done.stdout + done.stderr
+        if self.api.auth:  # then the server protects itself against requests that a foreign page makes
+            client = {"Prefect-Csrf-Client": "tests"}
+            token = self.api.get("/csrf-token", params={"client": "tests"}).raise_for_status().json()["token"]
+            self.api.headers.update(client | {"Prefect-Csrf-Token": token})
         return done.stdout
 
     def down(self) -> None:

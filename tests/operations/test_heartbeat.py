@@ -1,4 +1,4 @@
-"""A silent run is marked as crashed, a long one is not. Windows are short here; the real ones: deployments/automations."""
+"""A silent run is marked as crashed, a long one is not. The windows are short here (deployments/automations.yaml)."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -3,6 +3,7 @@
 import os
 import time
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 from tests.operations.served import ENDED, TINY, Served
@@ -14,8 +15,8 @@ SHORT, LONG = (20, 120, 1), (60, 600, 3)
 def test_a_schedule_faster_than_its_runs_makes_no_overlap_and_no_backlog(served: Served) -> None:
     every_s, for_s, iterations = LONG if os.environ.get("LANCE_TEST_LONG") else SHORT
     found = served.api.get("/deployments/name/evolve/evolve-demo").raise_for_status().json()
-    given = {"recipe": TINY, "name": "clockwork", "model": str(served.model), "seeds": str(served.seeds)}
-    given |= {"iterations": iterations, "go_on": True}
+    own = {"recipe": TINY, "name": "clockwork", "model": str(served.model), "seeds": str(served.seeds)}
+    given: dict[str, Any] = own | {"iterations": iterations, "go_on": True}
     schedule = {"schedule": {"interval": every_s, "timezone": "Europe/Paris"}, "active": True, "parameters": given}
     began = datetime.now(UTC)
     (made,) = served.api.post(f"/deployments/{found['id']}/schedules", json=[schedule]).raise_for_status().json()
@@ -27,7 +28,7 @@ def test_a_schedule_faster_than_its_runs_makes_no_overlap_and_no_backlog(served:
     assert len(runs) >= for_s // every_s - 2, states
     assert set(states) <= {"Completed", "SteppedBack", "Cancelled"} and {"Completed", "SteppedBack"} <= set(states)
     worked = sorted((run["start_time"], run["end_time"]) for run in ended if run["state_name"] == "Completed")
-    assert all(before[1] <= after[0] for before, after in zip(worked, worked[1:], strict=False)), worked
+    assert all(before[1] <= after[0] for before, after in pairwise(worked)), worked
     assert len(served.ledger("clockwork")["iterations"]) == iterations * len(worked)
     late = [run for run in _runs(served, found["id"], began) if run["state_type"] not in ENDED]
     assert [run["name"] for run in late if _due(run) < datetime.now(UTC) - timedelta(seconds=60)] == []

@@ -3,7 +3,6 @@
 import json
 import signal
 import tempfile
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,12 +15,12 @@ from tests.processes import wait_until
 
 
 @pytest.fixture
-def lock() -> Iterator[Path]:
+def lock() -> Path:
     """The device lock that the runs take; its content is its log."""
     path = Path(tempfile.gettempdir()) / "lance-device-cpu.lock"
     assert path.exists(), "no run has computed here yet"
     path.write_text("")
-    yield path
+    return path
 
 
 def held(lock: Path) -> list[tuple[float, str, str]]:
