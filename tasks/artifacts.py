@@ -25,7 +25,7 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tasks.provenance import provenance
 from tasks.records import Row, digest
@@ -135,9 +135,23 @@ class Store:
                     yield ref, record
 
     def rows(self, ref: Ref, kind: type[R], table: str = "rows") -> list[R]:
-        """The rows of one table; raises FileNotFoundError for a table that the artifact does not have."""
+        """The rows of one table.
+
+        Raises FileNotFoundError for a table that the artifact does not have, ValueError for rows of another version.
+        """
         path = self.path(ref) / f"{table}.parquet"
-        return [kind.model_validate(row) for row in pq.read_table(path).to_pylist()]
+        found = []
+        for number, row in enumerate(pq.read_table(path).to_pylist(), 1):
+            try:
+                found.append(kind.model_validate(row))
+            except ValidationError as error:
+                by = self.record(ref).get("commit") or "another version"
+                raise ValueError(
+                    f"{path}, row {number}: not a {kind.kind} as this version writes it (written by {by}): "
+                    f"{' '.join(str(error).splitlines()[1:3])}; read it with that version, or move the folder "
+                    f"{path.parent} away and have it made again"
+                ) from error
+        return found
 
     def _sweep(self, final: Path) -> None:
         """Remove what is left beside `final` and nobody writes any more: the kernel frees a dead writer's lock.

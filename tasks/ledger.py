@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,11 +14,13 @@ from tasks.artifacts import Ref, write_atomically
 from tasks.gate import Verdict
 from tasks.measure_config import GateConfig
 
+FORMAT = 1
+
 
 class Iteration(BaseModel):
     """One turn of the loop. `stages` holds its artifacts by label, in the order in which they were made."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
     number: int
     seeds: Ref
     champion_before: Ref
@@ -39,7 +42,7 @@ class Busy(ValueError):
 class Rollback(BaseModel):
     """A person set the champion back, behind so many iterations."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
     after: int
     model: Ref
     iteration: int  # the one that trained it, 0 for M_0
@@ -48,8 +51,10 @@ class Rollback(BaseModel):
 
 
 class Ledger(BaseModel):
-    """evolutions/NAME/ledger.json, written whole each time."""
+    """evolutions/NAME/ledger.json, written whole each time. `format` goes up when older ones are not read any more."""
 
+    model_config = ConfigDict(extra="forbid")
+    format: int = FORMAT
     name: str
     model: str
     base: Ref | None = None  # M_0
@@ -180,13 +185,16 @@ def same_result(one: Iteration, other: Iteration) -> bool:
 
 
 def read(path: Path) -> Ledger | None:
-    """The ledger, None if there is none yet; raises ValueError for a file that is not one."""
+    """The ledger, None if there is none yet; raises ValueError for a file that is not one, or of a newer version."""
     try:
-        return Ledger.model_validate_json(path.read_text(encoding="utf-8"))
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(found, dict) and found.get("format", FORMAT) != FORMAT:
+            raise ValueError(f"its format is {found['format']}, this version's {FORMAT}: use the version that wrote it")
+        return Ledger.model_validate(found)
     except FileNotFoundError:
         return None
-    except ValueError as error:  # not UTF-8, not JSON, not these fields
-        reason = str(error).splitlines()[0]
+    except ValueError as error:  # not UTF-8, not JSON, another format, not these fields
+        reason = " ".join(str(error).split())[:200]
         raise ValueError(
             f"{path}: not a ledger that this version reads ({reason}); restore it from a backup"
         ) from error

@@ -30,6 +30,18 @@ def test_rows_come_back_as_they_were_written(tmp_path: Path) -> None:
     assert store.record(ref)["rows"] == {"rows": 2}
 
 
+def test_rows_of_another_version_are_named_with_file_row_and_what_to_do(tmp_path: Path) -> None:
+    store, ref = stored(tmp_path)
+
+    class Grown(Seed):
+        rung: int
+
+    with pytest.raises(
+        ValueError, match=r"rows.parquet, row 1: not a seed as this version .*rung .*have it made again"
+    ):
+        store.rows(ref, Grown)
+
+
 def test_the_same_content_has_the_same_digest_and_other_content_another(tmp_path: Path) -> None:
     one, ref = stored(tmp_path / "a")
     _, same = stored(tmp_path / "b")

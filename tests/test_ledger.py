@@ -1,5 +1,6 @@
 """The ledger: iterations in order, nothing lost, one run at a time."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -126,6 +127,23 @@ def test_a_file_that_is_no_ledger_is_refused_with_its_path(tmp_path: Path, conte
         read(path)
     assert str(caught.value).startswith(f"{path}: not a ledger")
     assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (
+            b'{"name": "mine", "model": "x", "format": 2}',
+            "its format is 2, this version's 1: use the version that wrote",
+        ),
+        (b'{"name": "mine", "model": "x", "rung": 3}', "rung Extra inputs are not permitted"),
+    ],
+)
+def test_a_ledger_of_another_version_is_not_half_understood(tmp_path: Path, content: bytes, why: str) -> None:
+    path = tmp_path / "ledger.json"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=re.escape(why)):
+        read(path)
 
 
 def test_only_one_run_holds_an_evolution(tmp_path: Path) -> None:

@@ -106,6 +106,8 @@ def cancel(client: SyncPrefectClient, home: Home, run: Run) -> str:
         # Nothing runs that a worker could end.
         state: State[Any] = Cancelled(message="by `lance cancel`") if waits else Cancelling(message="by `lance cancel`")
         client.set_flow_run_state(run.id, state, force=waits)
+        if waits:  # for a person's word, perhaps, which nobody waits for any more
+            home.waiting(run.evolution).unlink(missing_ok=True)
         return "cancelled" if waits else "its worker ends it"
     pid = ledgers.holder(home.evolution(run.evolution))
     if pid is None:
