@@ -57,16 +57,16 @@ def _deployments(client: SyncPrefectClient, root: Path) -> Iterator[str]:
     for given in yaml.safe_load(file.read_text())["deployments"]:
         name = f"{given['entrypoint'].rpartition(':')[2]}/{given['name']}"
         try:
-            stands = client.read_deployment_by_name(name).version == version
+            done = "stands" if client.read_deployment_by_name(name).version == version else "changed"
         except ObjectNotFound:
-            stands = False
-        if not stands:
+            done = "made"
+        if done != "stands":
             command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--prefect-file", str(file)]
             command += ["--name", given["name"], "--version", version]
-            done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
-            if done.returncode:
-                raise OSError(f"deploying {name} failed: {(done.stderr or done.stdout)[-2000:]}")
-        yield f"{'deployment':<12} {name} {'stands' if stands else 'made'}"
+            ran = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+            if ran.returncode:
+                raise OSError(f"deploying {name} failed: {(ran.stderr or ran.stdout)[-2000:]}")
+        yield f"{'deployment':<12} {name} {done}"
 
 
 def _automation(client: SyncPrefectClient, wanted: AutomationCore) -> str:

@@ -17,7 +17,7 @@ from tests.evolution import LANCE, ROOT
 from tests.processes import marked, writing_below
 
 ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
-TINY = "tests/recipes/tiny.yaml"
+TINY, BRIEF = "tests/recipes/tiny.yaml", "tests/recipes/brief.yaml"
 
 
 def free_port() -> int:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.operations.served import ENDED, Served
+from tests.operations.served import BRIEF, ENDED, Served
 from tests.processes import wait_until
 
 PROMOTED = ["gate.policy=paper", "gate.min_items=2", "evaluate.max_items=4", "reading.held_out_share=0.3"]
@@ -82,14 +82,14 @@ def test_a_stage_that_there_is_not_is_named(finished: tuple[Served, str]) -> Non
 @pytest.mark.parametrize("decision", ["reject", "approve"])
 def test_a_promotion_waits_for_a_person_and_holds_nothing(served: Served, decision: str) -> None:
     name = f"asked-{decision}"
-    run = served.start(name=name, approve=True, settings=PROMOTED)
+    run = served.start(name=name, recipe=BRIEF, approve=True, settings=PROMOTED)
     found = served.wait(run, (*ENDED, "PAUSED"))
     assert found["state_name"] == "Suspended", found["state"]
     assert not served.computing()
-    other = served.wait(served.start(name=name, settings=PROMOTED))
+    other = served.wait(served.start(name=name, recipe=BRIEF, settings=PROMOTED))
     assert other["state_name"] == "SteppedBack" and run in other["state"]["message"]
-    schema = served.api.post(f"/flow_runs/{run}/input/filter", json={}).json()
-    text = next(one["value"] for one in schema if "description" in one["key"])
+    asked = served.api.post(f"/flow_runs/{run}/input/filter", json={"prefix": "suspended"})
+    text = next(one["value"] for one in asked.raise_for_status().json() if one["key"].endswith("description"))
     assert "# Iteration 1: promote" in text and "`sft-" in text
     answer = served.api.post(
         f"/flow_runs/{run}/resume", json={"run_input": {"decision": decision, "why": "I looked at it"}}

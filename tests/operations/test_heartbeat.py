@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from tests.operations.deaths import Deaths
-from tests.operations.served import Served
+from tests.operations.served import BRIEF, Served
 
 EVERY_S, WINDOW_S = 30, 75  # Prefect sends no more often
 # More than three windows on two cores: each iteration takes half a minute and more.
-LONG = ["sampling_seed=6", "dpo.epochs=40", "sft.epochs=40"]
+LONG = ["sampling_seed=6", "sft.epochs=30"]
 
 
 @pytest.fixture(scope="module")
@@ -30,14 +30,14 @@ def impatient(tiny_model: Path, few_seeds: Path, tmp_path_factory: pytest.TempPa
 
 
 def test_a_run_three_times_as_long_as_the_window_is_not_marked(impatient: Served) -> None:
-    found = impatient.wait(impatient.start(name="long", iterations=3, settings=LONG), within_s=1500)
+    found = impatient.wait(impatient.start(name="long", recipe=BRIEF, iterations=4, settings=LONG), within_s=1500)
     assert found["state_type"] == "COMPLETED", found["state"]
     assert found["total_run_time"] > 3 * WINDOW_S, "too short to show anything"
 
 
 def test_a_run_whose_machine_is_gone_is_marked_as_crashed(impatient: Served) -> None:
     deaths = Deaths(impatient)
-    run = impatient.start(name="gone", settings=["sampling_seed=7"])
+    run = impatient.start(name="gone", recipe=BRIEF, settings=["sampling_seed=7"])
     deaths.wait_for("inference", run)
     for process in [*deaths.victims("worker", run), *deaths.victims("flow", run)]:
         process.kill()

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-from tests.operations.served import ENDED, TINY, Served
+from tests.operations.served import BRIEF, ENDED, Served
 
 # Every so often, for so long, with runs of so many iterations: `make death-matrix`'s machine takes the long one.
 SHORT, LONG = (20, 120, 1), (60, 600, 3)
@@ -15,7 +15,7 @@ SHORT, LONG = (20, 120, 1), (60, 600, 3)
 def test_a_schedule_faster_than_its_runs_makes_no_overlap_and_no_backlog(served: Served) -> None:
     every_s, for_s, iterations = LONG if os.environ.get("LANCE_TEST_LONG") else SHORT
     found = served.api.get("/deployments/name/evolve/evolve-demo").raise_for_status().json()
-    own = {"recipe": TINY, "name": "clockwork", "model": str(served.model), "seeds": str(served.seeds)}
+    own = {"recipe": BRIEF, "name": "clockwork", "model": str(served.model), "seeds": str(served.seeds)}
     given: dict[str, Any] = own | {"iterations": iterations, "go_on": True}
     schedule = {"schedule": {"interval": every_s, "timezone": "Europe/Paris"}, "active": True, "parameters": given}
     began = datetime.now(UTC)

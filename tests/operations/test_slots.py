@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from tests.operations.deaths import Deaths
-from tests.operations.served import ENDED, Served
+from tests.operations.served import BRIEF, ENDED, Served
 from tests.processes import wait_until
 
 
@@ -32,9 +32,9 @@ def held(lock: Path) -> list[tuple[float, str, str]]:
 def test_two_runs_on_one_slot_never_compute_at_once(served: Served, lock: Path) -> None:
     """Also while one is being cancelled and ends slowly, and behind a server that was restarted."""
     deaths = Deaths(served)
-    first = served.start(name="slot-1", settings=["sampling_seed=101"])
+    first = served.start(name="slot-1", recipe=BRIEF, settings=["sampling_seed=101"])
     deaths.wait_for("inference", first)
-    second = served.start(name="slot-2", settings=["sampling_seed=102"])
+    second = served.start(name="slot-2", recipe=BRIEF, settings=["sampling_seed=102"])
     served.wait(second, ("RUNNING",))
     engine = deaths.victims("engine", first)[0]
     engine.send_signal(signal.SIGSTOP)  # ends slowly: its supervisor has to kill it
@@ -42,7 +42,7 @@ def test_two_runs_on_one_slot_never_compute_at_once(served: Served, lock: Path) 
     psutil.Process(json.loads((served.home / "services" / "prefect-server.json").read_text())["pid"]).kill()
     served.up()
     assert served.wait(first)["state_type"] in ("CANCELLED", "CRASHED")
-    third = served.start(name="slot-3", settings=["sampling_seed=103"])
+    third = served.start(name="slot-3", recipe=BRIEF, settings=["sampling_seed=103"])
     for run in (second, third):
         assert served.wait(run)["state_type"] == "COMPLETED", served.run(run)["state"]
     log = held(lock)
@@ -56,7 +56,7 @@ def test_two_runs_on_one_slot_never_compute_at_once(served: Served, lock: Path) 
 
 
 def test_a_retried_run_starts_no_second_child(served: Served) -> None:
-    run = served.start(name="once-more")
+    run = served.start(name="once-more", recipe=BRIEF)
     assert served.wait(run)["state_type"] == "COMPLETED"
     stages = served.ledger("once-more")["iterations"][0]["stages"]
     log = served.home / "logs" / "engine.log"
