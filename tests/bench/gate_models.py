@@ -8,17 +8,21 @@ from flows.running import running
 from tasks import benchmarks, evaluate
 from tasks.artifacts import Draft, Ref
 from tasks.axes import Evidence
-from tasks.backends import models
+from tasks.backends import launch, models
 from tasks.benchmarks import ItemScore, Request
 from tasks.calls import Answer, Call
 from tasks.examples import Example, TrainRow
 from tasks.home import Home
 from tasks.intake import take_in_seeds
+from tasks.jobs import Job
+from tasks.kinds import Say, compute, run
 from tasks.recipes import Recipe
 from tasks.records import Measured, Seed
+from tasks.runner import Runner
 from tasks.steps import annotating, benchmarking, judging, measuring, training
 from tasks.steps.base import Stages, save_rows
 from tests.bench.gate_tables import plain
+from tests.evolution import ROOT
 
 NOISE = {"gross": 0.5, "clear": 0.15, "slight": 0.03}  # standard deviation, of each matrix's own
 SHUFFLED = {"gross": 1.0, "clear": 0.5, "slight": 0.1}  # of the way to the model that was trained on others' answers
@@ -27,8 +31,9 @@ JUDGED = ("M_0", "trained, 100%")  # as reviewers: what goes wrong there is plan
 
 
 class Bench:
-    def __init__(self, stages: Stages, seeds: Ref, items: Ref):
-        self.stages, self.seeds, self.items = stages, seeds, items
+    def __init__(self, runner: Runner, seeds: Ref, items: Ref):
+        self.runner, self.seeds, self.items = runner, seeds, items
+        self.stages = Stages(runner, 1, items=items)
 
     def models(self, base: Ref) -> dict[str, Ref]:
         pool = annotating.pool(self.stages, self.seeds, [])
@@ -78,7 +83,15 @@ class Bench:
         told = {name: one.digest if isinstance(one, Ref) else one for name, one in how.items()}
         given = {name: str(path(one)) if isinstance(one, Ref) else one for name, one in how.items()}
         spec = self.stages.spec("weights", 1, told, {"model": model})
-        return self.stages.runner.job(spec, "weights", "tests.bench.weights", given | {"model": str(path(model))})
+        runner = self.runner
+        work = runner.work / f"weights-{spec.fingerprint}"
+        job = Job(store=runner.store.root, spec=spec, work=work, given=given | {"model": str(path(model))})
+
+        def make(say: Say) -> None:
+            with runner.progress.bar("weights") as bar:  # the model environment knows no tests by itself
+                launch.run("tests.bench.weights", job, bar.heard(say), env={"PYTHONPATH": str(ROOT)})
+
+        return run(compute, spec, "weights", runner.store, make)
 
     def _others_answers(self, mixed: Ref) -> Ref:
         """The training rows, each with the response of another."""
@@ -102,7 +115,7 @@ def measure_all(home: Home, recipe: Recipe) -> dict[str, Any]:
             base = models.starting_model(recipe.model, runner.store, home.work, bar.hear)
         seeds, items = take_in_seeds(runner), benchmarking.items(Stages(runner, 0))
         assert items
-        bench = Bench(Stages(runner, 1, items=items), seeds, items)
+        bench = Bench(runner, seeds, items)
         found = {name: bench.measured(name, model) for name, model in bench.models(base).items()}
         for draw in (1, 2):
             found[f"sampled {draw}"] = bench.sampled(f"sampled {draw}", base, draw)

@@ -88,7 +88,7 @@ def test_a_promotion_waits_for_a_person_and_holds_nothing(served: Served, decisi
     assert not served.computing()
     other = served.wait(served.start(name=name, recipe=BRIEF, settings=PROMOTED))
     assert other["state_name"] == "SteppedBack" and run in other["state"]["message"]
-    asked = served.api.post(f"/flow_runs/{run}/input/filter", json={"prefix": "suspended"})
+    asked = served.api.post(f"/flow_runs/{run}/input/filter", json={"prefix": "suspended", "limit": 9})
     text = next(one["value"] for one in asked.raise_for_status().json() if one["key"].endswith("description"))
     assert "# Iteration 1: promote" in text and "`sft-" in text
     answer = served.api.post(
