@@ -26,6 +26,19 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+class Patient(httpx.HTTPTransport):
+    """Asks again as Prefect's own client does: SQLite is locked now and then."""
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        for _ in range(9):
+            answer = super().handle_request(request)
+            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                return answer
+            answer.close()
+            time.sleep(1)
+        return super().handle_request(request)
+
+
 class Served:
     def __init__(self, home: Path, model: Path, seeds: Path, env: Mapping[str, str] | None = None):
         self.home, self.model, self.seeds, self.port = home, model, seeds, free_port()
@@ -34,7 +47,7 @@ class Served:
         self.environment = inherited | {"LANCE_HOME": str(home)} | dict(env or {})
         password = self.environment.get("PREFECT_SERVER_API_AUTH_STRING")
         auth = tuple(password.split(":", 1)) if password else None
-        self.api = httpx.Client(base_url=f"{self.url}/api", timeout=60, auth=auth)  # type: ignore[arg-type]
+        self.api = httpx.Client(base_url=f"{self.url}/api", timeout=60, auth=auth, transport=Patient())  # type: ignore[arg-type]
 
     def lance(self, *command: str, timeout_s: float = 300, without: str = "") -> subprocess.CompletedProcess[str]:
         """`without` variables whose names end like that."""

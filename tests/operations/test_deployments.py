@@ -91,10 +91,13 @@ def test_a_promotion_waits_for_a_person_and_holds_nothing(served: Served, decisi
     asked = served.api.post(f"/flow_runs/{run}/input/filter", json={"prefix": "suspended", "limit": 9})
     text = next(one["value"] for one in asked.raise_for_status().json() if one["key"].endswith("description"))
     assert "# Iteration 1: promote" in text and "`sft-" in text
-    answer = served.api.post(
-        f"/flow_runs/{run}/resume", json={"run_input": {"decision": decision, "why": "I looked at it"}}
-    )
-    assert answer.json()["status"] == "ACCEPT"
+    answer = {"run_input": {"decision": decision, "why": "I looked at it"}}
+
+    def resumed() -> bool:
+        served.api.post(f"/flow_runs/{run}/resume", json=answer)  # SQLite is locked now and then: 500
+        return bool(served.run(run)["state_type"] != "PAUSED")
+
+    wait_until(resumed, 30, "resumed")
     assert served.wait(run)["state_type"] == "COMPLETED"
     (one,) = served.ledger(name)["iterations"]
     reasons = " ".join(one["verdict"]["reasons"])
@@ -115,5 +118,8 @@ def test_the_ui_shows_the_run_its_graph_and_its_artifacts(finished: tuple[Served
 
     shows(f"/runs/flow-run/{run}", "evolve tests/recipes/tiny.yaml", "Completed")
     wait_until(lambda: browser.find_elements("css selector", "canvas"), 60, "the graph")
-    shows(f"/runs/flow-run/{child['id']}?tab=Artifacts", "iteration 1", "funnel", "verdict", "training-sft")
+    shows(f"/runs/flow-run/{child['id']}", "iteration 1", "Task runs")
+    browser.find_element("id", "artifacts").click()
+    texts = ("funnel", "verdict", "training-sft", "rows in and out of each stage")
+    wait_until(lambda: all(text in browser.find_element("tag name", "body").text for text in texts), 60, "artifacts")
     shows("/deployments", "evolve-demo", "evaluate", "export")
