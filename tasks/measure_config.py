@@ -56,7 +56,7 @@ TOLERANCES = {  # the smallest change that matters, in the axis's own unit
     "repetition": 0.1,
     "off_language": 0.1,
     "judge_score": 1.0,  # of 10
-    "judge_auc": 0.1,
+    "judge_auc": 0.05,  # a share of pairs, as preference is
 }
 BENCHMARK_TOLERANCE = 0.05
 BETTER_DOWN = ("duplicates", "refusals", "repetition", "off_language", "judge_score")  # their tolerance is a ceiling
