@@ -10,7 +10,7 @@ demo: install  ## one iteration on the default model and the shipped seeds; agai
 	.venv/bin/lance evolve demo $(ARGS)
 
 test: install lint  ## everything: real vLLM, real TRL, a real Prefect server, on a tiny model that the tests make
-	.venv/bin/pytest --ignore tests/operations $(ARGS)
+	.venv/bin/pytest -m "not long" $(ARGS)
 
 test-fast: install  ## seconds: neither Prefect nor torch is imported
 	.venv/bin/pytest --ignore tests/real --ignore tests/operations $(ARGS)
@@ -26,7 +26,7 @@ bench-%: install  ## make bench-overhead: code in tests/bench/overhead.py; the l
 ui: install  ## Prefect server, UI, workers and deployments on this machine
 	.venv/bin/lance up $(ARGS)
 
-test-operations: install  ## deployments, workers and what dies, on a real server
+test-operations: install  ## deployments, workers and what dies, on a real server; what waits for minutes, too
 	.venv/bin/pytest tests/operations $(ARGS)
 
 death-matrix: install  ## all that can die, on SQLite and PostgreSQL, as a table; stopped, it goes on (needs root and postgresql)

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict
 
 from tests.operations.postgres import Postgres
-from tests.operations.served import ENDED, Served
+from tests.operations.served import BRIEF, ENDED, Served
 from tests.processes import marked, wait_until
 
 GONE_WITHIN_S = 30.0
@@ -60,40 +60,47 @@ class Deaths:
     def die(self, cell: Cell) -> Death:
         """Start a run, strike, and finish it."""
         it = self.served
-        # Another sampling seed for each, or the answers of the one before would be found in the store.
-        run = it.start(name=str(cell), settings=[f"sampling_seed={zlib.crc32(str(cell).encode()) % 10_000}"])
+        run = self.start(str(cell))
         self.wait_for(cell.moment, run)
         own = [process.pid for process in it.computing()]
-        mend = self._strike(cell, run)
+        mend = self.strike(cell, run)
         died = time.monotonic()
-        gone = self._gone(own) if cell.victim in ("flow", "run") else None
+        gone = self.gone(own) if cell.victim in ("flow", "run") else None
         if cell.victim in ("server", "database"):
             mend()
         ended = it.wait(run)
         ended_s = time.monotonic() - died
         mend()
         it.up()
-        reruns, now = 0, ended
-        while now["state_type"] != "COMPLETED":
-            reruns += 1
-            assert reruns <= RERUNS, now["state"]
-            done = it.lance("rerun", run[:8])
-            assert done.returncode == 0, done.stderr
-            wait_until(lambda: it.run(run)["state_type"] not in ENDED, 60, "it goes on")
-            now = it.wait(run)
         return Death(
             cell=cell,
             state=ended["state_name"],
             ended_s=round(ended_s, 1),
             orphans_gone_s=gone,
-            reruns=reruns,
+            reruns=self.finish(run),
             redone=tuple(name for name, seen in it.states(run).items() if seen.count("Completed") > 1),
-            double_rows=sum(count - 1 for count in self._ids().values()),
+            double_rows=self.double_rows(),
             iterations=len(it.ledger(str(cell))["iterations"]),
             left=tuple(_command(process) for process in it.computing()),
         )
 
-    def _strike(self, cell: Cell, run: str) -> Callable[[], object]:
+    def start(self, name: str) -> str:
+        """Another sampling seed for each name, or the answers of the one before would be found in the store."""
+        seed = zlib.crc32(name.encode()) % 10_000
+        return self.served.start(name=name, recipe=BRIEF, settings=[f"sampling_seed={seed}"])
+
+    def finish(self, run: str) -> int:
+        """Rerun it until it is done; how often."""
+        it, reruns = self.served, 0
+        while (now := it.wait(run))["state_type"] != "COMPLETED":
+            reruns += 1
+            assert reruns <= RERUNS, now["state"]
+            done = it.lance("rerun", run[:8])
+            assert done.returncode == 0, done.stderr
+            wait_until(lambda: it.run(run)["state_type"] not in ENDED, 60, "it goes on")
+        return reruns
+
+    def strike(self, cell: Cell, run: str) -> Callable[[], object]:
         """What mends it again."""
         if cell.victim == "run":
             done = self.served.lance("cancel", run[:8])
@@ -149,7 +156,7 @@ class Deaths:
         wait_until(lambda: there() or self.served.run(run)["state_type"] in ENDED, 900, moment)
         assert self.served.run(run)["state_type"] == "RUNNING", self.served.run(run)["state"]
 
-    def _gone(self, own: list[int]) -> float:
+    def gone(self, own: list[int]) -> float:
         started = time.monotonic()
         wait_until(lambda: not any(_lives(pid) for pid in own), GONE_WITHIN_S, "engine and trainer gone")
         return round(time.monotonic() - started, 1)
@@ -163,14 +170,14 @@ class Deaths:
         known = json.loads((self.served.home / "services" / f"{name}.json").read_text())
         return psutil.Process(known["pid"])
 
-    def _ids(self) -> Counter[str]:
-        """How often each row stands in the table that it belongs to."""
+    def double_rows(self) -> int:
+        """Rows that stand in the table that they belong to once more than once."""
         counts: Counter[str] = Counter()
         for path in self.served.home.glob("store/*/*/*.parquet"):
             table = pq.read_table(path)
             if "id" in table.column_names and path.stem != "rejects":
                 counts.update(f"{path} {row}" for row in table.column("id").to_pylist())
-        return counts
+        return sum(count - 1 for count in counts.values())
 
 
 def _command(process: psutil.Process) -> str:

@@ -1,26 +1,37 @@
-"""What dies, dies: one cell a victim, on SQLite. All cells on both databases: `make death-matrix`."""
-
-import pytest
+"""What dies, dies, and the run is finished all the same. Each death by itself, on two databases: `make death-matrix`."""
 
 from tests.operations.deaths import Cell, Deaths
-from tests.operations.served import Served
-
-# Victim, when, and how its run ends before anybody helps.
-CELLS = [
-    ("flow", "training", ("Crashed",)),
-    ("engine", "inference", ("Completed",)),
-    ("trainer", "training", ("Completed",)),
-    ("worker", "inference", ("Completed",)),
-    ("server", "inference", ("Completed", "Crashed", "Failed")),
-]
+from tests.operations.served import ENDED, Served
+from tests.processes import wait_until
 
 
-@pytest.mark.parametrize(("victim", "moment", "states"), CELLS)
-def test_a_run_ends_well_whatever_is_killed(served: Served, victim: str, moment: str, states: tuple[str, ...]) -> None:
-    found = Deaths(served).die(Cell(victim=victim, how="SIGKILL", moment=moment))
-    assert found.well and found.state in states, found
-    if victim == "flow":
-        assert found.ended_s < 60 and found.orphans_gone_s is not None, found
+def test_engine_worker_and_trainer_are_killed_and_the_run_ends_by_itself(served: Served) -> None:
+    deaths, name = Deaths(served), "hardy"
+    run = deaths.start(name)
+    for victim, moment in (("engine", "inference"), ("worker", "inference"), ("trainer", "training")):
+        deaths.wait_for(moment, run)
+        mend = deaths.strike(Cell(victim=victim, how="SIGKILL", moment=moment), run)
+        mend()
+    found = served.wait(run)
+    assert found["state_type"] == "COMPLETED", found["state"]
+    assert (deaths.double_rows(), len(served.ledger(name)["iterations"]), served.computing()) == (0, 1, [])
+
+
+def test_server_and_flow_are_killed_and_a_rerun_finishes_the_run(served: Served) -> None:
+    deaths, name = Deaths(served), "helped"
+    run = deaths.start(name)
+    deaths.wait_for("inference", run)
+    deaths.strike(Cell(victim="server", how="SIGKILL", moment="inference"), run)()
+    if served.run(run)["state_type"] in ENDED:
+        served.lance("rerun", run[:8])
+    deaths.wait_for("training", run)
+    own = [process.pid for process in served.computing()]
+    deaths.strike(Cell(victim="flow", how="SIGKILL", moment="training"), run)
+    assert deaths.gone(own) < 30
+    assert served.wait(run, within_s=60)["state_name"] == "Crashed"
+    assert deaths.finish(run) == 1
+    assert "Completed" not in served.states(run)["review [seeds]"][1:], "made again though it stood"
+    assert (deaths.double_rows(), len(served.ledger(name)["iterations"]), served.computing()) == (0, 1, [])
 
 
 def test_a_run_that_is_cancelled_leaves_nothing_and_can_be_finished(served: Served) -> None:
@@ -29,3 +40,4 @@ def test_a_run_that_is_cancelled_leaves_nothing_and_can_be_finished(served: Serv
     assert (found.reruns, found.ended_s < 60) == (1, True), found
     refused = served.lance("cancel", "run-cancel-inference")
     assert refused.returncode == 2 and "is Completed already" in refused.stderr
+    wait_until(lambda: not served.computing(), 10, "nothing computes")

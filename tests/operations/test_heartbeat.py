@@ -29,12 +29,14 @@ def impatient(tiny_model: Path, few_seeds: Path, tmp_path_factory: pytest.TempPa
         it.down()
 
 
+@pytest.mark.long
 def test_a_run_three_times_as_long_as_the_window_is_not_marked(impatient: Served) -> None:
     found = impatient.wait(impatient.start(name="long", recipe=BRIEF, iterations=4, settings=LONG), within_s=1500)
     assert found["state_type"] == "COMPLETED", found["state"]
     assert found["total_run_time"] > 3 * WINDOW_S, "too short to show anything"
 
 
+@pytest.mark.long
 def test_a_run_whose_machine_is_gone_is_marked_as_crashed(impatient: Served) -> None:
     deaths = Deaths(impatient)
     run = impatient.start(name="gone", recipe=BRIEF, settings=["sampling_seed=7"])

@@ -56,7 +56,7 @@ def test_the_password_stands_in_no_file_but_the_services_environment(guarded: Se
 
 
 def test_backup_wipe_and_restore(guarded: Served, postgres: Postgres, tmp_path: Path) -> None:
-    run = guarded.start()
+    run = guarded.start(recipe="tests/recipes/brief.yaml", name="tiny")
     assert guarded.wait(run)["state_type"] == "COMPLETED", guarded.run(run)["state"]
 
     def seen() -> list[str]:

@@ -6,12 +6,15 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
+import pytest
+
 from tests.operations.served import BRIEF, ENDED, Served
 
 # Every so often, for so long, with runs of so many iterations: `make death-matrix`'s machine takes the long one.
 SHORT, LONG = (20, 120, 1), (60, 600, 3)
 
 
+@pytest.mark.long
 def test_a_schedule_faster_than_its_runs_makes_no_overlap_and_no_backlog(served: Served) -> None:
     every_s, for_s, iterations = LONG if os.environ.get("LANCE_TEST_LONG") else SHORT
     found = served.api.get("/deployments/name/evolve/evolve-demo").raise_for_status().json()
