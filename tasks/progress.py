@@ -98,6 +98,7 @@ class Progress:
     @contextlib.contextmanager
     def showing(self) -> Iterator[None]:
         """Draw bars inside this block if the console is a terminal."""
+        Console.on_broken_pipe = _be_quiet  # type: ignore[method-assign]
         if not self.console.is_terminal:
             yield
             return
@@ -133,3 +134,10 @@ class Progress:
                 self.say(f"{label} ({seconds:.0f} s)")
 
         yield on_wait
+
+
+def _be_quiet(console: Console) -> None:
+    """In place of rich's own answer, which ends the process: a worker reads what its runs print, and a run that outlives
+    its killed worker was ended by its next line. All consoles are meant, Prefect's log among them.
+    """
+    console.quiet = True

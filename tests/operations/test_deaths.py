@@ -1,4 +1,4 @@
-"""What dies, dies, and the run is finished all the same. Each death by itself, on two databases: `make death-matrix`."""
+"""What dies, dies, and the run is finished all the same. Each death apart, on both databases: `make death-matrix`."""
 
 from tests.operations.deaths import Cell, Deaths
 from tests.operations.served import ENDED, Served
