@@ -98,7 +98,7 @@ class Progress:
     @contextlib.contextmanager
     def showing(self) -> Iterator[None]:
         """Draw bars inside this block if the console is a terminal."""
-        Console.on_broken_pipe = _be_quiet  # type: ignore[method-assign]
+        Console.on_broken_pipe = _be_quiet  # type: ignore[method-assign, assignment]
         if not self.console.is_terminal:
             yield
             return
@@ -137,7 +137,7 @@ class Progress:
 
 
 def _be_quiet(console: Console) -> None:
-    """In place of rich's own answer, which ends the process: a worker reads what its runs print, and a run that outlives
-    its killed worker was ended by its next line. All consoles are meant, Prefect's log among them.
+    """In place of rich's own answer, which ends the process: a worker reads what its runs print, and a run that outlived
+    its killed worker ended at the next line. For all consoles, Prefect's log among them.
     """
     console.quiet = True
