@@ -137,7 +137,7 @@ class Progress:
 
 
 def _be_quiet(console: Console) -> None:
-    """In place of rich's own answer, which ends the process: a worker reads what its runs print, and a run that outlived
+    """In place of rich's own answer, which ends the process: a worker reads what its runs print, and one that outlived
     its killed worker ended at the next line. For all consoles, Prefect's log among them.
     """
     console.quiet = True
