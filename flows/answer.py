@@ -9,7 +9,7 @@ from prefect import flow
 from prefect.runtime import flow_run
 from pydantic import Field
 
-from flows.parent import while_it_runs
+from flows.heeding import heeding
 from tasks.artifacts import Store
 from tasks.backends.engines import Engines
 from tasks.backends.platform import detect
@@ -34,7 +34,7 @@ def answer(
         idle_s: For so many seconds the engine is kept without a question.
     """
     home, progress = Home.here(), Progress()
-    with while_it_runs(of_run), progress.showing():
+    with heeding(of_run), progress.showing():
         logs = home.logs / f"answers-{str(flow_run.get_id())[:8]}"
         return _Answering(Shards(Store(home.store), home.work), asked_of(home.work, of_run), logs, progress).run(idle_s)
 
@@ -80,7 +80,7 @@ class _Answering:
     def _answer(self, config: EngineConfig, shard: Shard) -> None:
         def make(say: Say) -> None:
             with self._progress.bar(shard.label, len(shard.calls)) as bar:
-                say(self._shards.answer(shard, self._at(config).client, lambda _: bar.advance()))
+                say(self._shards.answer(shard, self._at(config).client, {}, lambda _: bar.advance()))
 
         run(infer, shard.spec, shard.label, self._shards.store, make)
 

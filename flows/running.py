@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from prefect.runtime import flow_run
 
+from flows.heeding import heeding
 from tasks.artifacts import Store
 from tasks.backends import platform
 from tasks.backends.engines import Engines
@@ -23,7 +24,7 @@ def running(recipe: Recipe, home: Home) -> Iterator[Runner]:
     """Devices belong to the run and end with it, whatever ends it."""
     progress, store = Progress(), Store(home.store)
     shards = Shards(store, home.work)
-    with progress.showing():
+    with progress.showing(), heeding():
         dtype, devices = _devices(recipe, home, shards, progress)
         try:
             yield Runner(recipe=recipe, store=store, work=home.work, dtype=dtype, devices=devices, progress=progress)

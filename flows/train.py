@@ -6,7 +6,7 @@ from typing import Annotated
 from prefect import flow
 from pydantic import Field
 
-from flows.parent import while_it_runs
+from flows.heeding import heeding
 from tasks.artifacts import Store
 from tasks.backends import launch
 from tasks.backends.platform import detect
@@ -40,5 +40,5 @@ def train(
                 deadline_s=asked.deadline_s,
             )
 
-    with while_it_runs(of_run), progress.showing():
+    with heeding(of_run), progress.showing():
         run(train_task, asked.job.spec, asked.label, Store(asked.job.store), make)

@@ -6,7 +6,7 @@ and the others take what it had. Paths in what is put there are as they are here
 
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict
 from tasks.artifacts import Ref, write_atomically
 from tasks.backends import launch
 from tasks.budget import Budget
+from tasks.calls import Answer
 from tasks.child_runs import ChildRuns, NoChild, failure
 from tasks.config import EngineConfig, ExecutionConfig
 from tasks.jobs import Job
@@ -62,12 +63,14 @@ class Elsewhere:
     budget: Budget
     run: str
 
-    def answer(self, asked: Sequence[Shard], bar: Bar) -> list[Ref]:
+    def answer(self, asked: Sequence[Shard], known: Mapping[str, Answer], bar: Bar) -> list[Ref]:
         """Raises NoChild once children only end without answering."""
         made = {shard.spec.fingerprint: found for shard in asked if (found := self.shards.stands(shard))}
         missing = [shard for shard in asked if shard.spec.fingerprint not in made]
         if missing:
             self.budget.check()
+            for shard in missing:
+                self.shards.note(shard, known)
             questions = Questions(engine=self.engine, shards=tuple(missing))
             file = asked_of(self.shards.work, self.run) / f"{digest([s.spec.fingerprint for s in missing])[:24]}.json"
             write_atomically(file, questions.model_dump_json())

@@ -1,6 +1,6 @@
 """Here: engine and trainer on this machine's devices; shards and trainings are tasks of the run itself."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from prefect.futures import PrefectFuture
@@ -25,9 +25,9 @@ class Here:
     progress: Progress
     budget: Budget
 
-    def answer(self, asked: Sequence[Shard], bar: Bar) -> list[Ref]:
+    def answer(self, asked: Sequence[Shard], known: Mapping[str, Answer], bar: Bar) -> list[Ref]:
         """Raises what a shard's task raises, once its retries are over."""
-        futures = [self._submit(shard, bar) for shard in asked]
+        futures = [self._submit(shard, known, bar) for shard in asked]
         try:
             return [future.result() for future in futures]
         except BaseException:
@@ -35,7 +35,7 @@ class Here:
             self.engines.close()
             raise
 
-    def _submit(self, shard: Shard, bar: Bar) -> PrefectFuture[Ref]:
+    def _submit(self, shard: Shard, known: Mapping[str, Answer], bar: Bar) -> PrefectFuture[Ref]:
         counted = 0
 
         def on_answer(_: Answer) -> None:
@@ -48,7 +48,7 @@ class Here:
             bar.advance(-counted)  # of an attempt before
             counted = 0
             self.budget.check()
-            say(self.shards.answer(shard, self.engines.client, on_answer))
+            say(self.shards.answer(shard, self.engines.client, known, on_answer))
             bar.advance(len(shard.calls) - counted)
             if made := self.shards.stands(shard):
                 self.budget.spend(self.shards.new_tokens(made))

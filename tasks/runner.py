@@ -85,12 +85,10 @@ class Runner:
             for i, part in enumerate(parts, 1)
         ]
         missing = [shard for shard in asked if self.shards.stands(shard) is None]
-        if missing:
-            known = self._answered_before(missing[0].spec, {call.key for shard in missing for call in shard.calls})
-            for shard in missing:
-                self.shards.note(shard, known)
+        wanted = {call.key for shard in missing for call in shard.calls}
+        known = self._answered_before(missing[0].spec, wanted) if missing else {}
         with self.progress.bar(label, len(calls)) as bar:
-            refs = self.devices.answer(asked, bar)
+            refs = self.devices.answer(asked, known, bar)
         return [answer for ref in refs for answer in self.store.rows(ref, Answer)]
 
     def _shard_spec(self, spec: Spec, model: Ref, calls: list[Call]) -> Spec:

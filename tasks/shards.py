@@ -52,8 +52,10 @@ class Shards:
     def note(self, shard: Shard, known: Mapping[str, Answer]) -> None:
         """Write answers that stand elsewhere into its journal, unless somebody is at it: nobody asks for them again."""
         found = [known[call.key] for call in shard.calls if call.key in known]
+        if not found:
+            return
         with self.claimed(shard) as mine:
-            if found and mine:
+            if mine:
                 journal = Journal(self.journal(shard))
                 for answer in found:
                     if answer.call not in journal.answers:
@@ -63,29 +65,35 @@ class Shards:
         self,
         shard: Shard,
         client: Callable[[Ref], EngineClient],
+        known: Mapping[str, Answer],
         on_answer: Callable[[Answer], None] = lambda _: None,
     ) -> str:
-        """Make its artifact; what there was to do, in words. `client` is only called for where somebody is to be asked,
-        and may take long; raises what it raises, and as `EngineClient.ask`.
+        """Make its artifact; what there was to do, in words. `known` are answers that stand elsewhere, by call key.
+
+        `client` is only called for where somebody is to be asked, and may take long; raises what it raises, and as
+        `EngineClient.ask`.
         """
-        journal, started = Journal(self.journal(shard)), time.monotonic()
-        missing = [call.key for call in shard.calls if call.key not in journal.answers]
+        path, started = self.journal(shard), time.monotonic()
+        wanted = [call for call in shard.calls if call.key not in known]
+        journal = Journal(path)
+        missing = [call.key for call in wanted if call.key not in journal.answers]
         if missing:
             engine, started = client(shard.model), time.monotonic()
             if self.stands(shard):
                 return "made by another run meanwhile"
-            journal = Journal(self.journal(shard))
-            missing = [call.key for call in shard.calls if call.key not in journal.answers]
-            engine.ask(shard.calls, journal, on_answer)
+            journal = Journal(path)
+            missing = [call.key for call in wanted if call.key not in journal.answers]
+            engine.ask(wanted, journal, on_answer)
         tokens = sum(journal.answers[key].new_tokens for key in missing)
+        answers = {**known, **journal.answers}
         with self.store.draft(shard.spec) as draft:
-            draft.table("rows", [journal.answers[call.key] for call in shard.calls])
+            draft.table("rows", [answers[call.key] for call in shard.calls])
             draft.record |= {
                 "seconds": round(time.monotonic() - started, 3),
                 "asked": len(missing),
                 "new_tokens": tokens,
             }
-        self.journal(shard).unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
         there = len(shard.calls) - len(missing)
         said = f", {there} were there" if there else ""
         return f"{len(missing)} answers{said}, {tokens} new tokens, {time.monotonic() - started:.0f} s"

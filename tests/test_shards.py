@@ -56,7 +56,7 @@ def record(shards: Shards) -> dict[str, Any]:
 def test_a_shard_stands_with_all_its_answers_and_without_a_journal(shards: Shards) -> None:
     seen: list[Answer] = []
     assert shards.stands(SHARD) is None
-    said = shards.answer(SHARD, Asked().client, seen.append)
+    said = shards.answer(SHARD, Asked().client, {}, seen.append)
     found = shards.stands(SHARD)
     assert found and [row.text for row in shards.store.rows(found, Answer)] == [call.row for call in CALLS]
     assert len(seen) == 4 and said.startswith("4 answers, 12 new tokens")
@@ -65,26 +65,25 @@ def test_a_shard_stands_with_all_its_answers_and_without_a_journal(shards: Shard
 
 def test_who_comes_behind_a_dead_one_asks_only_what_was_in_flight(shards: Shards) -> None:
     with pytest.raises(ConnectionError):
-        shards.answer(SHARD, Asked(dies_behind=3).client)
+        shards.answer(SHARD, Asked(dies_behind=3).client, {})
     with shards.journal(SHARD).open("ab") as journal:
         journal.write(b'{"call": "cut of')
     assert shards.answered(SHARD) == 3
     engine = Asked()
-    shards.answer(SHARD, engine.client)
+    shards.answer(SHARD, engine.client, {})
     assert [call.row for call in engine.calls] == ["row 3"]
     assert record(shards)["asked"] == 1
 
 
 def test_what_is_known_is_not_asked_and_needs_no_engine_where_it_is_all(shards: Shards) -> None:
-    shards.note(SHARD, {call.key: answered(call, "before") for call in CALLS[:2]})
-    shards.note(SHARD, {call.key: answered(call, "later") for call in CALLS})
+    shards.note(SHARD, {call.key: answered(call, "noted") for call in CALLS[:2]})
 
     def nobody(_: Ref) -> EngineClient:
         raise AssertionError("an engine was started for nothing")
 
-    said = shards.answer(SHARD, nobody)
+    said = shards.answer(SHARD, nobody, {call.key: answered(call, "known") for call in CALLS[2:]})
     found = shards.stands(SHARD)
-    assert found and [row.text for row in shards.store.rows(found, Answer)] == ["before", "before", "later", "later"]
+    assert found and [row.text for row in shards.store.rows(found, Answer)] == ["noted", "noted", "known", "known"]
     assert said.startswith("0 answers, 4 were there, 0 new tokens") and record(shards)["asked"] == 0
 
 
@@ -92,10 +91,10 @@ def test_one_that_another_run_made_while_the_engine_started_is_left_alone(shards
     engine = Asked()
 
     def slow(_: Ref) -> EngineClient:
-        shards.answer(SHARD, Asked().client)
+        shards.answer(SHARD, Asked().client, {})
         return engine.client(_)
 
-    assert shards.answer(SHARD, slow) == "made by another run meanwhile"
+    assert shards.answer(SHARD, slow, {}) == "made by another run meanwhile"
     assert engine.calls == [] and record(shards)["asked"] == 4
 
 
