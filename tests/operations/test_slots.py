@@ -3,7 +3,6 @@
 import json
 import signal
 import tempfile
-from itertools import pairwise
 from pathlib import Path
 
 import psutil
@@ -17,13 +16,12 @@ from tests.operations.served import BRIEF, Served
 def lock() -> Path:
     """The device lock that the runs take; its content is its log."""
     path = Path(tempfile.gettempdir()) / "lance-device-cpu.lock"
-    assert path.exists(), "no run has computed here yet"
     path.write_text("")
     return path
 
 
 def held(lock: Path) -> list[tuple[float, str, str]]:
-    """When, by whom, what; the kernel lets go for one that was killed, who says nothing."""
+    """When, by whom, what."""
     lines = [line.split(maxsplit=2) for line in lock.read_text().splitlines()]
     return [(float(when), pid, what) for when, pid, what in lines]
 
@@ -47,10 +45,7 @@ def test_two_runs_on_one_slot_never_compute_at_once(served: Served, lock: Path) 
     for run in (second, third):
         assert served.wait(run)["state_type"] == "COMPLETED", served.run(run)["state"]
     log = held(lock)
-    assert len({pid for _, pid, _ in log}) >= 6, "engines and trainers of three runs"
-    assert log == sorted(log), "the log is in the order of time"
-    for (_, before, did), (_, after, then) in pairwise(log):
-        # Who lets go is who took; who takes comes behind one that let go, or was killed.
-        assert (then == "let go") <= (did == "took" and before == after), (before, did, after, then)
-        assert (then == "took") <= (did == "let go" or not psutil.pid_exists(int(before))), (before, did, after, then)
-    assert {before for (_, before, did), (_, _, then) in pairwise(log) if (did, then) == ("took", "took")} == set()
+    assert len(log) >= 12, "engines and trainers of three runs"
+    # One takes, and the same one lets go, before another takes.
+    assert [what for _, _, what in log] == ["took", "let go"] * (len(log) // 2)
+    assert [pid for _, pid, _ in log[::2]] == [pid for _, pid, _ in log[1::2]]
