@@ -37,9 +37,11 @@ def guarded(
 
 def test_without_the_password_nobody_is_let_in(guarded: Served) -> None:
     for auth in (None, ("lance", "wrong")):
-        for path in ("/flow_runs/filter", "/deployments/filter", "/block_documents/filter"):
-            answer = httpx.post(f"{guarded.url}/api{path}", json={}, auth=auth)
+        for path in ("/admin/version", "/deployments/name/evolve/evolve", "/work_pools/lance-cpu", "/csrf-token"):
+            answer = httpx.get(f"{guarded.url}/api{path}", params={"client": "x"}, auth=auth)
             assert answer.status_code == 401, path
+        answer = httpx.post(f"{guarded.url}/api/flow_runs/filter", json={}, headers=guarded.api.headers, auth=auth)
+        assert answer.status_code == 401, "with the server's own token"
     refused = guarded.lance("runs", without="AUTH_STRING")
     assert refused.returncode == 2 and "wants a password, and none is set" in refused.stderr, refused.stderr
     assert guarded.lance("runs").returncode == 0
