@@ -1,5 +1,6 @@
 """A server with a password on PostgreSQL: who is let in, a run to its end, backup and restore."""
 
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -61,13 +62,12 @@ def test_backup_wipe_and_restore(guarded: Served, postgres: Postgres, tmp_path: 
     run = guarded.start(recipe="tests/recipes/brief.yaml", name="tiny")
     assert guarded.wait(run)["state_type"] == "COMPLETED", guarded.run(run)["state"]
 
-    def seen() -> list[str]:
+    def seen() -> list[object]:
         rows = guarded.lance("show", "tiny", "--rows", "annotate", "--json")
         row = rows.stdout.split('"id": "')[1].split('"')[0]
         said = [guarded.lance(*command) for command in (["explain", row], ["champion", "tiny"])]
         assert all(one.returncode == 0 for one in said), [one.stderr for one in said]
-        runs = [line.rsplit(maxsplit=2)[0] for line in guarded.lance("runs").stdout.splitlines()]  # without the age
-        return [*(one.stdout for one in said), *runs]
+        return [*(one.stdout for one in said), *json.loads(guarded.lance("runs", "--json").stdout)]
 
     before = seen()
     assert guarded.lance("down").returncode == 0
@@ -79,4 +79,4 @@ def test_backup_wipe_and_restore(guarded: Served, postgres: Postgres, tmp_path: 
     postgres.restore(tmp_path / "database.dump")
     guarded.up()
     assert seen() == before
-    assert any(run[:8] in line for line in before)
+    assert before[-1]["id"] == run and before[-1]["state"] == "Completed"  # type: ignore[index]
