@@ -4,7 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +13,7 @@ from prefect.client.schemas.filters import (
     FlowFilter,
     FlowFilterName,
     FlowRunFilter,
+    FlowRunFilterExpectedStartTime,
     FlowRunFilterParentFlowRunId,
     LogFilter,
     LogFilterFlowRunId,
@@ -32,6 +33,7 @@ FLOWS = ("evolve", "evaluate", "export")
 ENDED = {StateType.COMPLETED, StateType.FAILED, StateType.CRASHED, StateType.CANCELLED}
 PAGE = 200  # what the API gives at once
 POLL_S = 2.0
+SKEW = timedelta(minutes=1)  # of the server's clock
 
 
 class Run(BaseModel):
@@ -60,9 +62,11 @@ class Run(BaseModel):
 
 
 def runs(client: SyncPrefectClient, home: Home, limit: int) -> list[Run]:
-    """The newest first."""
+    """The newest first; those that a schedule has ahead of now are none yet."""
+    due = FlowRunFilterExpectedStartTime(before_=datetime.now(UTC) + SKEW)
     found = client.read_flow_runs(
         flow_filter=FlowFilter(name=FlowFilterName(any_=list(FLOWS))),
+        flow_run_filter=FlowRunFilter(expected_start_time=due),
         sort=FlowRunSort.EXPECTED_START_TIME_DESC,
         limit=min(limit, PAGE),
     )

@@ -48,6 +48,18 @@ def test_wrong_parameters_are_refused_before_there_is_a_run(served: Served) -> N
     assert served.api.post("/flow_runs/count", json={}).json() == count
 
 
+def test_the_weekly_schedule_has_made_its_next_run_and_it_is_no_run_yet(served: Served) -> None:
+    deployment = served.api.get("/deployments/name/evolve/evolve").json()["id"]
+
+    def ahead() -> list[str]:
+        found = served.filter("flow_runs", flow_runs={"deployment_id": {"any_": [deployment]}})
+        return [run["state_name"] for run in found]
+
+    wait_until(ahead, 120, "the scheduler")
+    assert set(ahead()) == {"Scheduled"}
+    assert "weekly" not in served.lance("runs").stdout
+
+
 def test_runs_and_logs_show_it(finished: tuple[Served, str]) -> None:
     served, run = finished
     line = next(line for line in served.lance("runs").stdout.splitlines() if line.strip().startswith(run[:8]))
