@@ -63,7 +63,7 @@ class Run(BaseModel):
 
 def runs(client: SyncPrefectClient, home: Home, limit: int) -> list[Run]:
     """The newest first; those that a schedule has ahead of now are none yet."""
-    due = FlowRunFilterExpectedStartTime(before_=datetime.now(UTC) + SKEW)
+    due = FlowRunFilterExpectedStartTime.model_validate({"before_": datetime.now(UTC) + SKEW})
     found = client.read_flow_runs(
         flow_filter=FlowFilter(name=FlowFilterName(any_=list(FLOWS))),
         flow_run_filter=FlowRunFilter(expected_start_time=due),
