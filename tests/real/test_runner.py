@@ -154,7 +154,7 @@ def test_another_list_asks_only_what_was_not_answered_in_the_first(tmp_path: Pat
     asked_in_shards(run, engines, rows=5)
     engines.asked.clear()
     assert asked_in_shards(run, engines, rows=9, first=1) == [f"row {i}" for i in range(1, 9)]
-    assert [call.row for call in engines.asked] == [f"row {i}" for i in range(5, 9)]
+    assert sorted(call.row for call in engines.asked) == [f"row {i}" for i in range(5, 9)]  # two shards at once
     engines.asked.clear()
     assert asked_in_shards(run, engines, rows=8, first=2) == [f"row {i}" for i in range(2, 8)]
     assert engines.asked == []
