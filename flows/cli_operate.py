@@ -37,12 +37,13 @@ def runs(
     limit: Annotated[int, typer.Option(min=1, max=200, help="The newest so many.")] = 20, as_json: AsJson = False
 ) -> None:
     """List runs: state, iteration, stage, verdict, age."""
-    from flows.operate import runs as known
     from flows.server import client_of
     from tasks.home import Home
 
     home = Home.here()
     with client_of(home) as client:
+        from flows.operate import runs as known
+
         found = known.runs(client, home, limit)
     if as_json:
         print(json.dumps([one.model_dump(mode="json") for one in found], indent=1))
@@ -60,12 +61,13 @@ def logs(
     run: Annotated[str, RUN], follow: Annotated[bool, typer.Option("--follow", help="Until the run ends.")] = False
 ) -> None:
     """Print what a run logged. What its engine and trainers said is in files below `logs` and `work` of the home."""
-    from flows.operate import runs as known
     from flows.server import client_of
     from tasks.home import Home
 
     home = Home.here()
     with client_of(home) as client:
+        from flows.operate import runs as known
+
         for line in known.logs(client, home, known.find(client, home, run), follow):
             output().print(line, markup=False, soft_wrap=True)
 
@@ -73,12 +75,13 @@ def logs(
 @app.command()
 def cancel(run: Annotated[str, RUN]) -> None:
     """Cancel a run. What was finished is kept."""
-    from flows.operate import runs as known
     from flows.server import client_of
     from tasks.home import Home
 
     home = Home.here()
     with client_of(home) as client:
+        from flows.operate import runs as known
+
         output().print(known.cancel(client, home, known.find(client, home, run)))
 
 
@@ -89,12 +92,13 @@ def rerun(
 ) -> None:
     """Run again what failed; finished stages come back as cached. With --from, what follows from that stage, too."""
     from flows.operate import rerun as again
-    from flows.operate import runs as known
     from flows.server import client_of
     from tasks.home import Home
 
     home = Home.here()
     with client_of(home) as client:
+        from flows.operate import runs as known
+
         done = again.rerun(client, home, known.find(client, home, run), from_stage)
         if isinstance(done, str):
             output().print(done, soft_wrap=True)

@@ -1,7 +1,7 @@
 """What a run of a deployment heeds while it works: that it is cancelled, and that the run it works for is over.
 
-A worker ends what is cancelled, if it lives and hears of it: one whose server had been restarted did not, and a run
-went on to its end in the state Cancelling. So a run looks for itself, too.
+A worker ends what is cancelled, if it lives and hears of it: the run of a worker that was killed went on to its end in
+the state Cancelling. So a run looks for itself, too.
 """
 
 import contextlib

@@ -82,7 +82,11 @@ def prefect_api(home: Home, progress: Progress) -> Iterator[None]:
 
 @contextlib.contextmanager
 def client_of(home: Home) -> Iterator["SyncPrefectClient"]:
-    """A client of that API. To be entered before prefect is imported for the first time."""
+    """A client of that API. To be entered before prefect is imported for the first time.
+
+    Later it had read its settings: its client then started a server of its own on the same database.
+    """
+    assert "prefect" not in sys.modules, "prefect was imported before it was told where its server is"
     with prefect_api(home, Progress()):
         from prefect.client.orchestration import get_client
 
