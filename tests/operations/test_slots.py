@@ -31,10 +31,10 @@ def test_two_runs_on_one_slot_never_compute_at_once(served: Served, lock: Path) 
     deaths = Deaths(served)
     first = served.start(name="slot-1", recipe=BRIEF, settings=["sampling_seed=101"])
     deaths.wait_for("inference", first)
+    for engine in deaths.victims("engine", first):
+        engine.send_signal(signal.SIGSTOP)  # ends slowly: its supervisor has to kill it
     second = served.start(name="slot-2", recipe=BRIEF, settings=["sampling_seed=102"])
     served.wait(second, ("RUNNING",))
-    engine = deaths.victims("engine", first)[0]
-    engine.send_signal(signal.SIGSTOP)  # ends slowly: its supervisor has to kill it
     assert served.lance("cancel", first[:8]).returncode == 0
     psutil.Process(json.loads((served.home / "services" / "prefect-server.json").read_text())["pid"]).kill()
     served.up()
