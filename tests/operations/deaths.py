@@ -136,8 +136,8 @@ class Deaths:
         """The processes to kill."""
         found: dict[str, Callable[[], list[psutil.Process]]] = {
             "flow": lambda: self._flow(run),
-            "engine": lambda: [one for one in self.served.computing() if "vllm.entrypoints" in _command(one)],
-            "trainer": lambda: [one for one in self.served.computing() if "tasks.backends.trl" in _command(one)],
+            "engine": lambda: self._children("vllm.entrypoints"),
+            "trainer": lambda: self._children("tasks.backends.trl"),
             "worker": lambda: [self._service("worker-cpu")],
             "server": lambda: [self._service("prefect-server")],
         }
@@ -165,6 +165,11 @@ class Deaths:
         """The process that runs the flow: the oldest of those that know the run's id."""
         found = sorted(marked("PREFECT__FLOW_RUN_ID", run), key=lambda process: process.create_time())
         return found[:1]
+
+    def _children(self, module: str) -> list[psutil.Process]:
+        """Those that run the module, without the supervisors above them."""
+        commands = [(one, _command(one)) for one in self.served.computing()]
+        return [one for one, command in commands if module in command and "supervisor" not in command]
 
     def _service(self, name: str) -> psutil.Process:
         known = json.loads((self.served.home / "services" / f"{name}.json").read_text())
