@@ -61,8 +61,11 @@ def _ended(run: FlowRun) -> bool:
     return run.state is not None and run.state.is_final()
 
 
-def failure(run: FlowRun) -> str | None:
-    """How a run ended that did not complete; None for one that goes on, or has completed."""
-    if run.state is None or not run.state.is_final() or run.state.is_completed():
+def ending(run: FlowRun) -> str | None:
+    """How a run ended whose work is not there; None for one that goes on."""
+    if run.state is None or not run.state.is_final():
         return None
-    return f"run {run.name} ({run.id}) is {run.state.name}: {run.state.message or 'no message'}"
+    why = run.state.message or "no message"
+    if run.state.is_completed():
+        why = "and what it was to make is not in this home; do all machines have the same LANCE_HOME?"
+    return f"run {run.name} ({run.id}) is {run.state.name}: {why}"

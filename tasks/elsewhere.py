@@ -17,7 +17,7 @@ from tasks.artifacts import Ref, write_atomically
 from tasks.backends import launch
 from tasks.budget import Budget
 from tasks.calls import Answer
-from tasks.child_runs import ChildRuns, NoChild, failure
+from tasks.child_runs import ChildRuns, NoChild, ending
 from tasks.config import EngineConfig, ExecutionConfig
 from tasks.jobs import Job
 from tasks.kinds import Say, run, train
@@ -111,10 +111,11 @@ class Elsewhere:
             seen = launch.forward(job.progress_file, seen, on_progress)
             if time.monotonic() - checked > CHECK_EVERY_S:
                 checked, child = time.monotonic(), runs.now(child.id)
-                if ended := failure(child):
+                if (ended := ending(child)) and self.shards.store.find(job.spec) is None:
                     if job.refusal_file.exists():
                         raise ValueError(job.refusal_file.read_text(encoding="utf-8"))
-                    raise NoChild(ended) if child.state and child.state.is_failed() else ConnectionError(ended)
+                    lost = child.state and (child.state.is_crashed() or child.state.is_cancelled())
+                    raise ConnectionError(ended) if lost else NoChild(ended)  # the first is tried again
             time.sleep(POLL_S)
 
     def rest(self) -> None:
@@ -143,7 +144,7 @@ class Children:
         self._starts = 0 if there > self._there else self._starts + 1
         self._there = there
         if self._starts > STARTS_WITHOUT_PROGRESS:
-            raise NoChild("; ".join(found for child in self._known.values() if (found := failure(child))))
+            raise NoChild("; ".join(found for child in self._known.values() if (found := ending(child))))
         self._known = {slot: self._living(slot) for slot in self._known}
 
     def _living(self, slot: int) -> Any:

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.operations.served import Served
-from tests.processes import marked, wait_until
+from tests.processes import wait_until
 
 WORKERS, SHARD = 3, 20
 # Small shards, so that there is one for each; another sampling seed, or all answers would be found in the store.
@@ -83,7 +83,6 @@ def test_three_workers_share_an_iteration_and_one_may_die(
 ) -> None:
     before, asked_before = answered(served)
     run = served.start(name="wide", settings=[*SETTINGS, f"execution.workers={WORKERS}"])
-    own = marked("PREFECT__FLOW_RUN_ID", run)
 
     def engines() -> int:
         return len({one.environ().get("TMPDIR") for one in served.computing() if "vllm.entrypoints" in title(one)})
@@ -102,7 +101,6 @@ def test_three_workers_share_an_iteration_and_one_may_die(
     assert len({child["idempotency_key"] for child in answering}) == len(answering) >= WORKERS
     trained = children(served, run, "train/train")
     assert {child["name"] for child in trained} >= {"sft", "dpo"}
-    assert not own or all(not process.is_running() for process in own)
     wait_until(lambda: not served.computing(), 90, "no engine without a question")
 
 
