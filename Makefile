@@ -9,8 +9,8 @@ ARGS ?=
 demo: install  ## one iteration on the default model and the shipped seeds; again: everything cached
 	.venv/bin/lance evolve demo $(ARGS)
 
-test: install lint  ## everything: real vLLM, real TRL, a real Prefect server, on a tiny model that the tests make
-	.venv/bin/pytest --ignore tests/operations $(ARGS)
+test: install lint  ## everything but what waits for minutes: real vLLM, TRL, Prefect, on a tiny model that the tests make
+	.venv/bin/pytest -m "not long" $(ARGS)
 
 test-fast: install  ## seconds: neither Prefect nor torch is imported
 	.venv/bin/pytest --ignore tests/real --ignore tests/operations $(ARGS)

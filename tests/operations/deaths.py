@@ -119,10 +119,9 @@ class Deaths:
 
     def _database_back(self) -> None:
         assert self.database
-        with contextlib.suppress(psutil.NoSuchProcess, FileNotFoundError, IndexError):
-            if self.database.process().is_running():
-                return
-        self.database.start()
+        if not self.database.accepts():
+            self.database.stop()
+            self.database.start()
 
     def _fill(self) -> Callable[[], object]:
         """Nothing more goes onto the store's file system, which has to be a small one."""

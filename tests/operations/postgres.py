@@ -42,6 +42,10 @@ class Postgres:
     def process(self) -> psutil.Process:
         return psutil.Process(int((self.data / "postmaster.pid").read_text().splitlines()[0]))
 
+    def accepts(self) -> bool:
+        """No longer after a SIGTERM, though the server lives until its last client has left."""
+        return subprocess.run([self._bin / "pg_isready", *self._there, "--quiet"], check=False).returncode == 0
+
     def stop(self) -> None:
         with contextlib.suppress(subprocess.CalledProcessError, FileNotFoundError):
             self._control("stop", "--mode", "immediate", "--wait")
