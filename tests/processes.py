@@ -31,12 +31,12 @@ def writing_below(folder: str) -> list[psutil.Process]:
     return found
 
 
-def wait_until(condition: Callable[[], object], timeout_s: float, what: str) -> float:
+def wait_until(condition: Callable[[], object], timeout_s: float, what: str, every_s: float = 0.02) -> float:
     """Seconds until the condition held; fails with `what` after the timeout."""
     started = time.monotonic()
     while not condition():
         assert time.monotonic() - started < timeout_s, f"not within {timeout_s} s: {what}"
-        time.sleep(0.02)
+        time.sleep(every_s)
     return time.monotonic() - started
 
 

@@ -152,7 +152,7 @@ class Deaths:
             "training": lambda: list(work.glob("sft-*/checkpoints/checkpoint-*/trainer_state.json")),
         }
         there = signs[moment]
-        wait_until(lambda: there() or self.served.run(run)["state_type"] in ENDED, 900, moment)
+        wait_until(lambda: there() or self.served.run(run)["state_type"] in ENDED, 900, moment, every_s=0.2)
         assert self.served.run(run)["state_type"] == "RUNNING", self.served.run(run)["state"]
 
     def gone(self, own: list[int]) -> float:

@@ -119,7 +119,7 @@ def _by_three_with_one_killed(served: Served, workers: list[subprocess.Popen[byt
     def engines() -> int:
         return len({one.environ().get("TMPDIR") for one in served.computing() if "vllm.entrypoints" in title(one)})
 
-    wait_until(lambda: engines() == WORKERS, 300, "an engine for each worker")
+    wait_until(lambda: engines() == WORKERS, 300, "an engine for each worker", every_s=0.5)
     # A whole machine goes: its worker, the child run, and all that it has started.
     machine = psutil.Process(workers[0].pid)
     kill([machine, *machine.children(recursive=True)])
