@@ -91,12 +91,12 @@ def rerun(
     from_stage: Annotated[str, typer.Option("--from", help="Make this stage of its last iteration again.")] = "",
 ) -> None:
     """Run again what failed; finished stages come back as cached. With --from, what follows from that stage, too."""
-    from flows.operate import rerun as again
     from flows.server import client_of
     from tasks.home import Home
 
     home = Home.here()
     with client_of(home) as client:
+        from flows.operate import rerun as again
         from flows.operate import runs as known
 
         done = again.rerun(client, home, known.find(client, home, run), from_stage)

@@ -2,13 +2,15 @@
 
     make death-matrix [ARGS="--out FOLDER"]
 
-A cell that stands in FOLDER is not done again, so it can be stopped and gone on with. The last line is JSON.
+A cell that ended well in FOLDER is not done again, so it can be stopped and gone on with. The last line is JSON.
 """
 
 import argparse
 import json
+import shutil
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -31,8 +33,16 @@ WHERE = {  # victims that are there at one moment only
 
 
 class Done(BaseModel):
+    """A cell, and what came of it; without a death it did not end as stated, and `failure` says what did not hold."""
+
     database: str
-    death: Death
+    cell: Cell
+    death: Death | None = None
+    failure: str = ""
+
+    @property
+    def well(self) -> bool:
+        return self.death is not None and self.death.well
 
 
 def cells(database: str) -> Iterator[Cell]:
@@ -50,6 +60,7 @@ def serving(folder: Path, database: str) -> Iterator[Deaths]:
     """A server on that database, with its store on a small file system of its own (which needs root)."""
     with ExitStack() as stack:
         home = folder / database
+        shutil.rmtree(home, ignore_errors=True)
         store = Home(home).store
         store.mkdir(parents=True, exist_ok=True)
         mount = ["mount", "-t", "tmpfs", "-o", f"size={STORE_MIB}m", "lance-store", str(store)]
@@ -69,12 +80,32 @@ def serving(folder: Path, database: str) -> Iterator[Deaths]:
         yield Deaths(served, postgres)
 
 
+def strike(folder: Path, database: str, todo: list[Cell]) -> Iterator[Done]:
+    """Each of them on one server; on another one, in an empty home, behind one that did not end as stated."""
+    left = deque(todo)
+    while left:
+        with serving(folder, database) as deaths:
+            well = True
+            while left and well:
+                cell = left.popleft()
+                print(f"{database} {len(todo) - len(left)}/{len(todo)}: {cell}", file=sys.stderr, flush=True)
+                try:
+                    done = Done(database=database, cell=cell, death=deaths.die(cell))
+                except AssertionError as failed:
+                    done = Done(database=database, cell=cell, failure=str(failed))
+                yield done
+                well = done.well
+
+
 def show(done: list[Done], console: Console) -> None:
     table = Table(
         "database", "victim", "how", "during", "state", "after", "orphans gone", "finished", "redone", box=None
     )
     for one in done:
-        cell, death = one.death.cell, one.death
+        cell, death = one.cell, one.death
+        if death is None:
+            table.add_row(one.database, cell.victim, cell.how, cell.moment, f"NOT WELL: {one.failure}")
+            continue
         finished = "by itself" if not death.reruns else f"{death.reruns} rerun" + "s" * (death.reruns > 1)
         gone = "" if death.orphans_gone_s is None else f"{death.orphans_gone_s:.1f} s"
         table.add_row(
@@ -92,18 +123,17 @@ def main() -> None:
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     file, console = given.out / "deaths.jsonl", Console(width=200)
-    done = [Done.model_validate_json(line) for line in file.read_text().splitlines()] if file.exists() else []
+    there = [Done.model_validate_json(line) for line in file.read_text().splitlines()] if file.exists() else []
+    done = {(one.database, one.cell): one for one in there}
     for database in given.databases:
-        there = {one.death.cell for one in done if one.database == database}
-        todo = [c for c in cells(database) if c not in there and (not given.victims or c.victim in given.victims)]
-        if todo:
-            with serving(given.out.resolve(), database) as deaths:
-                for i, cell in enumerate(todo, 1):
-                    print(f"{database} {i}/{len(todo)}: {cell}", file=sys.stderr, flush=True)
-                    done.append(Done(database=database, death=deaths.die(cell)))
-                    file.open("a").write(done[-1].model_dump_json() + "\n")
-    show(done, console)
-    well = sum(one.death.well for one in done)
+        chosen = [cell for cell in cells(database) if not given.victims or cell.victim in given.victims]
+        todo = [cell for cell in chosen if not ((one := done.get((database, cell))) and one.well)]
+        for one in strike(given.out.resolve(), database, todo):
+            done[database, one.cell] = one
+            with file.open("a") as raw:
+                raw.write(one.model_dump_json() + "\n")
+    show(list(done.values()), console)
+    well = sum(one.well for one in done.values())
     print(json.dumps({"cells": len(done), "well": well, "raw": str(file)}))
 
 

@@ -37,7 +37,6 @@ class Death(BaseModel):
     """What came of it. `orphans_gone_s` is None where nothing was to go; `redone` are tasks that completed twice."""
 
     model_config = ConfigDict(frozen=True)
-    cell: Cell
     state: str  # of the run once it had ended, before anybody helped
     ended_s: float  # from the death until then
     orphans_gone_s: float | None
@@ -73,7 +72,6 @@ class Deaths:
         mend()
         it.up()
         return Death(
-            cell=cell,
             state=ended["state_name"],
             ended_s=round(ended_s, 1),
             orphans_gone_s=gone,
