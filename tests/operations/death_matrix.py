@@ -8,6 +8,7 @@ A cell that ended well in FOLDER is not done again, so it can be stopped and gon
 import argparse
 import json
 import shutil
+import signal
 import subprocess
 import sys
 from collections import deque
@@ -116,6 +117,7 @@ def show(done: list[Done], console: Console) -> None:
 
 
 def main() -> None:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended
     parser = argparse.ArgumentParser()
     parser.add_argument("--out", type=Path, default=Path(".lance/deaths"))
     parser.add_argument("--databases", nargs="+", default=["sqlite", "postgresql"])

@@ -149,9 +149,16 @@ class Deaths:
             "inference": lambda: any(file.stat().st_size for file in work.glob("write-answers-shard-*.jsonl")),
             "training": lambda: list(work.glob("sft-*/checkpoints/checkpoint-*/trainer_state.json")),
         }
-        there = signs[moment]
-        wait_until(lambda: there() or self.served.run(run)["state_type"] in ENDED, 900, moment, every_s=0.2)
-        assert self.served.run(run)["state_type"] == "RUNNING", self.served.run(run)["state"]
+        asked = 0.0
+
+        def there() -> bool:
+            nonlocal asked
+            if time.monotonic() - asked > 1:  # less often than the sign is looked for, which is there for a second only
+                asked, now = time.monotonic(), self.served.run(run)
+                assert now["state_type"] not in ENDED, f"{moment} was not seen: {now['state']}"
+            return bool(signs[moment]())
+
+        wait_until(there, 900, moment)
 
     def gone(self, own: list[int]) -> float:
         started = time.monotonic()
