@@ -1,10 +1,13 @@
 """`lance doctor`: what works on this machine, what does not, and what to do about it."""
 
+import ctypes
 import os
 import shutil
 import subprocess
+import sysconfig
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import psutil
 from pydantic import BaseModel
@@ -35,6 +38,7 @@ def examine(progress: Progress) -> list[Finding]:
         _engine,
         _device,
         _kernels,
+        _native,
         _disk,
         _memory,
         partial(_database, progress),
@@ -83,6 +87,32 @@ def _kernels() -> Finding:
         return "AVX-512 with bfloat16" if "avx512_bf16" in flags else "AVX2: use engine.dtype=float32"
 
     return _tried("processor", check, "vLLM on a CPU needs AVX2: use another machine, or a GPU")
+
+
+def _native() -> Finding:
+    """What torch and Triton compile with while they run, and what vLLM loads on a CPU."""
+
+    def check() -> str:
+        compiler = os.environ.get("CXX", "g++")
+        headers = Path(sysconfig.get_paths()["include"]) / "Python.h"
+        needs = {
+            f"C++ compiler ({compiler})": shutil.which(compiler) is not None,
+            f"Python headers ({headers})": headers.exists(),
+            "libnuma": platform.detect().name != "cpu" or _loads("libnuma.so.1"),
+        }
+        if missing := [need for need, there in needs.items() if not there]:
+            raise ValueError("there is no " + ", no ".join(missing))
+        return ", ".join(needs)
+
+    return _tried("compiler", check, "on Debian: `apt-get install g++ python3-dev libnuma1`")
+
+
+def _loads(library: str) -> bool:
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        return False
+    return True
 
 
 def _disk() -> Finding:

@@ -8,13 +8,16 @@ from pathlib import Path
 from tests.evolution import LANCE, ROOT
 
 
-def test_it_finds_both_environments_and_a_database_and_says_what_it_waits_for(tmp_path: Path) -> None:
+def test_it_finds_what_works_and_what_does_not_and_says_what_it_waits_for(tmp_path: Path) -> None:
     kept = {key: value for key, value in os.environ.items() if not key.startswith("PREFECT_")}
-    environment = kept | {"LANCE_HOME": str(tmp_path)}
+    environment = kept | {"LANCE_HOME": str(tmp_path), "CXX": "no-compiler"}
     command = [*LANCE, "doctor", "--json"]
     done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=400, check=False)
     found = {one["what"]: one for one in json.loads(done.stdout)}
     for what in ("trainer", "engine", "device", "database"):
         assert found[what]["works"], found[what]
+    # Headers and libnuma are there.
+    assert (found["compiler"]["works"], found["compiler"]["found"]) == (False, "there is no C++ compiler (no-compiler)")
+    assert "g++" in found["compiler"]["advice"]
     assert "starting the Prefect server (0 s)" in done.stderr
-    assert "looking at this machine 7/7" in done.stderr
+    assert "looking at this machine 8/8" in done.stderr
