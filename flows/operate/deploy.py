@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
+from prefect.client.schemas.actions import DeploymentUpdate, WorkPoolCreate, WorkPoolUpdate
 from prefect.events.schemas.automations import AutomationCore
 from prefect.exceptions import ObjectNotFound
 
@@ -66,7 +66,15 @@ def _deployments(client: SyncPrefectClient, root: Path) -> Iterator[str]:
             ran = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
             if ran.returncode:
                 raise OSError(f"deploying {name} failed: {(ran.stderr or ran.stdout)[-2000:]}")
+            _refuse_unknown_parameters(client, name)
         yield f"{'deployment':<12} {name} {done}"
+
+
+def _refuse_unknown_parameters(client: SyncPrefectClient, deployment: str) -> None:
+    """With Prefect's own schema the server takes a parameter that the flow does not have, and the run fails of it."""
+    there = client.read_deployment_by_name(deployment)
+    schema = {**(there.parameter_openapi_schema or {}), "additionalProperties": False}
+    client.update_deployment(there.id, DeploymentUpdate(parameter_openapi_schema=schema))
 
 
 def _automation(client: SyncPrefectClient, wanted: AutomationCore) -> str:

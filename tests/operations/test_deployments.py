@@ -42,7 +42,7 @@ def test_up_twice_changes_nothing(finished: tuple[Served, str]) -> None:
 def test_wrong_parameters_are_refused_before_there_is_a_run(served: Served) -> None:
     deployment = served.api.get("/deployments/name/evolve/evolve-demo").json()["id"]
     count = served.api.post("/flow_runs/count", json={}).json()
-    for wrong in ({"iterations": "three"}, {"iterations": -1}, {"name": "a/b"}, {"approve": "maybe"}):
+    for wrong in ({"iterations": "three"}, {"iterations": -1}, {"name": "a/b"}, {"approve": "maybe"}, {"iteration": 3}):
         answer = served.api.post(f"/deployments/{deployment}/create_flow_run", json={"parameters": wrong})
         assert answer.status_code == 409, (wrong, answer.text)
     assert served.api.post("/flow_runs/count", json={}).json() == count
