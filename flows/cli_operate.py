@@ -19,17 +19,23 @@ def up(
         str, typer.Option(help="Where the server listens; others than this machine need a password.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535)] = 4200,
+    server: Annotated[
+        str, typer.Option(help="Instead: a server that runs elsewhere, http://HOST:PORT; this machine works for it.")
+    ] = "",
     slots: Annotated[int, typer.Option(min=1, help="How many runs share this machine's GPUs.")] = 1,
     workers: Annotated[bool, typer.Option(help="Start this machine's workers, too.")] = True,
     notify: Annotated[str, typer.Option(help="A notification block, TYPE/NAME, to tell of failed runs.")] = "",
 ) -> None:
-    """Start the Prefect server and this machine's workers, with pools, deployments and automations in place."""
+    """Start a Prefect server and this machine's workers, with pools, deployments and automations in place."""
     from flows.operate import up as services
     from tasks.home import Home
 
-    asked = services.Asked(host=host, port=port, slots=slots, workers=workers, notify=notify)
+    asked = services.Asked(host=host, port=port, server=server, slots=slots, workers=workers, notify=notify)
     url = services.up(Home.here(), asked, output())
-    output().print(f"\n{url}/deployments has a form for each deployment; `lance down` ends it all")
+    ends = "ends this machine's workers" if server else "ends it all"
+    output().print(f"\n{url}/deployments has a form for each deployment; `lance down` {ends}", soft_wrap=True)
+    if server:
+        output().print(f"for `lance runs` and the others: export PREFECT_API_URL={url}/api", soft_wrap=True)
 
 
 @app.command()

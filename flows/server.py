@@ -56,7 +56,7 @@ def prefect_api(home: Home, progress: Progress) -> Iterator[None]:
                 "an embedded one"
             )
         os.environ["PREFECT_API_URL"] = given
-        _check_password(given)
+        check_password(given)
         yield
         return
     with socket.socket() as probe:
@@ -102,7 +102,7 @@ def _send_what_is_logged() -> None:
         APILogHandler().flush()
 
 
-def _check_password(url: str) -> None:
+def check_password(url: str) -> None:
     """Raises ValueError where the server does not let us in."""
     password = os.environ.get("PREFECT_API_AUTH_STRING") or os.environ.get("PREFECT_SERVER_API_AUTH_STRING") or ""
     if password:

@@ -1,6 +1,7 @@
 """A service of this machine: one process that outlives the command which started it, found again by its file.
 
-services/NAME.json holds its process number, when that process began (numbers are used again), and where it listens.
+services/MACHINE/NAME.json holds its process number, when that process began (numbers are used again), and where it
+listens.
 """
 
 import contextlib
@@ -30,7 +31,7 @@ class Service:
 
     @property
     def log(self) -> Path:
-        return self.home.logs / f"{self.name}.log"
+        return self.home.logs / f"{self.home.services.name}-{self.name}.log"
 
     def process(self) -> psutil.Process | None:
         """The living process, None where there is none."""

@@ -1,6 +1,7 @@
 """Where everything lies: one folder, LANCE_HOME, or `.lance` in the project."""
 
 import os
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,8 +41,8 @@ class Home:
 
     @property
     def services(self) -> Path:
-        """What `lance up` started."""
-        return self.root / "services"
+        """What `lance up` started on this machine; others may share the home."""
+        return self.root / "services" / socket.gethostname()
 
     @property
     def prefect(self) -> Path:

@@ -1,13 +1,14 @@
 """What `lance up` and `lance down` do: Prefect server, pools, deployments, automations and workers of this machine."""
 
 import os
+import socket
 import sys
 import time
 from dataclasses import dataclass
 
 from rich.console import Console
 
-from flows.server import LOCAL, SERVER, SERVER_SERVICE, answers
+from flows.server import LOCAL, SERVER, SERVER_SERVICE, answers, check_password
 from flows.service import Service
 from tasks import ledger as ledgers
 from tasks.backends.platform import Platform, detect, visible_gpus
@@ -29,10 +30,14 @@ WORKER = {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "60", "PREFECT_SERVER_ANALYTICS_E
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """Where the server listens, how many runs share this machine's GPUs, and who is told of a failed run."""
+    """Where the server listens, or the API of one that runs already; what this machine does for it.
+
+    `slots` is how many runs share its GPUs, `notify` a block that is told of failed runs.
+    """
 
     host: str = "127.0.0.1"
     port: int = 4200
+    server: str = ""
     slots: int = 1
     workers: bool = True
     notify: str = ""
@@ -41,15 +46,18 @@ class Asked:
 def up(home: Home, asked: Asked, console: Console) -> str:
     """Everything in place, whatever was there before; the UI's address. Twice changes nothing."""
     _check(asked)
-    url = f"http://{asked.host}:{asked.port}"
+    url = asked.server.rstrip("/").removesuffix("/api") or f"http://{asked.host}:{asked.port}"
     server = Service(home, SERVER_SERVICE)
     env = environment(home, url)
     if not answers(f"{url}/api"):
+        if asked.server:
+            raise ConnectionError(f"--server {asked.server}: no Prefect server answers at {url}/api")
         command = [sys.executable, "-m", "prefect", "server", "start", "--host", asked.host, "--port", str(asked.port)]
         server.start(command, env | secured(asked.host), f"{url}/api")
         _wait(server, f"{url}/api", console)
     console.print(f"server       {url}")
     os.environ |= env
+    check_password(f"{url}/api")
     from flows.operate import deploy  # prefect reads its settings when it is imported
 
     for said in deploy.everything(ROOT, asked.notify):
@@ -90,6 +98,10 @@ def secured(host: str) -> dict[str, str]:
 
 
 def _check(asked: Asked) -> None:
+    if asked.server and (asked.host, asked.port) != (Asked.host, Asked.port):
+        raise ValueError(
+            f"--server {asked.server} listens where it listens: expected no --host and no --port beside it"
+        )
     if asked.host not in LOOPBACK and not os.environ.get("PREFECT_SERVER_API_AUTH_STRING"):
         raise ValueError(
             f"--host {asked.host} lets other machines in, and whoever may deploy may run code: set "
@@ -99,15 +111,15 @@ def _check(asked: Asked) -> None:
 
 def _workers(platform: Platform, slots: int) -> list[tuple[str, list[str], dict[str, str]]]:
     """Name, command and environment: one for the CPU pool, and one a GPU slot, which has its GPUs to itself."""
-    start = [sys.executable, "-m", "prefect", "worker", "start", "--type", "process"]
+    start, machine = [sys.executable, "-m", "prefect", "worker", "start", "--type", "process"], socket.gethostname()
     found: list[tuple[str, list[str], dict[str, str]]] = []
-    found += [("worker-cpu", [*start, "--pool", "lance-cpu", "--name", "worker-cpu"], {})]
+    found += [("worker-cpu", [*start, "--pool", "lance-cpu", "--name", f"{machine}-worker-cpu"], {})]
     if slots > max(platform.gpus, 1):
         raise ValueError(f"--slots {slots}: expected at most one a GPU, and there are {platform.gpus}")
     for slot in range(slots if platform.gpus else 0):
         gpus = [gpu for i, gpu in enumerate(visible_gpus()) if i % slots == slot]
         name = f"worker-gpu-{slot}"
-        command = [*start, "--pool", "lance-gpu", "--name", name, "--limit", "1"]
+        command = [*start, "--pool", "lance-gpu", "--name", f"{machine}-{name}", "--limit", "1"]
         found.append((name, command, {"CUDA_VISIBLE_DEVICES": ",".join(gpus)}))
     return found
 

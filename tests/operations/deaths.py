@@ -13,6 +13,7 @@ import psutil
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict
 
+from tasks.home import Home
 from tests.operations.postgres import Postgres
 from tests.operations.served import BRIEF, ENDED, Served
 from tests.processes import marked, wait_until
@@ -176,8 +177,7 @@ class Deaths:
         return [one for one, command in commands if module in command and "supervisor" not in command]
 
     def _service(self, name: str) -> psutil.Process:
-        known = json.loads((self.served.home / "services" / f"{name}.json").read_text())
-        return psutil.Process(known["pid"])
+        return psutil.Process(json.loads((Home(self.served.home).services / f"{name}.json").read_text())["pid"])
 
     def double_rows(self) -> int:
         """Rows that stand in the table that they belong to once more than once."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tasks.home import Home
 from tests.operations.deaths import Deaths
 from tests.operations.served import BRIEF, Served
 
@@ -36,7 +37,7 @@ def test_two_runs_on_one_slot_never_compute_at_once(served: Served, lock: Path) 
     second = served.start(name="slot-2", recipe=BRIEF, settings=["sampling_seed=102"])
     served.wait(second, ("RUNNING",))
     assert served.lance("cancel", first[:8]).returncode == 0
-    psutil.Process(json.loads((served.home / "services" / "prefect-server.json").read_text())["pid"]).kill()
+    psutil.Process(json.loads((Home(served.home).services / "prefect-server.json").read_text())["pid"]).kill()
     served.up()
     assert served.wait(first)["state_type"] in ("CANCELLED", "CRASHED")
     third = served.start(
