@@ -17,6 +17,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from pydantic import BaseModel
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -99,9 +100,8 @@ def strike(folder: Path, database: str, todo: list[Cell]) -> Iterator[Done]:
 
 
 def show(done: list[Done], console: Console) -> None:
-    table = Table(
-        "database", "victim", "how", "during", "state", "after", "orphans gone", "finished", "redone", box=None
-    )
+    columns = ("database", "victim", "how", "during", "state", "after", "orphans gone", "finished", "made again")
+    table = Table(*columns, box=box.MARKDOWN)
     for one in done:
         cell, death = one.cell, one.death
         if death is None:

@@ -8,17 +8,25 @@ import zlib
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import psutil
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict
 
+from tasks.artifacts import Ref, Store
+from tasks.funnel import funnel
 from tasks.home import Home
 from tests.operations.postgres import Postgres
 from tests.operations.served import BRIEF, ENDED, Served
 from tests.processes import marked, wait_until
 
 GONE_WITHIN_S = 30.0
+# What the brief recipe's rows go through, one answer for each instruction.
+CHAIN = (
+    *("write [instructions]", "clean [instructions]", "write [answers]", "clean [answers]", "signals [written]"),
+    *("review [written]", "best [answers]", "annotate", "mix", "sft"),
+)
 RERUNS = 3  # with the database away, the first may end before it is back
 
 
@@ -43,13 +51,14 @@ class Death(BaseModel):
     orphans_gone_s: float | None
     reruns: int  # 0: it finished by itself
     redone: tuple[str, ...]
+    lost_rows: int
     double_rows: int
     iterations: int
     left: tuple[str, ...]  # processes that still compute at the end
 
     @property
     def well(self) -> bool:
-        return (self.double_rows, self.iterations, self.left) == (0, 1, ())
+        return (self.lost_rows, self.double_rows, self.iterations, self.left) == (0, 0, 1, ())
 
 
 @dataclass
@@ -78,6 +87,7 @@ class Deaths:
             orphans_gone_s=gone,
             reruns=self.finish(run),
             redone=tuple(name for name, seen in it.states(run).items() if seen.count("Completed") > 1),
+            lost_rows=self.lost_rows(str(cell)),
             double_rows=self.double_rows(),
             iterations=len(it.ledger(str(cell))["iterations"]),
             left=tuple(_command(process) for process in it.computing()),
@@ -178,6 +188,15 @@ class Deaths:
 
     def _service(self, name: str) -> psutil.Process:
         return psutil.Process(json.loads((Home(self.served.home).services / f"{name}.json").read_text())["pid"])
+
+    def lost_rows(self, name: str) -> int:
+        """Rows that went into a stage and neither came out nor were rejected, or came out and reached no next stage."""
+        stages = self.served.ledger(name)["iterations"][-1]["stages"]
+        made = {label: Ref.model_validate(stages[label]) for label in CHAIN}
+        rows = funnel(Store(Home(self.served.home).store), made)
+        inside = [(row.rows_in or 0) - (row.rows_out or 0) - sum(row.rejected.values()) for row in rows]
+        between = [(before.rows_out or 0) - (after.rows_in or 0) for before, after in pairwise(rows)]
+        return sum(map(abs, inside + between))
 
     def double_rows(self) -> int:
         """Rows that stand in the table that they belong to once more than once."""
