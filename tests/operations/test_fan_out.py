@@ -32,25 +32,32 @@ SETTINGS = [
 @pytest.fixture(scope="module")
 def workers(served: Served, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[subprocess.Popen[bytes]]]:
     """Workers of the GPU pool, each with one slot and a device lock of its own, as machines would have."""
-    started = []
-    command = [sys.executable, "-m", "prefect", "worker", "start", "--type", "process", "--pool", "lance-gpu"]
-    for number in range(WORKERS):
-        own = {"TMPDIR": str(tmp_path_factory.mktemp(f"machine-{number}")), "PREFECT_API_URL": f"{served.url}/api"}
-        own |= {"PREFECT_HOME": str(served.home / "prefect"), "LANCE_ROOT": str(Path.cwd())}
-        log = (served.home / "logs" / f"machine-{number}.log").open("ab")
-        started.append(
-            subprocess.Popen(
-                [*command, "--limit", "1", "--name", f"machine-{number}"],
-                env=served.environment | own,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        )
+    started = [machine(served, tmp_path_factory.mktemp(f"machine-{number}")) for number in range(WORKERS)]
     yield started
     for worker in started:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            for process in [*psutil.Process(worker.pid).children(recursive=True), psutil.Process(worker.pid)]:
+        switch_off(worker)
+
+
+def machine(served: Served, own: Path, **environment: str) -> subprocess.Popen[bytes]:
+    """Its worker, with a folder of its own for the device lock."""
+    environment |= {"TMPDIR": str(own), "PREFECT_API_URL": f"{served.url}/api", "LANCE_ROOT": str(Path.cwd())}
+    environment |= {"PREFECT_HOME": str(served.home / "prefect")}
+    command = [sys.executable, "-m", "prefect", "worker", "start", "--type", "process", "--pool", "lance-gpu"]
+    log = (own / "worker.log").open("ab")
+    return subprocess.Popen(
+        [*command, "--limit", "1", "--name", own.name],
+        env=served.environment | environment,
+        stdout=log,
+        stderr=log,
+        start_new_session=True,
+    )
+
+
+def switch_off(worker: subprocess.Popen[bytes]) -> None:
+    """A whole machine goes: its worker, the child run, and all that it has started."""
+    if worker.poll() is None:
+        for process in [*psutil.Process(worker.pid).children(recursive=True), psutil.Process(worker.pid)]:
+            with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
         worker.wait()
 
@@ -87,12 +94,6 @@ def answered(served: Served) -> tuple[set[tuple[str, str, str]], int]:
     return found, asked
 
 
-def kill(processes: list[psutil.Process]) -> None:
-    for process in processes:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process.kill()
-
-
 def test_three_workers_with_one_killed_ask_the_same_as_one(
     served: Served, workers: list[subprocess.Popen[bytes]]
 ) -> None:
@@ -123,9 +124,7 @@ def _by_three_with_one_killed(served: Served, workers: list[subprocess.Popen[byt
         return len({one.environ().get("TMPDIR") for one in served.computing() if "vllm.entrypoints" in title(one)})
 
     wait_until(lambda: engines() == WORKERS, 300, "an engine for each worker", every_s=0.5)
-    # A whole machine goes: its worker, the child run, and all that it has started.
-    machine = psutil.Process(workers[0].pid)
-    kill([machine, *machine.children(recursive=True)])
+    switch_off(workers[0])
     found = served.wait(run)
     assert found["state_type"] == "COMPLETED", found["state"]
     there, asked = answered(served)
@@ -151,3 +150,20 @@ def test_without_a_deployment_that_answers_the_run_says_so(served: Served) -> No
     found = served.wait(served.start(name="alone", recipe=BRIEF, settings=settings), within_s=120)
     assert found["state_type"] == "FAILED"
     assert "no deployment 'answer/elsewhere' on this server: `lance up` deploys it" in found["state"]["message"]
+
+
+@pytest.mark.long
+def test_a_machine_with_a_home_of_its_own_is_named(
+    served: Served, workers: list[subprocess.Popen[bytes]], tmp_path: Path
+) -> None:
+    """What is asked in one home is never seen in another: its children end, and nothing is answered."""
+    for worker in workers:
+        switch_off(worker)
+    apart = machine(served, tmp_path, LANCE_HOME=str(tmp_path / "home"))
+    try:
+        settings = [*SETTINGS, "execution.workers=1", "execution.idle_s=1", "sampling_seed=8"]
+        found = served.wait(served.start(name="apart", recipe=BRIEF, settings=settings), within_s=400)
+    finally:
+        switch_off(apart)
+    assert found["state_type"] == "FAILED"
+    assert "do all machines have the same LANCE_HOME?" in found["state"]["message"], found["state"]
