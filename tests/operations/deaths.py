@@ -164,9 +164,9 @@ class Deaths:
 
         def there() -> bool:
             nonlocal asked
-            if time.monotonic() - asked > 1:  # less often than the sign is looked for, which is there for a second only
-                asked, now = time.monotonic(), self.served.run(run)
-                assert now["state_type"] not in ENDED, f"{moment} was not seen: {now['state']}"
+            if time.monotonic() - asked > 2:  # less often than the sign is looked for, which is there for a second only
+                asked = time.monotonic()
+                assert self.served.glance(run) not in ENDED, f"{moment} was not seen"
             return bool(signs[moment]())
 
         wait_until(there, 900, moment)

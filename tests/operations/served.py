@@ -90,6 +90,13 @@ class Served:
         found: dict[str, Any] = self.api.get(f"/flow_runs/{run}").raise_for_status().json()
         return found
 
+    def glance(self, run: str) -> str:
+        """The type of its state; empty where the server is too busy to say so at once."""
+        with contextlib.suppress(httpx.TransportError, ValueError):
+            answer = httpx.get(f"{self.url}/api/flow_runs/{run}", auth=self.api.auth, timeout=0.5)
+            return str(answer.json().get("state_type", ""))
+        return ""
+
     def wait(self, run: str, types: Collection[str] = ENDED, within_s: float = 900) -> dict[str, Any]:
         """The run once its state is of one of these types."""
         until = time.monotonic() + within_s
