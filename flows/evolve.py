@@ -82,11 +82,12 @@ class Evolution:
     def run(self, go_on: bool, from_stage: str) -> Ledger:
         """The ledger, once it has all iterations; raises Busy while another run has the evolution."""
         recipe, home = self.recipe, self.home
-        with ledgers.only_one_run(home.evolution(recipe.name)), running(recipe, home) as runner:
+        own = str(flow_run.get_id())
+        with ledgers.only_one_run(home.evolution(recipe.name), own), running(recipe, home) as runner:
             approval.check_nobody_else_waits(home, recipe.name)
             ledger = ledgers.read(self.path) or Ledger(name=recipe.name, model=recipe.model)
             if from_stage:
-                ledger = ledger.from_stage(from_stage, str(flow_run.get_id()))
+                ledger = ledger.from_stage(from_stage, own)
                 ledger.save(self.path)
             with runner.progress.bar(f"model {recipe.model}") as bar:
                 base = models.starting_model(recipe.model, runner.store, home.work, bar.hear)

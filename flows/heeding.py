@@ -1,7 +1,8 @@
-"""What a run of a deployment heeds while it works: that it is cancelled, and that the run it works for is over.
+"""What a run of a deployment heeds while it works: that it is cancelled or over, and that the run it works for is.
 
 A worker ends what is cancelled, if it lives and hears of it: the run of a worker that was killed went on to its end in
-the state Cancelling. So a run looks for itself, too.
+the state Cancelling. So a run looks for itself, too. It is over for everybody once its state is final (set by a person,
+or by the automation for silent runs): it would go on with the device in its hands.
 """
 
 import contextlib
@@ -25,7 +26,7 @@ GRACE_S = 15.0  # the worker's turn first
 
 @contextlib.contextmanager
 def heeding(parent: str = "") -> Iterator[None]:
-    """While the block runs. The process is killed where it is cancelled: its children end with it (supervisor.py)."""
+    """While the block runs. The process is killed where its run is over: its children end with it (supervisor.py)."""
     if not deployment.id:
         yield
         return
@@ -47,7 +48,10 @@ def _look(over: threading.Event, own: UUID, parent: str) -> None:
     while not over.wait(LOOK_EVERY_S):
         # A server that is away comes back.
         with contextlib.suppress(httpx.HTTPError, PrefectException), get_client(sync_client=True) as client:
-            if not _is_cancelled(client, own):
+            state = client.read_flow_run(own).state
+            if state and state.is_final():
+                os.kill(os.getpid(), signal.SIGKILL)
+            if not (state and state.is_cancelling()):
                 _end_with(client, own, parent)
                 continue
             cancelled_at = cancelled_at or time.monotonic()
@@ -56,11 +60,6 @@ def _look(over: threading.Event, own: UUID, parent: str) -> None:
                     own, Cancelled(message="its worker did not end it; it ended itself"), force=True
                 )
                 os.kill(os.getpid(), signal.SIGKILL)
-
-
-def _is_cancelled(client: SyncPrefectClient, run: UUID) -> bool:
-    state = client.read_flow_run(run).state
-    return state is not None and state.is_cancelling()
 
 
 def _end_with(client: SyncPrefectClient, own: UUID, parent: str) -> None:

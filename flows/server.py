@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from flows.service import Service
@@ -23,15 +23,17 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
 START_DEADLINE_S = 300.0  # the first start makes the database: 15 s alone, minutes on a busy machine
+HEARTBEAT_S = "60"  # tells a dead run from a long one (deployments/automations.yaml)
 # To be set before prefect is imported, which reads its settings then.
 CLIENT = {
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",  # the terminal is the progress display's
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": HEARTBEAT_S,
     "DO_NOT_TRACK": "1",
 }
 UNAUTHORIZED = 401
 SERVER_SERVICE = "prefect-server"  # the one of `lance up`
-LOCAL = {"NO_PROXY": "127.0.0.1,localhost", "no_proxy": "127.0.0.1,localhost"}
+LOCAL = "127.0.0.1,localhost"
 SERVER = {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1"}
 EMBEDDED = SERVER | {
     "PREFECT_UI_ENABLED": "0",
@@ -40,15 +42,21 @@ EMBEDDED = SERVER | {
 }
 
 
+def without_proxy(env: Mapping[str, str]) -> dict[str, str]:
+    """Server and engine are on this machine: no proxy stands between."""
+    return {
+        key: given if LOCAL in (given := env.get(key, "")) else ",".join(filter(None, [given, LOCAL]))
+        for key in ("NO_PROXY", "no_proxy")
+    }
+
+
 @contextlib.contextmanager
 def prefect_api(home: Home, progress: Progress) -> Iterator[None]:
     """Have an API while the block runs. To be entered before prefect is imported for the first time."""
     os.environ.setdefault("PREFECT_HOME", str(home.prefect))
     for key, value in CLIENT.items():
         os.environ.setdefault(key, value)
-    # Server and engine are on this machine: no proxy stands between.
-    for key in ("NO_PROXY", "no_proxy"):
-        os.environ[key] = ",".join(filter(None, [os.environ.get(key), "127.0.0.1,localhost"]))
+    os.environ.update(without_proxy(os.environ))
     if given := os.environ.get("PREFECT_API_URL") or Service(home, SERVER_SERVICE).address():
         if not answers(given):
             raise ConnectionError(
@@ -65,7 +73,9 @@ def prefect_api(home: Home, progress: Progress) -> Iterator[None]:
     os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{port}/api"
     command = [sys.executable, "-m", "uvicorn", "--factory", "prefect.server.api.server:create_app"]
     command += ["--host", "127.0.0.1", "--port", str(port), "--log-level", "error"]
-    settings = {key: value for key, value in os.environ.items() if key.startswith("PREFECT_")}
+    # Nobody else hears of this server: a password that is meant for that of `lance up` would shut us out.
+    own = {key: value for key, value in os.environ.items() if key.startswith("PREFECT_")}
+    settings = {key: value for key, value in own.items() if key != "PREFECT_SERVER_API_AUTH_STRING"}
     with Child("the Prefect server", command, home.logs / "prefect-server.log", env=settings | EMBEDDED) as child:
         try:
             with progress.waiting("starting the Prefect server") as on_wait:

@@ -1,7 +1,7 @@
 """A service of this machine: one process that outlives the command which started it, found again by its file.
 
-services/MACHINE/NAME.json holds its process number, when that process began (numbers are used again), and where it
-listens.
+services/MACHINE/NAME.json holds its process number, what tells it from another process with that number, where it
+listens and a digest of what it was started with.
 """
 
 import contextlib
@@ -18,6 +18,11 @@ import psutil
 
 from tasks.artifacts import write_atomically
 from tasks.home import Home
+from tasks.records import digest
+
+# What tells one start of a service from another, beside its command. Of secrets only whether there is one.
+TOLD = ("PREFECT_API_URL", "CUDA_VISIBLE_DEVICES")
+SECRET = ("PREFECT_SERVER_API_AUTH_STRING", "PREFECT_SERVER_DATABASE_CONNECTION_URL")
 
 
 @dataclass(frozen=True)
@@ -38,26 +43,38 @@ class Service:
         with contextlib.suppress(FileNotFoundError, psutil.NoSuchProcess, ValueError, KeyError):
             known = json.loads(self.file.read_text(encoding="utf-8"))
             process = psutil.Process(known["pid"])
-            if process.create_time() == known["began"] and process.status() != psutil.STATUS_ZOMBIE:
+            if _born(process.pid) == known["born"] and process.status() != psutil.STATUS_ZOMBIE:
                 return process
         return None
 
     def address(self) -> str | None:
         """Where the living process listens."""
-        return str(json.loads(self.file.read_text(encoding="utf-8"))["address"]) if self.process() else None
+        return self._known("address") if self.process() else None
 
     def start(self, command: Sequence[str], env: Mapping[str, str], address: str = "") -> bool:
-        """Start it in a session of its own, unless it runs; whether it was started."""
+        """Start it in a session of its own, unless it runs; whether it was started.
+
+        Raises ValueError where it runs, and was started with something else.
+        """
+        settings = digest([list(command), [env.get(name) for name in TOLD], [name in env for name in SECRET]])
         if self.process():
+            if self._known("settings") != settings:
+                raise ValueError(f"{self.name} runs already, with other settings: `lance down` first")
             return False
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
             child = subprocess.Popen(
                 command, env=dict(env), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
-        began = psutil.Process(child.pid).create_time()
-        write_atomically(self.file, json.dumps({"pid": child.pid, "began": began, "address": address}))
+        known = {"pid": child.pid, "born": _born(child.pid), "address": address, "settings": settings}
+        write_atomically(self.file, json.dumps(known))
         return True
+
+    def runs(self) -> list[psutil.Process]:
+        """The flow runs that a worker has under way."""
+        process = self.process()
+        found = process.children() if process else []
+        return [child for child in found if "prefect.engine" in _command(child)]
 
     def stop(self, deadline_s: float) -> bool:
         """SIGTERM, and SIGKILL to all of it behind the deadline; whether there was anything to stop."""
@@ -78,10 +95,25 @@ class Service:
         self.file.unlink(missing_ok=True)
         return True
 
+    def _known(self, what: str) -> str:
+        return str(json.loads(self.file.read_text(encoding="utf-8"))[what])
+
     def last_lines(self, count: int = 5) -> str:
         with contextlib.suppress(FileNotFoundError):
             return "\n".join(self.log.read_text(errors="replace").splitlines()[-count:])
         return ""
+
+
+def _born(pid: int) -> str:
+    """Which start of the machine, and how many ticks later: when it was by the clock changes when the clock is set."""
+    stat = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return f"{Path('/proc/sys/kernel/random/boot_id').read_text().strip()} {stat[19]}"
+
+
+def _command(process: psutil.Process) -> str:
+    with contextlib.suppress(psutil.Error):
+        return " ".join(process.cmdline())
+    return ""
 
 
 def _alive(process: psutil.Process) -> bool:

@@ -103,9 +103,9 @@ class Store:
         self._sweep(final)
         started = time.time()
         draft = Draft(final.with_name(f".{final.name}.{secrets.token_hex(6)}.tmp"))
-        draft.path.mkdir()
         lock = _locked(draft.path)
         try:
+            draft.path.mkdir()
             yield draft
             files = {str(f.relative_to(draft.path)): sha256(f) for f in sorted(draft.path.rglob("*")) if f.is_file()}
             record = spec.model_dump(mode="json") | {"fingerprint": spec.fingerprint, "files": files}
@@ -119,6 +119,7 @@ class Store:
             draft.path.rename(final)
         finally:
             os.close(lock)
+            _lock_of(draft.path).unlink(missing_ok=True)
             self._sweep(final)
 
     def record(self, ref: Ref) -> dict[str, Any]:
@@ -162,11 +163,17 @@ class Store:
             with contextlib.suppress(OSError):
                 os.close(_locked(leftover))
                 shutil.rmtree(leftover)
+                _lock_of(leftover).unlink()
+
+
+def _lock_of(folder: Path) -> Path:
+    """NFS has locks on files: on a folder they are this machine's alone."""
+    return folder.with_suffix(".lock")
 
 
 def _locked(folder: Path) -> int:
     """A descriptor that holds the folder until it is closed; raises BlockingIOError if somebody else holds it."""
-    descriptor = os.open(folder, os.O_RDONLY)
+    descriptor = os.open(_lock_of(folder), os.O_RDWR | os.O_CREAT, 0o666)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

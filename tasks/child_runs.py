@@ -1,15 +1,18 @@
 """Runs of a deployment that work for this run; a retry of this run finds those it has, and starts no second one."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from prefect import get_run_logger
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterIdempotencyKey
 from prefect.client.schemas.objects import FlowRun
 from prefect.deployments import run_deployment
 from prefect.exceptions import ObjectNotFound
 
+ChildRun = FlowRun
 MAX_STARTS = 50  # of one child in the life of a run, retries included
 
 
@@ -24,7 +27,7 @@ class ChildRuns:
     run: str  # id of the run they work for
     deployment: str
 
-    def living(self, what: str, parameters: dict[str, Any], name: str) -> FlowRun:
+    def living(self, what: str, parameters: dict[str, Any], name: str) -> ChildRun:
         """The child that does `what`: the one that has not ended, or a new one. Raises NoChild.
 
         Each start has an idempotency key of its own, so that two that ask at once get the same.
@@ -40,13 +43,21 @@ class ChildRuns:
                 return there[key]
         raise NoChild(f"{name}: {MAX_STARTS} runs of {self.deployment} have ended without doing it")
 
-    def now(self, child: UUID) -> FlowRun:
+    def now(self, child: UUID) -> ChildRun:
         with get_client(sync_client=True) as client:
             return client.read_flow_run(child)
 
-    def _start(self, key: str, parameters: dict[str, Any], name: str) -> FlowRun:
+    def warn_if_none_is_taken(self, children: Iterable[ChildRun]) -> None:
+        """A pool without workers, or one whose only slot this run has, keeps it waiting."""
+        if all(child.state and child.state.is_scheduled() for child in children):
+            get_run_logger().warning(
+                f"no worker takes runs of {self.deployment}: is one started for its pool (`lance up`), and has it a "
+                "slot beside this run's?"
+            )
+
+    def _start(self, key: str, parameters: dict[str, Any], name: str) -> ChildRun:
         try:
-            started: FlowRun = run_deployment(  # type: ignore[assignment]  # a coroutine only where one is awaited
+            started: ChildRun = run_deployment(  # type: ignore[assignment]  # a coroutine only where one is awaited
                 self.deployment, parameters=parameters, flow_run_name=name, idempotency_key=key, timeout=0
             )
         except ObjectNotFound:
@@ -57,11 +68,11 @@ class ChildRuns:
         return started
 
 
-def _ended(run: FlowRun) -> bool:
+def _ended(run: ChildRun) -> bool:
     return run.state is not None and run.state.is_final()
 
 
-def ending(run: FlowRun) -> str | None:
+def ending(run: ChildRun) -> str | None:
     """How a run ended whose work is not there; None for one that goes on."""
     if run.state is None or not run.state.is_final():
         return None

@@ -4,6 +4,7 @@ The run puts what is to be done into the shared home and waits for the artifacts
 and the others take what it had. Paths in what is put there are as they are here: all machines mount it alike.
 """
 
+import contextlib
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -11,13 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 from pydantic import BaseModel, ConfigDict
 
 from tasks.artifacts import Ref, write_atomically
 from tasks.backends import launch
 from tasks.budget import Budget
 from tasks.calls import Answer
-from tasks.child_runs import ChildRuns, NoChild, ending
+from tasks.child_runs import ChildRun, ChildRuns, NoChild, ending
 from tasks.config import EngineConfig, ExecutionConfig
 from tasks.jobs import Job
 from tasks.kinds import Say, run, train
@@ -28,6 +30,8 @@ from tasks.shards import Shard, Shards
 POLL_S = 1.0
 CHECK_EVERY_S = 5.0  # how the child runs are
 STARTS_WITHOUT_PROGRESS = 3
+SEEN_S = 90.0  # NFS may say for a minute that there is no file which another machine has made
+SAY_EVERY_S = 60.0  # that nobody takes the child runs
 
 
 class Questions(BaseModel):
@@ -83,7 +87,8 @@ class Elsewhere:
         while missing := [shard for shard in asked if shard.spec.fingerprint not in made]:
             there = sum(len(shard.calls) for shard in asked) - sum(len(shard.calls) for shard in missing)
             bar.to(there + sum(self.shards.answered(shard) for shard in missing))
-            children.check(there)
+            with contextlib.suppress(httpx.HTTPError):  # a server that is away comes back
+                children.check(there)
             for shard in missing:
                 if found := self.shards.stands(shard):
                     made[shard.spec.fingerprint] = found
@@ -106,17 +111,27 @@ class Elsewhere:
         runs = ChildRuns(self.run, self.execution.train)
         given = {"of_run": self.run, "training": str(job.work / "training.json")}
         child = runs.living(job.spec.fingerprint, given, label)
-        seen, checked = 0, time.monotonic()
+        seen, checked, ended_at = 0, time.monotonic(), None
         while self.shards.store.find(job.spec) is None:
             seen = launch.forward(job.progress_file, seen, on_progress)
             if time.monotonic() - checked > CHECK_EVERY_S:
-                checked, child = time.monotonic(), runs.now(child.id)
-                if (ended := ending(child)) and self.shards.store.find(job.spec) is None:
-                    if job.refusal_file.exists():
-                        raise ValueError(job.refusal_file.read_text(encoding="utf-8"))
-                    lost = child.state and (child.state.is_crashed() or child.state.is_cancelled())
-                    raise ConnectionError(ended) if lost else NoChild(ended)  # the first is tried again
+                checked = time.monotonic()
+                with contextlib.suppress(httpx.HTTPError):  # a server that is away comes back
+                    child = runs.now(child.id)
+                ended_at = ended_at or (checked if ending(child) else None)
+                if ended_at and (child.state is None or not child.state.is_completed() or checked > ended_at + SEEN_S):
+                    self._check_what_ended(child, job)
             time.sleep(POLL_S)
+
+    def _check_what_ended(self, child: ChildRun, job: Job) -> None:
+        """Raises what became of a training whose artifact is not there."""
+        if self.shards.store.find(job.spec):
+            return
+        if job.refusal_file.exists():
+            raise ValueError(job.refusal_file.read_text(encoding="utf-8"))
+        lost = child.state and (child.state.is_crashed() or child.state.is_cancelled())
+        ended = ending(child) or "it goes on"
+        raise ConnectionError(ended) if lost else NoChild(ended)  # the first is tried again
 
     def rest(self) -> None:
         """Children end by themselves once nothing is asked."""
@@ -130,7 +145,7 @@ class Children:
 
     def __init__(self, runs: ChildRuns, execution: ExecutionConfig, run: str):
         self._runs, self._execution, self._run = runs, execution, run
-        self._checked, self._starts, self._there = -CHECK_EVERY_S, 0, -1
+        self._checked, self._starts, self._there, self._said = -CHECK_EVERY_S, 0, -1, time.monotonic()
         self._known = {slot: self._living(slot) for slot in range(execution.workers)}
 
     def check(self, there: int) -> None:
@@ -139,6 +154,9 @@ class Children:
             return
         self._checked = time.monotonic()
         self._known = {slot: self._runs.now(child.id) for slot, child in self._known.items()}
+        if self._checked - self._said > SAY_EVERY_S:
+            self._said = self._checked
+            self._runs.warn_if_none_is_taken(self._known.values())
         if any(child.state is None or not child.state.is_final() for child in self._known.values()):
             return
         self._starts = 0 if there > self._there else self._starts + 1
@@ -147,6 +165,6 @@ class Children:
             raise NoChild("; ".join(found for child in self._known.values() if (found := ending(child))))
         self._known = {slot: self._living(slot) for slot in self._known}
 
-    def _living(self, slot: int) -> Any:
+    def _living(self, slot: int) -> ChildRun:
         parameters = {"of_run": self._run, "idle_s": self._execution.idle_s}
         return self._runs.living(f"answers-{slot}", parameters, f"answers {slot + 1}/{self._execution.workers}")

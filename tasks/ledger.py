@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import json
 import os
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
@@ -147,9 +148,21 @@ class Ledger(BaseModel):
         write_atomically(path, self.model_dump_json(indent=1))
 
 
+class Holder(BaseModel):
+    """A run that holds an evolution: its process, and its id where it has one."""
+
+    model_config = ConfigDict(frozen=True)
+    machine: str = ""
+    pid: int = 0
+    run: str = ""
+
+
 @contextlib.contextmanager
-def only_one_run(folder: Path) -> Iterator[None]:
-    """Hold the evolution for one run; raises Busy if another holds it. The kernel lets go when a run dies."""
+def only_one_run(folder: Path, run: str = "") -> Iterator[None]:
+    """Hold the evolution for one run, by its id; raises Busy if another holds it.
+
+    The kernel lets go when a run dies.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("a") as lock:
         try:
@@ -157,21 +170,23 @@ def only_one_run(folder: Path) -> Iterator[None]:
         except BlockingIOError:
             raise Busy(f"evolution {folder.name!r} has a run under way; wait for it, or give another --name") from None
         lock.truncate(0)
-        lock.write(str(os.getpid()))
+        lock.write(Holder(machine=socket.gethostname(), pid=os.getpid(), run=run).model_dump_json())
         lock.flush()
         for leftover in folder.glob(".*.json.*.tmp"):  # of a run that was killed while it wrote
             leftover.unlink(missing_ok=True)
         yield
 
 
-def holder(folder: Path) -> int | None:
-    """The process number of the run that holds the evolution on this machine, None if none does."""
-    with contextlib.suppress(OSError, ValueError), (folder / "lock").open() as lock:
+def holder(folder: Path) -> Holder | None:
+    """Who holds the evolution, on whatever machine; None if nobody does."""
+    with contextlib.suppress(OSError), (folder / "lock").open() as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
-            pid = int(lock.read())
-            return pid if Path(f"/proc/{pid}").exists() else None
+            try:
+                return Holder.model_validate_json(lock.read())
+            except ValueError:  # it has just taken it
+                return Holder()
     return None
 
 

@@ -1,8 +1,8 @@
 """What `lance up` and `lance down` refuse before anything is started or stopped, and processes found again."""
 
 import os
+import socket
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -26,8 +26,9 @@ def test_nobody_else_is_let_in_without_a_password(tmp_path: Path, monkeypatch: p
 
 def test_nothing_is_stopped_while_an_evolution_has_a_run(tmp_path: Path) -> None:
     home = Home(tmp_path)
-    with ledgers.only_one_run(home.evolution("mine")):
-        assert ledgers.holder(home.evolution("mine")) == os.getpid()
+    with ledgers.only_one_run(home.evolution("mine"), "a run"):
+        held = ledgers.holder(home.evolution("mine"))
+        assert held == ledgers.Holder(machine=socket.gethostname(), pid=os.getpid(), run="a run")
         with pytest.raises(ValueError, match="a run is under way: mine"):
             down(home, Console())
     assert ledgers.holder(home.evolution("mine")) is None
@@ -40,6 +41,8 @@ def test_a_service_is_found_again_started_once_and_stopped(tmp_path: Path) -> No
     assert service.start(command, os.environ, "here")
     process = service.process()
     assert process and not service.start(command, os.environ)
+    with pytest.raises(ValueError, match="sleeper runs already, with other settings: `lance down` first"):
+        service.start(command, os.environ | {"PREFECT_SERVER_API_AUTH_STRING": "a:b"})
     assert Service(Home(tmp_path), "sleeper").address() == "here"
     wait_until(lambda: service.last_lines() == "up", 20, "its first line")
     assert service.stop(10)
@@ -49,5 +52,5 @@ def test_a_service_is_found_again_started_once_and_stopped(tmp_path: Path) -> No
 def test_a_number_that_is_used_again_is_not_the_service(tmp_path: Path) -> None:
     service = Service(Home(tmp_path), "gone")
     service.file.parent.mkdir(parents=True)
-    service.file.write_text(f'{{"pid": {os.getpid()}, "began": {time.time() - 9999}, "address": "x"}}')
+    service.file.write_text(f'{{"pid": {os.getpid()}, "born": "another start", "address": "x", "settings": ""}}')
     assert service.process() is None and service.address() is None

@@ -54,7 +54,8 @@ def _deployments(client: SyncPrefectClient, root: Path) -> Iterator[str]:
     file = root / "deployments" / "prefect.yaml"
     # A deployment is of a version: of this file, and of the flows, whose parameters the server checks.
     version = digest([sha256(path) for path in (file, *sorted((root / "flows").glob("*.py")))])[:12]
-    for given in yaml.safe_load(file.read_text())["deployments"]:
+    project = yaml.safe_load(file.read_text())
+    for given in project["deployments"]:
         name = f"{given['entrypoint'].rpartition(':')[2]}/{given['name']}"
         try:
             done = "stands" if client.read_deployment_by_name(name).version == version else "changed"
@@ -66,15 +67,19 @@ def _deployments(client: SyncPrefectClient, root: Path) -> Iterator[str]:
             ran = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
             if ran.returncode:
                 raise OSError(f"deploying {name} failed: {(ran.stderr or ran.stdout)[-2000:]}")
-            _refuse_unknown_parameters(client, name)
+            _mend(client, name, project["pull"])
         yield f"{'deployment':<12} {name} {done}"
 
 
-def _refuse_unknown_parameters(client: SyncPrefectClient, deployment: str) -> None:
-    """With Prefect's own schema the server takes a parameter that the flow does not have, and the run fails of it."""
+def _mend(client: SyncPrefectClient, deployment: str, pull: list[dict[str, Any]]) -> None:
+    """What `prefect deploy` does not do as it is needed here.
+
+    With its schema the server takes a parameter that the flow does not have, and the run fails of it. And it fills the
+    pull steps in from this machine's environment: here each worker does, from its own.
+    """
     there = client.read_deployment_by_name(deployment)
     schema = {**(there.parameter_openapi_schema or {}), "additionalProperties": False}
-    client.update_deployment(there.id, DeploymentUpdate(parameter_openapi_schema=schema))
+    client.update_deployment(there.id, DeploymentUpdate(parameter_openapi_schema=schema, pull_steps=pull))
 
 
 def _automation(client: SyncPrefectClient, wanted: AutomationCore) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.states import AwaitingRetry
 
-from flows.operate.runs import Run
+from flows.operate.runs import Run, bury
 from tasks import ledger as ledgers
 from tasks.home import Home
 
@@ -15,10 +15,12 @@ def rerun(client: SyncPrefectClient, home: Home, run: Run, from_stage: str) -> s
 
     Finished stages come back as cached. Raises ValueError for a run that goes on, or a stage that it does not have.
     """
-    if not run.ended:
+    if not run.ended and not bury(client, home, run):
         raise ValueError(f"run {run.id} is {run.state}: wait for it, or `lance cancel {str(run.id)[:8]}`")
     given = client.read_flow_run(run.id)
     parameters = dict(given.parameters)
+    if from_stage and run.flow != "evolve":
+        raise ValueError(f"run {run.id} is of {run.flow}: expected one of evolve, whose stages could be made again")
     if from_stage:
         ledger = ledgers.read(home.ledger(run.evolution))
         if ledger is None:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -22,7 +23,7 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import FlowRun, State, StateType, TaskRun
 from prefect.client.schemas.sorting import FlowRunSort, LogSort
-from prefect.states import Cancelled, Cancelling
+from prefect.states import Cancelled, Cancelling, Crashed
 from pydantic import BaseModel, ConfigDict
 
 from tasks import ledger as ledgers
@@ -34,6 +35,7 @@ ENDED = {StateType.COMPLETED, StateType.FAILED, StateType.CRASHED, StateType.CAN
 PAGE = 200  # what the API gives at once
 POLL_S = 2.0
 SKEW = timedelta(minutes=1)  # of the server's clock
+STARTS_WITHIN = timedelta(seconds=20)  # a run has taken its evolution by then, or is gone
 
 
 class Run(BaseModel):
@@ -74,9 +76,12 @@ def runs(client: SyncPrefectClient, home: Home, limit: int) -> list[Run]:
 
 
 def find(client: SyncPrefectClient, home: Home, wanted: str) -> Run:
-    """By an evolution's name (its newest run) or the beginning of a run's id; raises ValueError if there is none."""
+    """By an evolution's name or the beginning of a run's id; raises ValueError if there is none.
+
+    Of an evolution's runs the one that goes on, or else the newest: a later one may have stepped back from it.
+    """
     known = runs(client, home, PAGE)
-    for run in known:
+    for run in sorted(known, key=lambda run: run.ended):
         if run.evolution == wanted or str(run.id).startswith(wanted):
             return run
     names = ", ".join(dict.fromkeys(run.evolution for run in known)) or "none"
@@ -106,18 +111,36 @@ def cancel(client: SyncPrefectClient, home: Home, run: Run) -> str:
     if run.ended:
         raise ValueError(f"run {run.id} is {run.state} already")
     if run.deployed:
-        waits = run.state not in ("Running", "Pending", "Retrying")
+        waits = run.state not in ("Running", "Pending", "Retrying", "Cancelling")
         # Nothing runs that a worker could end.
         state: State[Any] = Cancelled(message="by `lance cancel`") if waits else Cancelling(message="by `lance cancel`")
         client.set_flow_run_state(run.id, state, force=waits)
         if waits:  # for a person's word, perhaps, which nobody waits for any more
             home.waiting(run.evolution).unlink(missing_ok=True)
         return "cancelled" if waits else "its worker ends it"
-    pid = ledgers.holder(home.evolution(run.evolution))
-    if pid is None:
-        raise ValueError(f"run {run.id} was started on another machine, or its process is gone: see `lance reap`")
-    os.kill(pid, signal.SIGINT)
-    return f"process {pid} was interrupted"
+    if bury(client, home, run):
+        return "its process was gone; it is Crashed now, and `lance rerun` goes on from it"
+    held = ledgers.holder(home.evolution(run.evolution))
+    if held is None or held.run != str(run.id):
+        raise ValueError(
+            f"run {run.id} has no deployment, and its process is not known: end it with Ctrl-C where it runs"
+        )
+    if held.machine != socket.gethostname():
+        raise ValueError(f"run {run.id} is process {held.pid} of {held.machine}: `lance cancel` it there")
+    os.kill(held.pid, signal.SIGINT)
+    return f"process {held.pid} was interrupted"
+
+
+def bury(client: SyncPrefectClient, home: Home, run: Run) -> bool:
+    """Have a run of `lance evolve` whose process is gone marked as Crashed, as nobody else will; whether it was one."""
+    began = run.at < datetime.now(UTC) - STARTS_WITHIN
+    if run.ended or run.deployed or run.flow != "evolve" or not began:
+        return False
+    held = ledgers.holder(home.evolution(run.evolution))
+    if held and held.run in ("", str(run.id)):
+        return False
+    client.set_flow_run_state(run.id, Crashed(message="its process is gone"), force=True)
+    return True
 
 
 def _run(client: SyncPrefectClient, home: Home, run: FlowRun) -> Run:

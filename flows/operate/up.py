@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from rich.console import Console
 
-from flows.server import LOCAL, SERVER, SERVER_SERVICE, answers, check_password
+from flows.server import HEARTBEAT_S, SERVER, SERVER_SERVICE, answers, check_password, without_proxy
 from flows.service import Service
 from tasks import ledger as ledgers
 from tasks.backends.platform import Platform, detect, visible_gpus
@@ -24,8 +24,11 @@ SETTINGS = SERVER | {
     "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
     "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(90 * 24 * 3600),
 }
-# Heartbeats tell a dead run from a long one (deployments/automations.yaml).
-WORKER = {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "60", "PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1"}
+WORKER = {
+    "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": HEARTBEAT_S,
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "DO_NOT_TRACK": "1",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,9 +52,15 @@ def up(home: Home, asked: Asked, console: Console) -> str:
     url = asked.server.rstrip("/").removesuffix("/api") or f"http://{asked.host}:{asked.port}"
     server = Service(home, SERVER_SERVICE)
     env = environment(home, url)
-    if not answers(f"{url}/api"):
-        if asked.server:
+    if asked.server:
+        if not answers(f"{url}/api"):
             raise ConnectionError(f"--server {asked.server}: no Prefect server answers at {url}/api")
+    else:
+        if not server.process() and answers(f"{url}/api"):
+            raise ValueError(
+                f"something else than a server of {home.root} answers at {url}: give another --port, or "
+                f"--server {url} to work for it"
+            )
         command = [sys.executable, "-m", "prefect", "server", "start", "--host", asked.host, "--port", str(asked.port)]
         server.start(command, env | secured(asked.host), f"{url}/api")
         _wait(server, f"{url}/api", console)
@@ -75,7 +84,11 @@ def down(home: Home, console: Console) -> None:
     if busy:
         raise ValueError(f"a run is under way: {', '.join(busy)}; wait for it, or `lance cancel {busy[0]}` first")
     found = sorted(home.services.glob("*.json"), key=lambda file: file.stem == SERVER_SERVICE)
-    for service in (Service(home, file.stem) for file in found):
+    services = [Service(home, file.stem) for file in found]
+    for service in services:
+        if service.runs():
+            raise ValueError(f"{service.name} has a run under way: wait for it, or `lance cancel` it first")
+    for service in services:
         stopped = service.stop(STOP_DEADLINE_S)
         console.print(f"{service.name} {'stopped' if stopped else 'was not running'}")
     if not found:
@@ -85,7 +98,7 @@ def down(home: Home, console: Console) -> None:
 def environment(home: Home, url: str) -> dict[str, str]:
     """What clients and services of this server have in common."""
     own = {"LANCE_HOME": str(home.root), "LANCE_ROOT": str(ROOT), "PREFECT_API_URL": f"{url}/api"}
-    own |= LOCAL if any(name in url for name in LOOPBACK) else {}
+    own |= without_proxy(os.environ)
     password = os.environ.get("PREFECT_SERVER_API_AUTH_STRING")
     own |= {"PREFECT_API_AUTH_STRING": password} if password else {}
     return os.environ | {"PREFECT_HOME": str(home.prefect)} | own

@@ -82,15 +82,29 @@ def _run(
 @contextlib.contextmanager
 def _only_one(job: Job) -> Iterator[None]:
     """Hold the job's work folder for one run, and remove it behind it; the kernel lets go when a run dies."""
-    folder = job.work
-    folder.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(folder, os.O_RDONLY)
+    folder, lock = (
+        job.work,
+        job.work.with_name(f"{job.work.name}.lock"),
+    )  # on a folder NFS has no locks between machines
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = _only(lock)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        folder.mkdir(exist_ok=True)  # the one before may have finished and removed it
+        folder.mkdir(exist_ok=True)
         yield
         shutil.rmtree(folder)
+        lock.unlink()
     finally:
+        os.close(descriptor)
+
+
+def _only(lock: Path) -> int:
+    """A descriptor that holds the file that is there: the one before may have removed what it held."""
+    while True:
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with contextlib.suppress(FileNotFoundError):
+            if lock.stat().st_ino == os.fstat(descriptor).st_ino:
+                return descriptor
         os.close(descriptor)
 
 
