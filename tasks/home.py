@@ -4,6 +4,7 @@ import os
 import socket
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 from tasks.provenance import ROOT
 
@@ -43,6 +44,14 @@ class Home:
     def services(self) -> Path:
         """What `lance up` started on this machine; others may share the home."""
         return self.root / "services" / socket.gethostname()
+
+    def identity(self) -> str:
+        """The same on all machines that have this home."""
+        file = self.root / "identity"
+        if not file.exists():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(uuid4().hex)
+        return file.read_text(encoding="utf-8")
 
     @property
     def prefect(self) -> Path:

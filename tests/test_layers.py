@@ -11,7 +11,8 @@ ROOT = Path(__file__).resolve().parents[1]
 STAGES = {"anchors", "calibrate", "canaries", "review", "split", "write", "annotate", "pairs", "evaluate", "benchmarks"}
 FLOWS = ("answer", "approval", "evaluate", "evolve", "exporting", "heeding", "iterate", "pictures", "running", "train")
 MAY_IMPORT_PREFECT = {"tasks.kinds", "tasks.here", "tasks.child_runs"} | {
-    f"flows.{name}" for name in (*FLOWS, "doctor", "server", "operate.deploy", "operate.rerun", "operate.runs")
+    f"flows.{name}"
+    for name in (*FLOWS, "doctor", "server", "operate.applied", "operate.deploy", "operate.rerun", "operate.runs")
 }
 # Run in the model environment, each as a child process of its own.
 MODEL_SIDE = {

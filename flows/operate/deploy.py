@@ -1,6 +1,6 @@
 """Pools, deployments and automations: made where they are missing, made anew where they changed, else left alone.
 
-What a person changed in the UI (a paused schedule, a pool's limit) stays until the project's own files change.
+What a person changed in the UI (a paused schedule, a pool's defaults) stays until the project's own files change.
 """
 
 import json
@@ -16,7 +16,9 @@ from prefect.client.schemas.actions import DeploymentUpdate, WorkPoolCreate, Wor
 from prefect.events.schemas.automations import AutomationCore
 from prefect.exceptions import ObjectNotFound
 
+from flows.operate.applied import Applied
 from tasks.artifacts import sha256
+from tasks.home import Home
 from tasks.records import digest
 
 POOLS = {  # name: worker type, base job template (infra/work-pools)
@@ -26,28 +28,32 @@ POOLS = {  # name: worker type, base job template (infra/work-pools)
 FAILED = "LANCE: a run failed"
 
 
-def everything(root: Path, notify: str = "") -> Iterator[str]:
-    """What was done, as lines to print."""
+def everything(root: Path, home: Home, workers: bool, notify: str = "") -> Iterator[str]:
+    """What was done, as lines to print; raises ValueError where workers of this home are of no use to the server."""
     with get_client(sync_client=True) as client:
+        applied = Applied.read(client)
+        if workers:
+            applied.check_home(home)
         for name, (kind, template) in POOLS.items():
-            done = _pool(client, name, kind, json.loads((root / f"infra/work-pools/{template}.json").read_text()))
-            yield f"{'pool':<12} {name} {done}"
+            content = json.loads((root / f"infra/work-pools/{template}.json").read_text())
+            yield f"{'pool':<12} {name} {_pool(client, applied, name, kind, content)}"
         yield from _deployments(client, root)
         automations = yaml.safe_load((root / "deployments" / "automations.yaml").read_text())
         for one in [*automations, *([_on_failure(client, notify)] if notify else [])]:
-            yield f"{'automation':<12} {one['name']} {_automation(client, AutomationCore.model_validate(one))}"
+            yield f"{'automation':<12} {one['name']} {_automation(client, applied, one)}"
+        applied.write(client)
 
 
-def _pool(client: SyncPrefectClient, name: str, kind: str, template: dict[str, Any]) -> str:
+def _pool(client: SyncPrefectClient, applied: Applied, name: str, kind: str, template: dict[str, Any]) -> str:
+    new = applied.is_new(f"pool {name}", template)
     try:
-        there = client.read_work_pool(name)
+        client.read_work_pool(name)
     except ObjectNotFound:
         client.create_work_pool(WorkPoolCreate(name=name, type=kind, base_job_template=template))
         return "made"
-    if there.base_job_template == template:
-        return "stands"
-    client.update_work_pool(name, WorkPoolUpdate(base_job_template=template))
-    return "changed"
+    if new:
+        client.update_work_pool(name, WorkPoolUpdate(base_job_template=template))
+    return "changed" if new else "stands"
 
 
 def _deployments(client: SyncPrefectClient, root: Path) -> Iterator[str]:
@@ -82,27 +88,15 @@ def _mend(client: SyncPrefectClient, deployment: str, pull: list[dict[str, Any]]
     client.update_deployment(there.id, DeploymentUpdate(parameter_openapi_schema=schema, pull_steps=pull))
 
 
-def _automation(client: SyncPrefectClient, wanted: AutomationCore) -> str:
+def _automation(client: SyncPrefectClient, applied: Applied, given: dict[str, Any]) -> str:
+    wanted, new = AutomationCore.model_validate(given), applied.is_new(f"automation {given['name']}", given)
     there = client.read_automations_by_name(wanted.name)
     if not there:
         client.create_automation(wanted)
         return "made"
-    if _content(there[0]) == _content(wanted):
-        return "stands"
-    client.update_automation(there[0].id, wanted.model_copy(update={"enabled": there[0].enabled}))
-    return "changed"
-
-
-def _content(one: AutomationCore) -> Any:
-    """Without what the server adds."""
-
-    def plain(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: plain(found) for key, found in value.items() if key != "id"}
-        # Sets of names come in another order in each process.
-        return sorted((plain(found) for found in value), key=str) if isinstance(value, list) else value
-
-    return plain(one.model_dump(mode="json", include={"description", "trigger", "actions"}))
+    if new:
+        client.update_automation(there[0].id, wanted.model_copy(update={"enabled": there[0].enabled}))
+    return "changed" if new else "stands"
 
 
 def _on_failure(client: SyncPrefectClient, block: str) -> dict[str, Any]:

@@ -20,6 +20,7 @@ STOP_DEADLINE_S = 30.0
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 # A server that is restarted knows its leases again; what is old goes by itself.
 SETTINGS = SERVER | {
+    "PREFECT_UI_API_URL": "/api",  # where the page came from; otherwise --host, which is no address for a browser
     "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
     "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
     "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(90 * 24 * 3600),
@@ -69,7 +70,7 @@ def up(home: Home, asked: Asked, console: Console) -> str:
     check_password(f"{url}/api")
     from flows.operate import deploy  # prefect reads its settings when it is imported
 
-    for said in deploy.everything(ROOT, asked.notify):
+    for said in deploy.everything(ROOT, home, asked.workers, asked.notify):
         console.print(said)
     if asked.workers:
         for name, command, own in _workers(detect(), asked.slots):

@@ -1,34 +1,76 @@
 """A second machine works for the server of the first."""
 
 import json
+import subprocess
 from pathlib import Path
 
 import psutil
+import pytest
 
 from tasks.home import Home
+from tests.evolution import LANCE, ROOT
 from tests.operations.served import Served
+from tests.processes import wait_until
 
 
-def test_a_machine_takes_runs_of_a_server_elsewhere_and_leaves_it_alone(served: Served, tmp_path: Path) -> None:
-    other = Served(tmp_path / "home", served.model, served.seeds)
+def on_another_machine(served: Served, *command: str) -> str:
+    """What `lance` says on a machine with the same home and another name."""
+    renamed = ["unshare", "--uts", "sh", "-c", 'hostname second && exec "$@"', "sh", *LANCE, *command]
+    done = subprocess.run(
+        renamed, env=served.environment, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
+    )
+    if "unshare failed" in done.stderr:
+        pytest.skip(f"a machine of another name needs rights that are not here: {done.stderr}")
+    return done.stdout + done.stderr
+
+
+def test_a_machine_takes_runs_of_a_server_elsewhere_and_leaves_it_alone(served: Served) -> None:
+    said = on_another_machine(served, "up", "--server", f"{served.url}/api")
     try:
-        done = other.lance("up", "--server", f"{served.url}/api")
-        assert done.returncode == 0 and f"PREFECT_API_URL={served.url}/api" in done.stdout, done.stdout + done.stderr
-        assert [file.name for file in Home(other.home).services.iterdir()] == ["worker-cpu.json"]
-        own = json.loads((Home(served.home).services / "worker-cpu.json").read_text())["pid"]
-        psutil.Process(own).kill()
+        assert "worker-cpu started" in said and f"PREFECT_API_URL={served.url}/api" in said, said
+        assert "made" not in said and "changed" not in said
+        services = Home(served.home).services
+        assert [file.name for file in services.with_name("second").iterdir()] == ["worker-cpu.json"]
+        psutil.Process(json.loads((services / "worker-cpu.json").read_text())["pid"]).kill()
         run = served.start(name="of-another", seeds="no/such/seeds.jsonl")
         assert served.wait(run, within_s=60)["state_type"] == "FAILED", "nobody took it"
-        assert "worker-cpu stopped" in other.lance("down").stdout
     finally:
-        other.down()
+        wait_until(lambda: "worker-cpu" in on_another_machine(served, "down"), 60, "no run under way", every_s=1)
         served.up()
     assert served.run(run)["state_type"] == "FAILED"
 
 
-def test_a_server_that_does_not_answer_is_named(tmp_path: Path, served: Served) -> None:
+def test_a_machine_with_another_home_does_not_start_to_work(tmp_path: Path, served: Served) -> None:
+    other = Served(tmp_path / "home", served.model, served.seeds)
+    done = other.lance("up", "--server", served.url)
+    assert done.returncode == 2 and "live in another LANCE_HOME than" in done.stderr, done.stderr
+    done = other.lance("up", "--server", served.url, "--no-workers")
+    assert done.returncode == 0 and "started" not in done.stdout
+    assert not list(other.home.glob("services/*/*"))
+
+
+def test_a_server_that_is_not_one_of_ours_is_named(tmp_path: Path, served: Served) -> None:
     other = Served(tmp_path / "home", served.model, served.seeds)
     done = other.lance("up", "--server", "http://127.0.0.1:9")
     assert done.returncode != 0 and "no Prefect server answers at http://127.0.0.1:9/api" in done.stderr, done.stderr
     done = other.lance("up", "--server", served.url, "--port", "4201")
     assert done.returncode == 2 and "expected no --host and no --port beside it" in done.stderr, done.stderr
+    done = other.lance("up", "--port", str(served.port))
+    assert done.returncode == 2 and "something else than a server of" in done.stderr, done.stderr
+    done = served.lance("up", "--port", str(served.port + 1))
+    assert done.returncode == 2 and "runs already, with other settings" in done.stderr, done.stderr
+
+
+def test_what_a_person_changed_in_a_pool_stays(served: Served) -> None:
+    pool = served.api.get("/work_pools/lance-gpu").raise_for_status().json()
+    template = pool["base_job_template"]
+    template["variables"]["properties"]["stream_output"]["default"] = False
+    served.api.patch("/work_pools/lance-gpu", json={"base_job_template": template}).raise_for_status()
+    assert "lance-gpu stands" in served.up()
+    assert served.api.get("/work_pools/lance-gpu").json()["base_job_template"] == template
+
+
+def test_deployments_are_found_where_each_worker_has_them(served: Served) -> None:
+    there = served.api.get("/deployments/name/evolve/evolve-demo").raise_for_status().json()
+    (step,) = there["pull_steps"]
+    assert step["prefect.deployments.steps.set_working_directory"] == {"directory": "{{ $LANCE_ROOT }}"}
