@@ -11,6 +11,7 @@ from tests.evolution import LANCE, ROOT
 def test_it_finds_what_works_and_what_does_not_and_says_what_it_waits_for(tmp_path: Path) -> None:
     kept = {key: value for key, value in os.environ.items() if not key.startswith("PREFECT_")}
     environment = kept | {"LANCE_HOME": str(tmp_path), "CXX": "no-compiler"}
+    environment["PREFECT_SERVER_API_AUTH_STRING"] = "name:password"  # of a server that is not the embedded one
     command = [*LANCE, "doctor", "--json"]
     done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=400, check=False)
     found = {one["what"]: one for one in json.loads(done.stdout)}
