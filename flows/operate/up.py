@@ -17,6 +17,7 @@ from tasks.provenance import ROOT
 
 START_DEADLINE_S = 300.0
 STOP_DEADLINE_S = 30.0
+LEAVES_WITHIN_S = 15.0  # the process of a run whose state is final already
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 # A server that is restarted knows its leases again; what is old goes by itself.
 SETTINGS = SERVER | {
@@ -86,9 +87,11 @@ def down(home: Home, console: Console) -> None:
         raise ValueError(f"a run is under way: {', '.join(busy)}; wait for it, or `lance cancel {busy[0]}` first")
     found = sorted(home.services.glob("*.json"), key=lambda file: file.stem == SERVER_SERVICE)
     services = [Service(home, file.stem) for file in found]
-    for service in services:
-        if service.runs():
-            raise ValueError(f"{service.name} has a run under way: wait for it, or `lance cancel` it first")
+    until = time.monotonic() + LEAVES_WITHIN_S
+    while at_work := [service.name for service in services if service.runs()]:
+        if time.monotonic() > until:
+            raise ValueError(f"{at_work[0]} has a run under way: wait for it, or `lance cancel` it first")
+        time.sleep(0.5)
     for service in services:
         stopped = service.stop(STOP_DEADLINE_S)
         console.print(f"{service.name} {'stopped' if stopped else 'was not running'}")

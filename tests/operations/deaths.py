@@ -104,10 +104,13 @@ class Deaths:
         while (now := it.wait(run))["state_type"] != "COMPLETED":
             reruns += 1
             assert reruns <= RERUNS, now["state"]
-            done = it.lance("rerun", run[:8])
-            assert done.returncode == 0, done.stderr
-            wait_until(lambda: it.run(run)["state_type"] not in ENDED, 60, "it goes on")
+            self.rerun(run)
         return reruns
+
+    def rerun(self, run: str) -> None:
+        done = self.served.lance("rerun", run[:8])
+        assert done.returncode == 0, done.stderr
+        wait_until(lambda: self.served.run(run)["state_type"] not in ENDED, 60, "it goes on")
 
     def strike(self, cell: Cell, run: str) -> Callable[[], object]:
         """What mends it again."""
@@ -144,8 +147,8 @@ class Deaths:
         """The processes to kill."""
         found: dict[str, Callable[[], list[psutil.Process]]] = {
             "flow": lambda: self._flow(run),
-            "engine": lambda: self._children("vllm.entrypoints"),
-            "trainer": lambda: self._children("tasks.backends.trl"),
+            "engine": lambda: self.children("vllm.entrypoints"),
+            "trainer": lambda: self.children("tasks.backends.trl"),
             "worker": lambda: [self._service("worker-cpu")],
             "server": lambda: [self._service("prefect-server")],
         }
@@ -181,7 +184,7 @@ class Deaths:
         found = sorted(marked("PREFECT__FLOW_RUN_ID", run), key=lambda process: process.create_time())
         return found[:1]
 
-    def _children(self, module: str) -> list[psutil.Process]:
+    def children(self, module: str) -> list[psutil.Process]:
         """Those that run the module, without the supervisors above them."""
         commands = [(one, _command(one)) for one in self.served.computing()]
         return [one for one, command in commands if module in command and "supervisor" not in command]

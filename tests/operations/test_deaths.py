@@ -2,6 +2,7 @@
 
 import subprocess
 import time
+from collections.abc import Callable
 
 from tests.evolution import LANCE, ROOT
 from tests.operations.deaths import Cell, Deaths
@@ -22,43 +23,39 @@ def test_engine_worker_and_trainer_are_killed_and_the_run_ends_by_itself(served:
     assert len(served.ledger(name)["iterations"]) == 1
 
 
-def test_server_and_flow_are_killed_and_a_rerun_finishes_the_run(served: Served) -> None:
+def test_a_run_outlives_its_server_and_ends_of_a_kill_a_cancel_and_a_word_and_is_rerun_each_time(
+    served: Served,
+) -> None:
     deaths, name = Deaths(served), "helped"
     run = deaths.start(name)
     deaths.wait_for("inference", run)
     deaths.strike(Cell(victim="server", how="SIGKILL", moment="inference"), run)()
     if served.run(run)["state_type"] in ENDED:
-        served.lance("rerun", run[:8])
+        deaths.rerun(run)
+
+    def ends(as_state: str, strike: Callable[[], object]) -> None:
+        own = [process.pid for process in served.computing()]
+        strike()
+        assert deaths.gone(own) < 30, as_state
+        assert served.wait(run, within_s=60)["state_name"] == as_state
+        deaths.rerun(run)
+
+    def called_crashed() -> None:
+        """By a person, or by the automation for silent runs where the machine was only slow."""
+        state = {"state": {"type": "CRASHED", "name": "Called", "message": "it seemed silent"}, "force": True}
+        served.api.post(f"/flow_runs/{run}/set_state", json=state).raise_for_status()
+
     deaths.wait_for("training", run)
-    own = [process.pid for process in served.computing()]
-    deaths.strike(Cell(victim="flow", how="SIGKILL", moment="training"), run)
-    assert deaths.gone(own) < 30
-    assert served.wait(run, within_s=60)["state_name"] == "Crashed"
-    assert deaths.finish(run) == 1
+    ends("Crashed", lambda: deaths.strike(Cell(victim="flow", how="SIGKILL", moment="training"), run))
+    for as_state, strike in (("Cancelled", lambda: served.lance("cancel", run[:8])), ("Called", called_crashed)):
+        wait_until(lambda: deaths.children("vllm.entrypoints"), 300, "the candidate is asked", every_s=0.5)
+        ends(as_state, strike)
+    assert served.wait(run)["state_type"] == "COMPLETED"
     assert "Completed" not in served.states(run)["review [seeds]"][1:], "made again though it stood"
     assert (deaths.lost_rows(name), deaths.double_rows(), served.computing()) == (0, 0, [])
     assert len(served.ledger(name)["iterations"]) == 1
-
-
-def test_a_run_that_is_cancelled_leaves_nothing_and_can_be_finished(served: Served) -> None:
-    found = Deaths(served).die(Cell(victim="run", how="cancel", moment="inference"))
-    assert found.well and found.state == "Cancelled", found
-    assert (found.reruns, found.ended_s < 60) == (1, True), found
-    refused = served.lance("cancel", "run-cancel-inference")
+    refused = served.lance("cancel", run[:8])
     assert refused.returncode == 2 and "is Completed already" in refused.stderr
-    wait_until(lambda: not served.computing(), 10, "nothing computes")
-
-
-def test_a_run_that_is_called_crashed_lets_go_of_the_device(served: Served) -> None:
-    """By a person, or by the automation for silent runs where the machine was only slow."""
-    deaths = Deaths(served)
-    run = deaths.start("called-crashed")
-    deaths.wait_for("inference", run)
-    own = [process.pid for process in served.computing()]
-    state = {"state": {"type": "CRASHED", "message": "it seemed silent"}, "force": True}
-    served.api.post(f"/flow_runs/{run}/set_state", json=state).raise_for_status()
-    assert deaths.gone(own) < 30
-    assert served.run(run)["state_type"] == "CRASHED"
 
 
 def test_a_run_of_the_command_line_whose_process_is_gone_is_marked(served: Served) -> None:

@@ -40,13 +40,9 @@ def test_two_runs_on_one_slot_never_compute_at_once(served: Served, lock: Path) 
     psutil.Process(json.loads((Home(served.home).services / "prefect-server.json").read_text())["pid"]).kill()
     served.up()
     assert served.wait(first)["state_type"] in ("CANCELLED", "CRASHED")
-    third = served.start(
-        name="slot-3", recipe=BRIEF, settings=["sampling_seed=102"]
-    )  # what the second one wrote is there
-    for run in (second, third):
-        assert served.wait(run)["state_type"] == "COMPLETED", served.run(run)["state"]
+    assert served.wait(second)["state_type"] == "COMPLETED", served.run(second)["state"]
     log = held(lock)
-    assert len(log) >= 12, "engines and trainers of three runs"
+    assert len(log) >= 8, "the first one's engine, two engines and a trainer of the second"
     # One takes, and the same one lets go, before another takes.
     assert [what for _, _, what in log] == ["took", "let go"] * (len(log) // 2)
     assert [pid for _, pid, _ in log[::2]] == [pid for _, pid, _ in log[1::2]]
