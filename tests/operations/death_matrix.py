@@ -46,6 +46,15 @@ class Done(BaseModel):
     def well(self) -> bool:
         return self.death is not None and self.death.well
 
+    def __str__(self) -> str:
+        if self.death is None or not self.death.well:
+            return f"NOT WELL: {self.failure or self.death}"
+        told = [f"{self.death.state} after {self.death.ended_s:.0f} s"]
+        told += [] if self.death.orphans_gone_s is None else [f"children gone in {self.death.orphans_gone_s:.1f} s"]
+        told += [f"{self.death.reruns} rerun" + "s" * (self.death.reruns > 1)] if self.death.reruns else []
+        told += [f"made again: {', '.join(self.death.redone)}"] if self.death.redone else []
+        return ", ".join(told)
+
 
 def cells(database: str) -> Iterator[Cell]:
     victims = ["flow", "engine", "trainer", "worker", "server", *(["database"] if database == "postgresql" else [])]
@@ -99,20 +108,12 @@ def strike(folder: Path, database: str, todo: list[Cell]) -> Iterator[Done]:
                 well = done.well
 
 
-def show(done: list[Done], console: Console) -> None:
-    columns = ("database", "victim", "how", "during", "state", "after", "orphans gone", "finished", "made again")
-    table = Table(*columns, box=box.MARKDOWN)
-    for one in done:
-        cell, death = one.cell, one.death
-        if death is None:
-            table.add_row(one.database, cell.victim, cell.how, cell.moment, f"NOT WELL: {one.failure}")
-            continue
-        finished = "by itself" if not death.reruns else f"{death.reruns} rerun" + "s" * (death.reruns > 1)
-        gone = "" if death.orphans_gone_s is None else f"{death.orphans_gone_s:.1f} s"
-        table.add_row(
-            *(one.database, cell.victim, cell.how, cell.moment, death.state, f"{death.ended_s:.0f} s", gone, finished),
-            ", ".join(death.redone) + ("" if death.well else f"  NOT WELL: {death}"),
-        )
+def show(done: list[Done], databases: list[str], console: Console) -> None:
+    """As Markdown, for the README."""
+    table = Table("dies", "of", "during", *databases, box=box.MARKDOWN)
+    for cell in dict.fromkeys(one.cell for one in done):
+        of = {one.database: str(one) for one in done if one.cell == cell}
+        table.add_row(cell.victim, cell.how, cell.moment, *(of.get(database, "") for database in databases))
     console.print(table)
 
 
@@ -134,7 +135,7 @@ def main() -> None:
             done[database, one.cell] = one
             with file.open("a") as raw:
                 raw.write(one.model_dump_json() + "\n")
-    show(list(done.values()), console)
+    show(list(done.values()), given.databases, console)
     well = sum(one.well for one in done.values())
     print(json.dumps({"cells": len(done), "well": well, "raw": str(file)}))
 
