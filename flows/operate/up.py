@@ -68,6 +68,7 @@ def up(home: Home, asked: Asked, console: Console) -> str:
         _wait(server, f"{url}/api", console)
     console.print(f"server       {url}")
     os.environ |= env
+    home.prefect.mkdir(parents=True, exist_ok=True)
     check_password(f"{url}/api")
     from flows.operate import deploy  # prefect reads its settings when it is imported
 

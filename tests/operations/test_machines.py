@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -40,17 +41,24 @@ def test_a_machine_takes_runs_of_a_server_elsewhere_and_leaves_it_alone(served: 
     assert served.run(run)["state_type"] == "FAILED"
 
 
-def test_a_machine_with_another_home_does_not_start_to_work(tmp_path: Path, served: Served) -> None:
-    other = Served(tmp_path / "home", served.model, served.seeds)
+@pytest.fixture
+def other(tmp_path: Path, served: Served) -> Iterator[Served]:
+    """Another home, with nothing in it."""
+    it = Served(tmp_path / "home", served.model, served.seeds)
+    yield it
+    it.down()
+
+
+def test_a_machine_with_another_home_does_not_start_to_work(other: Served, served: Served) -> None:
     done = other.lance("up", "--server", served.url)
-    assert done.returncode == 2 and "live in another LANCE_HOME than" in done.stderr, done.stderr
+    assert done.returncode == 2 and done.stderr.count("\n") == 1, done.stderr
+    assert "live in another LANCE_HOME than" in done.stderr
     done = other.lance("up", "--server", served.url, "--no-workers")
     assert done.returncode == 0 and "started" not in done.stdout
     assert not list(other.home.glob("services/*/*"))
 
 
-def test_a_server_that_is_not_one_of_ours_is_named(tmp_path: Path, served: Served) -> None:
-    other = Served(tmp_path / "home", served.model, served.seeds)
+def test_a_server_that_is_not_one_of_ours_is_named(other: Served, served: Served) -> None:
     done = other.lance("up", "--server", "http://127.0.0.1:9")
     assert done.returncode != 0 and "no Prefect server answers at http://127.0.0.1:9/api" in done.stderr, done.stderr
     done = other.lance("up", "--server", served.url, "--port", "4201")
