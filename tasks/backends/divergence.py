@@ -26,7 +26,8 @@ def response_log_probs(model: Any, prompt: list[int], whole: list[int]) -> torch
     return torch.log_softmax(logits.float(), dim=-1)
 
 
-def work(job: Job) -> None:
+def measure(job: Job) -> dict[str, Any]:
+    """What goes into the record."""
     given = job.given
     device = "cpu" if given["cpu"] else "cuda"
     tokenizer, plain = AutoTokenizer.from_pretrained(given["model"]), PlainText.of(Path(given["model"]))
@@ -48,8 +49,12 @@ def work(job: Job) -> None:
             total += float((candidate.exp() * (candidate - base)).sum())
             tokens += len(candidate)
             job.say("KL to M_0", done + 1, len(rows))
-    with job.draft() as draft:
-        draft.record |= {"counts": {"in": len(rows)}, "kl": total / max(tokens, 1), "tokens_compared": tokens}
+    return {"counts": {"in": len(rows)}, "kl": total / max(tokens, 1), "tokens_compared": tokens}
+
+
+def work(job: Job) -> None:
+    with job.draft() as draft:  # whose seconds count from here on
+        draft.record |= measure(job)
 
 
 if __name__ == "__main__":
