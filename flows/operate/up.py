@@ -5,6 +5,7 @@ import socket
 import sys
 import time
 from dataclasses import dataclass
+from functools import partial
 
 from rich.console import Console
 
@@ -64,8 +65,12 @@ def up(home: Home, asked: Asked, console: Console) -> str:
                 f"--server {url} to work for it"
             )
         command = [sys.executable, "-m", "prefect", "server", "start", "--host", asked.host, "--port", str(asked.port)]
-        server.start(command, env | secured(asked.host), f"{url}/api")
-        _wait(server, f"{url}/api", console)
+        start = partial(server.start, command, env | secured(asked.host), f"{url}/api")
+        # One that runs may be about to end, as after a SIGTERM.
+        if not start() and not _answers(server, f"{url}/api", console):
+            start()
+        if not _answers(server, f"{url}/api", console):
+            raise OSError(f"the Prefect server ended: {server.last_lines()}\nits log is {server.log}")
     console.print(f"server       {url}")
     os.environ |= env
     home.prefect.mkdir(parents=True, exist_ok=True)
@@ -142,12 +147,14 @@ def _workers(platform: Platform, slots: int) -> list[tuple[str, list[str], dict[
     return found
 
 
-def _wait(server: Service, url: str, console: Console) -> None:
+def _answers(server: Service, url: str, console: Console) -> bool:
+    """Whether it does, in the end; else it ended."""
     until = time.monotonic() + START_DEADLINE_S
     with console.status("starting the Prefect server; the first time it makes its database"):
         while not answers(url):
             if server.process() is None:
-                raise OSError(f"the Prefect server ended: {server.last_lines()}\nits log is {server.log}")
+                return False
             if time.monotonic() > until:
                 raise TimeoutError(f"no Prefect server after {START_DEADLINE_S:.0f} s; its log is {server.log}")
             time.sleep(0.3)
+    return True
