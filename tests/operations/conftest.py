@@ -14,7 +14,7 @@ def few_seeds(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return materials.some_seeds(tmp_path_factory.mktemp("seeds") / "seeds.jsonl")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def served(tiny_model: Path, few_seeds: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     it = Served(tmp_path_factory.mktemp("served") / "home", tiny_model, few_seeds)
     try:
