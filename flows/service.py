@@ -59,7 +59,10 @@ class Service:
         settings = digest([list(command), [env.get(name) for name in TOLD], [name in env for name in SECRET]])
         if self.process():
             if self._known("settings") != settings:
-                raise ValueError(f"{self.name} runs already, with other settings: `lance down` first")
+                raise ValueError(
+                    f"{self.name} runs already, with other settings (host, port, server, password, database, GPUs): "
+                    "give the same again, or `lance down` first"
+                )
             return False
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:

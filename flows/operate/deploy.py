@@ -31,7 +31,8 @@ FAILED = "LANCE: a run failed"
 def everything(root: Path, home: Home, workers: bool, notify: str = "") -> Iterator[str]:
     """What was done, as lines to print; raises ValueError where workers of this home are of no use to the server."""
     with get_client(sync_client=True) as client:
-        applied = Applied.read(client)
+        before = Applied.read(client)
+        applied = before.model_copy(deep=True)
         if workers:
             applied.check_home(home)
         for name, (kind, template) in POOLS.items():
@@ -41,7 +42,8 @@ def everything(root: Path, home: Home, workers: bool, notify: str = "") -> Itera
         automations = yaml.safe_load((root / "deployments" / "automations.yaml").read_text())
         for one in [*automations, *([_on_failure(client, notify)] if notify else [])]:
             yield f"{'automation':<12} {one['name']} {_automation(client, applied, one)}"
-        applied.write(client)
+        if applied != before:
+            applied.write(client)
 
 
 def _pool(client: SyncPrefectClient, applied: Applied, name: str, kind: str, template: dict[str, Any]) -> str:
