@@ -125,12 +125,12 @@ class Elsewhere:
 
     def _check_what_ended(self, child: ChildRun, job: Job) -> None:
         """Raises what became of a training whose artifact is not there."""
-        if self.shards.store.find(job.spec):
+        ended = ending(child)
+        if ended is None or self.shards.store.find(job.spec):
             return
         if job.refusal_file.exists():
             raise ValueError(job.refusal_file.read_text(encoding="utf-8"))
         lost = child.state and (child.state.is_crashed() or child.state.is_cancelled())
-        ended = ending(child) or "it goes on"
         raise ConnectionError(ended) if lost else NoChild(ended)  # the first is tried again
 
     def rest(self) -> None:

@@ -183,10 +183,14 @@ def holder(folder: Path) -> Holder | None:
         try:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
-            try:
-                return Holder.model_validate_json(lock.read())
-            except ValueError:  # it has just taken it
-                return Holder()
+            return last_holder(folder) or Holder()  # which has just taken it
+    return None
+
+
+def last_holder(folder: Path) -> Holder | None:
+    """Who holds the evolution, or held it last."""
+    with contextlib.suppress(OSError, ValueError):
+        return Holder.model_validate_json((folder / "lock").read_text(encoding="utf-8"))
     return None
 
 

@@ -31,7 +31,7 @@ def test_nothing_is_stopped_while_an_evolution_has_a_run(tmp_path: Path) -> None
         assert held == ledgers.Holder(machine=socket.gethostname(), pid=os.getpid(), run="a run")
         with pytest.raises(ValueError, match="a run is under way: mine"):
             down(home, Console())
-    assert ledgers.holder(home.evolution("mine")) is None
+    assert (ledgers.holder(home.evolution("mine")), ledgers.last_holder(home.evolution("mine"))) == (None, held)
     down(home, Console(quiet=True))
 
 

@@ -35,7 +35,6 @@ ENDED = {StateType.COMPLETED, StateType.FAILED, StateType.CRASHED, StateType.CAN
 PAGE = 200  # what the API gives at once
 POLL_S = 2.0
 SKEW = timedelta(minutes=1)  # of the server's clock
-STARTS_WITHIN = timedelta(seconds=20)  # a run has taken its evolution by then, or is gone
 
 
 class Run(BaseModel):
@@ -132,12 +131,13 @@ def cancel(client: SyncPrefectClient, home: Home, run: Run) -> str:
 
 
 def bury(client: SyncPrefectClient, home: Home, run: Run) -> bool:
-    """Have a run of `lance evolve` whose process is gone marked as Crashed, as nobody else will; whether it was one."""
-    began = run.at < datetime.now(UTC) - STARTS_WITHIN
-    if run.ended or run.deployed or run.flow != "evolve" or not began:
-        return False
-    held = ledgers.holder(home.evolution(run.evolution))
-    if held and held.run in ("", str(run.id)):
+    """Have a run of `lance evolve` whose process is gone marked as Crashed, as nobody else will; whether it was one.
+
+    It is known by its evolution's lock: nobody holds it, and this run held it last.
+    """
+    folder = home.evolution(run.evolution)
+    last = ledgers.last_holder(folder)
+    if run.ended or run.deployed or not last or last.run != str(run.id) or ledgers.holder(folder):
         return False
     client.set_flow_run_state(run.id, Crashed(message="its process is gone"), force=True)
     return True

@@ -82,10 +82,7 @@ def _run(
 @contextlib.contextmanager
 def _only_one(job: Job) -> Iterator[None]:
     """Hold the job's work folder for one run, and remove it behind it; the kernel lets go when a run dies."""
-    folder, lock = (
-        job.work,
-        job.work.with_name(f"{job.work.name}.lock"),
-    )  # on a folder NFS has no locks between machines
+    folder, lock = job.work, job.work.with_name(f"{job.work.name}.lock")  # NFS has no locks on folders
     folder.parent.mkdir(parents=True, exist_ok=True)
     descriptor = _only(lock)
     try:

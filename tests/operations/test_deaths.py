@@ -1,7 +1,6 @@
 """What dies, dies, and the run is finished all the same. Each death apart, on both databases: `make death-matrix`."""
 
 import subprocess
-import time
 from collections.abc import Callable
 
 from tests.evolution import LANCE, ROOT
@@ -61,18 +60,16 @@ def test_a_run_outlives_its_server_and_ends_of_a_kill_a_cancel_and_a_word_and_is
 def test_a_run_of_the_command_line_whose_process_is_gone_is_marked(served: Served) -> None:
     settings = ["evolve", BRIEF, "--name", "by-hand", "--model", str(served.model), "--seeds", str(served.seeds)]
     process = subprocess.Popen([*LANCE, *settings], env=served.environment, cwd=ROOT, stderr=subprocess.DEVNULL)
-    began = time.monotonic()
 
     def listed() -> str:
         return next((line for line in served.lance("runs").stdout.splitlines() if "by-hand" in line), "")
 
-    wait_until(lambda: "Running" in listed(), 60, "it runs", every_s=1)
+    lock = served.home / "evolutions" / "by-hand" / "lock"
+    wait_until(lambda: "Running" in listed() and lock.exists(), 60, "it runs", every_s=1)
     refused = served.lance("rerun", "by-hand")
     assert refused.returncode == 2 and "is Running: wait for it" in refused.stderr, refused.stderr
     process.kill()
     process.wait()
-    # Until then it may be one that has not yet taken its evolution.
-    time.sleep(max(0.0, 25 - (time.monotonic() - began)))
     assert "Running" in listed()
     assert "it is Crashed now" in served.lance("cancel", "by-hand").stdout
     assert "Crashed" in listed()
