@@ -1,6 +1,7 @@
 # A fresh clone needs Python (3.11 or newer) and make. `make demo` is the whole loop, small but real.
 PYTHON ?= python3
 DEVICE ?=
+DATABASE ?= sqlite
 ARGS ?=
 
 .PHONY: demo test test-fast test-operations death-matrix lint ui install lock clean
@@ -27,7 +28,7 @@ ui: install  ## Prefect server, UI, workers and deployments on this machine
 	.venv/bin/lance up $(ARGS)
 
 test-operations: install  ## deployments, workers and what dies, on a real server; what waits for minutes, too
-	.venv/bin/pytest tests/operations $(ARGS)
+	LANCE_TEST_DATABASE=$(DATABASE) .venv/bin/pytest tests/operations $(ARGS)
 
 death-matrix: install  ## all that can die, on SQLite and PostgreSQL, as a table; stopped, it goes on (needs root and postgresql)
 	.venv/bin/python -m tests.operations.death_matrix $(ARGS)

@@ -14,8 +14,10 @@ LONG = ["sampling_seed=6", "sft.epochs=30"]
 
 
 @pytest.fixture(scope="module")
-def impatient(tiny_model: Path, few_seeds: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    env = {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(EVERY_S)}
+def impatient(
+    tiny_model: Path, few_seeds: Path, database: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Served]:
+    env = {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(EVERY_S)} | database
     it = Served(tmp_path_factory.mktemp("impatient") / "home", tiny_model, few_seeds, env)
     try:
         it.up()
