@@ -14,7 +14,8 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from tasks.artifacts import Ref, Spec, Store
-from tasks.backends.client import EngineClient, Journal
+from tasks.backends.client import EngineClient
+from tasks.backends.journal import Journal
 from tasks.calls import Answer, Call
 
 

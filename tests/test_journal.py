@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tasks.backends.client import Journal
+from tasks.backends.journal import Journal
 from tasks.calls import Answer
 
 

@@ -9,7 +9,8 @@ from typing import Any, cast
 import pytest
 
 from tasks.artifacts import Ref, Spec, Store
-from tasks.backends.client import EngineClient, Journal
+from tasks.backends.client import EngineClient
+from tasks.backends.journal import Journal
 from tasks.calls import Answer, Call, chat
 from tasks.shards import Shard, Shards
 

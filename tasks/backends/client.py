@@ -1,48 +1,23 @@
 """Ask a served model: everything a stage wants at once, up to a limit, through the OpenAI-compatible interface.
 
-Answers go into a journal as they come, so that a killed run asks again only what was in flight.
+Answers go into a journal as they come.
 """
 
 import asyncio
 import concurrent.futures
-import contextlib
-import os
 import threading
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import httpx
 import openai
 
 from tasks.backends.control_tokens import PlainText
+from tasks.backends.journal import Journal
 from tasks.calls import LABELS, Answer, Call, Messages, chat
 
 TIMEOUT_S = 1800.0  # of one request, waiting in the engine's queue included
-
-
-class Journal:
-    """Answers by call key, one JSON line each. A line that a kill cut short is dropped."""
-
-    def __init__(self, path: Path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self.path = path
-        self.answers: dict[str, Answer] = {}
-        self._cut_to: int | None = None
-        with contextlib.suppress(FileNotFoundError):
-            whole, newline, cut = path.read_bytes().rpartition(b"\n")
-            for line in whole.splitlines():
-                answer = Answer.model_validate_json(line)
-                self.answers[answer.call] = answer
-            self._cut_to = len(whole + newline) if cut else None
-
-    def add(self, answer: Answer) -> None:
-        self.answers[answer.call] = answer
-        if self._cut_to is not None:  # not sooner: whoever only reads may do so beside the one who writes
-            os.truncate(self.path, self._cut_to)
-            self._cut_to = None
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(answer.model_dump_json() + "\n")
+LOOK_EVERY_S = 10.0  # whether the engine is there while it is asked
 
 
 class EngineClient:
@@ -104,13 +79,38 @@ class EngineClient:
                     journal.add(await self._answer(call))
             on_answer(journal.answers[call.key])
 
+        async def all_of_them() -> None:
+            try:
+                async with asyncio.TaskGroup() as group:
+                    for call in calls:
+                        group.create_task(one(call))
+            except* Exception as failures:
+                raise failures.exceptions[0] from None  # one dead engine fails all of them alike
+
+        asking, watching = asyncio.create_task(all_of_them()), asyncio.create_task(self._until_it_is_gone())
         try:
-            async with asyncio.TaskGroup() as group:
-                for call in calls:
-                    group.create_task(one(call))
-        except* Exception as failures:
-            raise failures.exceptions[0] from None  # one dead engine fails all of them alike
+            await asyncio.wait((asking, watching), return_when=asyncio.FIRST_COMPLETED)
+            if not asking.done():
+                raise ConnectionError("the engine takes no more requests, and those it has it will not answer")
+            asking.result()
+        finally:
+            asking.cancel()
+            watching.cancel()
         return [journal.answers[call.key] for call in calls]
+
+    async def _until_it_is_gone(self) -> None:
+        """Returns once the server takes no connection, or its engine core is dead.
+
+        After a SIGTERM vLLM ends its core and then waits for open requests, which nobody answers any more.
+        """
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            try:  # by a connection of its own: one that is open says nothing about a new one
+                async with httpx.AsyncClient(timeout=TIMEOUT_S) as http:
+                    if (await http.get(f"{self._url}/health")).status_code != httpx.codes.OK:
+                        return
+            except httpx.TransportError:
+                return
 
     async def _answer(self, call: Call) -> Answer:
         ask = {"write": self._write, "score": self._score, "likelihood": self._likelihood}[call.kind]

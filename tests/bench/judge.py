@@ -28,8 +28,8 @@ from rich.console import Console
 from tasks import anchors, calibrate, canaries, constitution, skill
 from tasks.artifacts import Ref, Spec, Store
 from tasks.backends import launch, platform
-from tasks.backends.client import Journal
 from tasks.backends.engines import Engines
+from tasks.backends.journal import Journal
 from tasks.backends.models import starting_model
 from tasks.calls import Answer, Call
 from tasks.config import AnchorsConfig, CalibrationConfig, ReviewConfig, SampledConfig, SignalsConfig

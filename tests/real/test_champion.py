@@ -18,7 +18,7 @@ from flows.export import Export
 from tasks import evaluate
 from tasks import ledger as ledgers
 from tasks.artifacts import Store
-from tasks.backends.client import Journal
+from tasks.backends.journal import Journal
 from tasks.backends.platform import detect, model_python
 from tasks.backends.vllm import Engine
 from tasks.calls import Call

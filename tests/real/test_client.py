@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from tasks.backends.client import EngineClient, Journal
+from tasks.backends.client import EngineClient
 from tasks.backends.control_tokens import PlainText
+from tasks.backends.journal import Journal
 from tasks.calls import Answer, Call, chat
 from tests.listening import CHAT_ANSWER, USAGE, listening
 

@@ -9,8 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tasks.backends.client import EngineClient, Journal
+from tasks.backends.client import EngineClient
 from tasks.backends.control_tokens import PlainText
+from tasks.backends.journal import Journal
 from tasks.backends.platform import model_python
 from tasks.calls import Call, chat
 from tasks.records import SYSTEM

@@ -16,8 +16,8 @@ from prefect.testing.utilities import prefect_test_harness
 
 from tasks.artifacts import Draft, Ref, Spec, Store
 from tasks.backends.child import ChildFailed
-from tasks.backends.client import Journal
 from tasks.backends.engines import Engines
+from tasks.backends.journal import Journal
 from tasks.backends.platform import detect
 from tasks.budget import Budget, BudgetSpent
 from tasks.calls import Answer, Call, chat
