@@ -20,7 +20,7 @@ CHAT_ANSWER = {
 
 
 @contextlib.contextmanager
-def listening(reply: Reply) -> Iterator[str]:
+def listening(reply: Reply, health: int = 200) -> Iterator[str]:
     """The address of an engine that answers as `reply` says, each request in a thread of its own."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -34,6 +34,11 @@ def listening(reply: Reply) -> Iterator[str]:
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)
+
+        def do_GET(self) -> None:
+            self.send_response(health)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
 
         def log_message(self, *_: object) -> None:
             pass

@@ -84,3 +84,27 @@ def test_what_is_wrong_with_a_chat_is_said_and_a_failing_engine_is_another_matte
         with pytest.raises(error, match="System role not supported"):
             client.ask([call], Journal(tmp_path / "journal"), lambda _: None)
         client.close()
+
+
+@pytest.mark.parametrize("health", [200, 503])
+def test_an_engine_that_is_slow_is_waited_for_and_one_that_is_gone_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, health: int
+) -> None:
+    monkeypatch.setattr("tasks.backends.client.LOOK_EVERY_S", 0.1)
+    looked, call = threading.Event(), Call(kind="write", row="row", messages=chat("Say it."))
+
+    def reply(_: str, __: Any) -> tuple[int, Any]:
+        looked.wait(1)
+        return 200, CHAT_ANSWER
+
+    with listening(reply, health) as url:
+        client = EngineClient(url, "key", "model", AT_ONCE, PlainText([]))
+        try:
+            if health == 200:
+                assert client.ask([call], Journal(tmp_path / "journal"), lambda _: None)
+            else:
+                with pytest.raises(ConnectionError, match="takes no more requests"):
+                    client.ask([call], Journal(tmp_path / "journal"), lambda _: None)
+        finally:
+            looked.set()
+            client.close()
