@@ -27,7 +27,7 @@ def tiny_model(default_model: Path, tmp_path_factory: pytest.TempPathFactory) ->
     return materials.tiny_model(default_model, tmp_path_factory.mktemp("tiny-model"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # one for all had the Prefect UI's complaints in the console of the report
 def browser() -> Iterator[Any]:
     """A headless one, with its driver: apt-get install chromium chromium-driver."""
     from selenium import webdriver
