@@ -1,68 +1,83 @@
 """A person's word before a promotion: the run suspends, and holds nothing until it is resumed with an answer."""
 
 import json
+from pathlib import Path
 from typing import Literal
 
 from prefect import get_run_logger
 from prefect.client.orchestration import get_client
 from prefect.exceptions import ObjectNotFound
 from prefect.flow_runs import suspend_flow_run
-from prefect.input import RunInput
+from prefect.input import RunInput, read_flow_run_input
 from prefect.runtime import flow_run
+from pydantic import ValidationError
 
 from flows.explain import note_vetoes
 from flows.pictures import scoreboard
 from tasks.artifacts import Store, write_atomically
+from tasks.champion import now
 from tasks.examples import PreferencePair, SftRow
 from tasks.home import Home
-from tasks.ledger import Busy, Iteration, Ledger
+from tasks.ledger import Busy, Decision, Iteration, Ledger
+from tasks.records import digest
 
 WAIT_S = 7 * 24 * 3600  # then the run fails; its artifacts stay, and the next run asks again
 SAMPLES = 3
 
 
 class Answer(RunInput):
-    """`rows` are ids of rows to veto, with spaces between; `why` is kept with the verdict or the vetoes."""
+    """`rows` are ids of rows to veto, with spaces between; `why` is kept with the verdict or the vetoes.
 
-    decision: Literal["approve", "reject", "veto"] = "approve"
+    The decision has no default: where there is no answer, Prefect gives an empty one.
+    """
+
+    decision: Literal["approve", "reject", "veto"]
     why: str = ""
     rows: str = ""
 
 
-def ask(home: Home, ledger: Ledger, one: Iteration) -> Answer:
-    """Suspend until a person answers; vetoed rows are noted. A veto that cannot be noted is asked about again."""
+def ask(home: Home, ledger: Ledger, one: Iteration) -> Decision | None:
+    """Suspend until a person answers; None where rows were vetoed. A veto that cannot be noted is asked about again."""
+    assert one.candidate, "only a candidate is promoted"
     problem, attempt = "", 0
     while True:
-        waiting = home.waiting(ledger.name)
-        write_atomically(waiting, json.dumps({"run": str(flow_run.get_id())}))
         text = "\n\n".join(filter(None, [problem, scoreboard(one.verdict, one.number), _samples(home, one)]))
-        key = f"approve-{one.number}-{len(one.vetoes)}-{attempt}"
-        answer = suspend_flow_run(wait_for_input=Answer.with_initial_data(description=text), timeout=WAIT_S, key=key)
-        waiting.unlink(missing_ok=True)
+        # Of this candidate without these rows: what was said of another is no answer.
+        key = f"approve-{one.number}-{one.candidate.digest[:12]}-{digest(one.vetoes)[:12]}-{attempt}"
+        attempt += 1
+        answer = _answer(home.waiting(ledger.name), key, text)
+        if answer is None:
+            continue
         if answer.decision != "veto":
-            return answer
+            return Decision(decision=answer.decision, why=answer.why, at=now())
         try:
             if note_vetoes(home, ledger, answer.rows.split(), answer.why, one.number):
-                return answer
+                return None
             problem = "No row was vetoed: expected ids of rows that are not vetoed yet, with spaces between."
         except ValueError as error:
             problem = f"Not vetoed: {error}"
         get_run_logger().warning(problem)
-        attempt += 1
 
 
-def decided(one: Iteration, answer: Answer) -> Iteration:
-    """The iteration as the person left it."""
-    if answer.decision == "approve":
-        verdict = one.verdict.model_copy(update={"reasons": (*one.verdict.reasons, _said("approved", answer))})
-        return one.model_copy(update={"verdict": verdict})
-    reasons = (_said("rejected", answer), *one.verdict.reasons)
-    verdict = one.verdict.model_copy(update={"decision": "hold", "reasons": reasons})
-    return one.model_copy(update={"verdict": verdict, "champion_after": one.champion_before})
+def _answer(waiting: Path, key: str, text: str) -> Answer | None:
+    """To what was asked by this key; suspends where nothing was yet. None where that ended without an answer.
+
+    A retry may or may not have Prefect forget that it has asked; what it was told stands beside the run.
+    """
+    if given := read_flow_run_input(f"suspended-{key}-response"):
+        waiting.unlink(missing_ok=True)
+        return Answer.model_validate(given)
+    if read_flow_run_input(f"suspended-{key}-schema"):
+        return None
+    write_atomically(waiting, json.dumps({"run": str(flow_run.get_id())}))
+    try:
+        return suspend_flow_run(wait_for_input=Answer.with_initial_data(description=text), timeout=WAIT_S, key=key)
+    except ValidationError:  # killed between its suspension and its question
+        return None
 
 
 def check_nobody_else_waits(home: Home, name: str) -> None:
-    """Raises Busy while another run of the evolution waits for a person."""
+    """Raises Busy while another run of the evolution waits for a person, or was answered and waits for a worker."""
     file = home.waiting(name)
     if not file.exists():
         return
@@ -74,13 +89,12 @@ def check_nobody_else_waits(home: Home, name: str) -> None:
             state = client.read_flow_run(run).state
         except ObjectNotFound:
             state = None
-    if state and state.is_paused():
-        raise Busy(f"evolution {name!r} waits for a person: answer run {run} (Resume in the UI), or cancel it")
+    if state and not state.is_final():
+        raise Busy(
+            f"evolution {name!r} waits for a person, or for a worker to go on: answer run {run} (Resume in the UI), or "
+            "cancel it"
+        )
     file.unlink(missing_ok=True)
-
-
-def _said(what: str, answer: Answer) -> str:
-    return f"{what} by a person{f': {answer.why}' if answer.why else ''}"
 
 
 def _samples(home: Home, one: Iteration) -> str:

@@ -136,16 +136,16 @@ def gc(
     from tasks import garbage
     from tasks.home import Home
 
-    found = garbage.garbage(Home.here(), older_than_days * 24 * 3600)
-    table = Table("stage", "artifacts", "GiB", box=None)
-    for stage in sorted({one.stage for one in found}):
-        own = [one.gib for one in found if one.stage == stage]
-        table.add_row(stage, str(len(own)), f"{sum(own):.2f}")
-    output().print(table if found else "nothing that could go")
-    if found and yes:
-        garbage.remove(found)
-    if found:
-        output().print(f"{'deleted' if yes else 'would go, with --yes'}: {sum(one.gib for one in found):.2f} GiB")
+    with garbage.collecting(Home.here(), older_than_days * 24 * 3600) as found:
+        table = Table("stage", "artifacts", "GiB", box=None)
+        for stage in sorted({one.stage for one in found}):
+            own = [one.gib for one in found if one.stage == stage]
+            table.add_row(stage, str(len(own)), f"{sum(own):.2f}")
+        output().print(table if found else "nothing that could go")
+        if found and yes:
+            garbage.remove(found)
+        if found:
+            output().print(f"{'deleted' if yes else 'would go, with --yes'}: {sum(one.gib for one in found):.2f} GiB")
 
 
 @app.command()

@@ -87,6 +87,11 @@ class Evolution:
             approval.check_nobody_else_waits(home, recipe.name)
             ledger = ledgers.read(self.path) or Ledger(name=recipe.name, model=recipe.model)
             if from_stage:
+                if len(ledger.iterations) != recipe.iterations:  # another run may have added some since
+                    raise ValueError(
+                        f"from_stage={from_stage}: evolution {recipe.name!r} has {len(ledger.iterations)} iterations, "
+                        f"and {recipe.iterations} are asked for: expected as many, the last of which is made again"
+                    )
                 ledger = ledger.from_stage(from_stage, own)
                 ledger.save(self.path)
             with runner.progress.bar(f"model {recipe.model}") as bar:
@@ -107,13 +112,15 @@ class Evolution:
             number = first
             while number <= last:
                 one = self._iterate(runner, ledger, number, base, seeds, vetoed, items)
-                if self.approve and one.verdict.decision == "promote":
-                    runner.devices.rest()
-                    answer = approval.ask(home, ledger.put(one), one)
-                    if answer.decision == "veto":
+                said = ledger.said_of(one)
+                if one.verdict.decision == "promote" and (said or self.approve):
+                    if not said:
+                        runner.devices.rest()
+                        said = approval.ask(home, ledger.put(one), one)
+                    if not said:
                         vetoed = vetoes.read(home.vetoes(recipe.name))
                         continue
-                    one = approval.decided(one, answer)
+                    one = one.decided(said)
                 ledger = ledger.put(one)
                 champions.keep(home, ledger)
                 _report(home, ledger, number)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from prefect.runtime import flow_run
 
 from flows.heeding import heeding
+from tasks import garbage
 from tasks.artifacts import Store
 from tasks.backends import platform
 from tasks.backends.engines import Engines
@@ -24,7 +25,7 @@ def running(recipe: Recipe, home: Home) -> Iterator[Runner]:
     """Devices belong to the run and end with it, whatever ends it."""
     progress, store = Progress(), Store(home.store)
     shards = Shards(store, home.work)
-    with progress.showing(), heeding():
+    with garbage.left_alone(home), progress.showing(), heeding():
         dtype, devices = _devices(recipe, home, shards, progress)
         try:
             yield Runner(recipe=recipe, store=store, work=home.work, dtype=dtype, devices=devices, progress=progress)

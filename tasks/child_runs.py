@@ -1,9 +1,9 @@
 """Runs of a deployment that work for this run; a retry of this run finds those it has, and starts no second one."""
 
+import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
 from prefect import get_run_logger
 from prefect.client.orchestration import get_client
@@ -11,13 +11,14 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterIdempoten
 from prefect.client.schemas.objects import FlowRun
 from prefect.deployments import run_deployment
 from prefect.exceptions import ObjectNotFound
+from prefect.states import Crashed
 
 ChildRun = FlowRun
-MAX_STARTS = 50  # of one child in the life of a run, retries included
+AT_ONCE = 50  # keys
 
 
 class NoChild(RuntimeError):
-    """There is no way to a child run: no such deployment, or all of its starts have ended without the work done."""
+    """There is no way to a child run: no such deployment, or it has ended without the work done."""
 
     retryable = False
 
@@ -32,20 +33,25 @@ class ChildRuns:
 
         Each start has an idempotency key of its own, so that two that ask at once get the same.
         """
-        keys = [f"{self.run}/{what}/{n}" for n in range(MAX_STARTS)]
-        chosen = FlowRunFilter(idempotency_key=FlowRunFilterIdempotencyKey(any_=keys))
-        with get_client(sync_client=True) as client:
-            there = {run.idempotency_key: run for run in client.read_flow_runs(flow_run_filter=chosen)}
-        for key in keys:
-            if key not in there:
-                return self._start(key, parameters, name)
-            if not _ended(there[key]):
-                return there[key]
-        raise NoChild(f"{name}: {MAX_STARTS} runs of {self.deployment} have ended without doing it")
+        for first in itertools.count(0, AT_ONCE):
+            keys = [f"{self.run}/{what}/{n}" for n in range(first, first + AT_ONCE)]
+            chosen = FlowRunFilter(idempotency_key=FlowRunFilterIdempotencyKey(any_=keys))
+            with get_client(sync_client=True) as client:
+                there = {run.idempotency_key: run for run in client.read_flow_runs(flow_run_filter=chosen)}
+            for key in keys:
+                if key not in there:
+                    return self._start(key, parameters, name)
+                if not _ended(there[key]):
+                    return there[key]
+        raise AssertionError("there is always another key")
 
-    def now(self, child: UUID) -> ChildRun:
+    def now(self, child: ChildRun) -> ChildRun:
+        """As it is by now; one that somebody deleted has ended."""
         with get_client(sync_client=True) as client:
-            return client.read_flow_run(child)
+            try:
+                return client.read_flow_run(child.id)
+            except ObjectNotFound:
+                return child.model_copy(update={"state": Crashed(message="it was deleted")})
 
     def warn_if_none_is_taken(self, children: Iterable[ChildRun]) -> None:
         """A pool without workers, or one whose only slot this run has, keeps it waiting."""

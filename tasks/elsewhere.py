@@ -111,13 +111,16 @@ class Elsewhere:
         runs = ChildRuns(self.run, self.execution.train)
         given = {"of_run": self.run, "training": str(job.work / "training.json")}
         child = runs.living(job.spec.fingerprint, given, label)
-        seen, checked, ended_at = 0, time.monotonic(), None
+        seen, checked, ended_at, said = 0, time.monotonic(), None, time.monotonic()
         while self.shards.store.find(job.spec) is None:
             seen = launch.forward(job.progress_file, seen, on_progress)
             if time.monotonic() - checked > CHECK_EVERY_S:
                 checked = time.monotonic()
                 with contextlib.suppress(httpx.HTTPError):  # a server that is away comes back
-                    child = runs.now(child.id)
+                    child = runs.now(child)
+                if checked - said > SAY_EVERY_S:
+                    said = checked
+                    runs.warn_if_none_is_taken([child])
                 ended_at = ended_at or (checked if ending(child) else None)
                 if ended_at and (child.state is None or not child.state.is_completed() or checked > ended_at + SEEN_S):
                     self._check_what_ended(child, job)
@@ -153,7 +156,7 @@ class Children:
         if time.monotonic() - self._checked < CHECK_EVERY_S:
             return
         self._checked = time.monotonic()
-        self._known = {slot: self._runs.now(child.id) for slot, child in self._known.items()}
+        self._known = {slot: self._runs.now(child) for slot, child in self._known.items()}
         if self._checked - self._said > SAY_EVERY_S:
             self._said = self._checked
             self._runs.warn_if_none_is_taken(self._known.values())

@@ -1,9 +1,11 @@
 """What the store holds that no evolution needs any more."""
 
+import contextlib
+import fcntl
 import json
 import shutil
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,16 +26,39 @@ class Garbage:
     gib: float
 
 
-def garbage(home: Home, older_than_s: float) -> list[Garbage]:
+@contextlib.contextmanager
+def left_alone(home: Home) -> Iterator[None]:
+    """Nothing of the home is collected while the block runs; waits for a collection that is under way."""
+    home.root.mkdir(parents=True, exist_ok=True)
+    with home.in_use.open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        yield
+
+
+@contextlib.contextmanager
+def collecting(home: Home, older_than_s: float) -> Iterator[list[Garbage]]:
+    """What may go; no run begins while the block runs. Raises ValueError while one is under way."""
+    home.root.mkdir(parents=True, exist_ok=True)
+    with home.in_use.open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            busy = [path.name for path in home.root.glob("evolutions/*") if ledgers.holder(path)]
+            what = f"evolution {busy[0]!r} has a run" if busy else "a run"
+            raise ValueError(f"{what} that is not over: wait for it, or cancel it") from None
+        yield _garbage(home, older_than_s)
+
+
+def _garbage(home: Home, older_than_s: float) -> list[Garbage]:
     """What may go. A run that died is gone on with from artifacts that no ledger knows yet, so newer ones stay.
 
     Kept is what the iterations and champions of all ledgers name, and the answers of the models among that. Raises
-    ValueError while an evolution has a run, or waits for a person: what it made is in no ledger yet.
+    ValueError while an evolution waits for a person: what it made is in no ledger yet.
     """
     found = [ledger for name in home.evolutions if (ledger := ledgers.read(home.ledger(name)))]
     for name in sorted(path.name for path in home.root.glob("evolutions/*")):
-        if ledgers.holder(home.evolution(name)) or home.waiting(name).exists():
-            raise ValueError(f"evolution {name!r} has a run that is not over: wait for it, or cancel it")
+        if home.waiting(name).exists():
+            raise ValueError(f"evolution {name!r} waits for a person's word: give it, or `lance cancel` its run")
     needed = {(ref.stage, ref.fingerprint) for ledger in found for ref in _needed(ledger)}
     models = {ref.digest for ledger in found for ref in _needed(ledger)}
     before = time.time() - older_than_s
@@ -47,7 +72,7 @@ def garbage(home: Home, older_than_s: float) -> list[Garbage]:
             continue
         gone.append(Garbage(folder, stage, _gib(folder)))
     for left in sorted(home.work.glob("*")):
-        if left.stat().st_mtime < before:
+        if max(path.stat().st_mtime for path in [left, *left.rglob("*")]) < before:
             gone.append(Garbage(left, "work", _gib(left)))
     return gone
 

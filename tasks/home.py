@@ -72,6 +72,11 @@ class Home:
     def champion(self, name: str) -> Path:
         return self.evolution(name) / "champion.json"
 
+    @property
+    def in_use(self) -> Path:
+        """The lock that runs share, so that nothing is collected meanwhile."""
+        return self.root / "in-use.lock"
+
     def waiting(self, name: str) -> Path:
         """Which run waits for a person's approval, while one does."""
         return self.evolution(name) / "waiting.json"

@@ -7,7 +7,7 @@ import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
@@ -16,6 +16,15 @@ from tasks.gate import Verdict
 from tasks.measure_config import GateConfig
 
 FORMAT = 1
+
+
+class Decision(BaseModel):
+    """A person's word on a result that the gate would promote."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    decision: Literal["approve", "reject"]
+    why: str
+    at: str  # ISO 8601, UTC
 
 
 class Iteration(BaseModel):
@@ -34,6 +43,16 @@ class Iteration(BaseModel):
     vetoes: tuple[str, ...] = ()  # rows that a person had taken out by then
     run: str  # the orchestrator's id of that run
     at: str = ""  # when it was done, ISO 8601, UTC
+    person: Decision | None = None  # whose word the verdict has in it
+
+    def decided(self, said: Decision) -> Self:
+        """As the person left it; the verdict is the gate's until then."""
+        words = f"{said.decision.removesuffix('e')}ed by a person{f': {said.why}' if said.why else ''}"
+        if said.decision == "approve":
+            verdict = self.verdict.model_copy(update={"reasons": (*self.verdict.reasons, words)})
+            return self.model_copy(update={"verdict": verdict, "person": said})
+        verdict = self.verdict.model_copy(update={"decision": "hold", "reasons": (words, *self.verdict.reasons)})
+        return self.model_copy(update={"verdict": verdict, "person": said, "champion_after": self.champion_before})
 
 
 class Busy(ValueError):
@@ -126,6 +145,12 @@ class Ledger(BaseModel):
             update={"again": self.again | {key: list(dict.fromkeys([*self.again.get(key, []), run]))}}
         )
 
+    def said_of(self, result: Iteration) -> Decision | None:
+        """What a person said of this very result, when it was made or after: no later run undoes that."""
+        known = [*self.superseded, *self.iterations]
+        same = [one.person for one in known if (one.number, _made(one)) == (result.number, _made(result))]
+        return same[-1] if same else None
+
     def put(self, iteration: Iteration) -> Self:
         """With this iteration in its place. Another result than before supersedes the old one and what grew on it."""
         position = iteration.number - 1
@@ -195,12 +220,11 @@ def last_holder(folder: Path) -> Holder | None:
 
 
 def same_result(one: Iteration, other: Iteration) -> bool:
-    return (one.stages, one.champion_before, one.champion_after, one.verdict) == (
-        other.stages,
-        other.champion_before,
-        other.champion_after,
-        other.verdict,
-    )
+    return (_made(one), one.champion_after, one.verdict) == (_made(other), other.champion_after, other.verdict)
+
+
+def _made(one: Iteration) -> tuple[dict[str, Ref], Ref]:
+    return one.stages, one.champion_before
 
 
 def read(path: Path) -> Ledger | None:

@@ -1,5 +1,6 @@
 """Vetoes: rows that a person took out of an evolution, with the reason. A file beside the ledger, one line each."""
 
+import fcntl
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -42,13 +43,16 @@ def add(path: Path, rows: Sequence[str], why: str, iteration: int, at: str) -> l
     for row in rows:
         if not row.startswith(tuple(f"{kind}-" for kind in KINDS)):
             raise ValueError(f"{row} cannot be vetoed; veto the {', '.join(KINDS)} row that it is about")
-    known = read(path)
-    new = [
-        Veto(row=row, why=why, iteration=iteration, at=at)
-        for row in dict.fromkeys(rows)
-        if row not in {veto.row for veto in known}
-    ]
-    write_atomically(path, "".join(veto.model_dump_json() + "\n" for veto in [*known, *new]))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_suffix(".lock").open("a") as lock:  # of two at once, each would write without the other's rows
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        known = read(path)
+        new = [
+            Veto(row=row, why=why, iteration=iteration, at=at)
+            for row in dict.fromkeys(rows)
+            if row not in {veto.row for veto in known}
+        ]
+        write_atomically(path, "".join(veto.model_dump_json() + "\n" for veto in [*known, *new]))
     return new
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import threading
 import time
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from tasks import ledger as ledgers
 from tasks.artifacts import RECORD, Ref, Spec, Store
-from tasks.garbage import garbage, remove
+from tasks.garbage import collecting, left_alone, remove
 from tasks.home import Home
 from tests.test_ledger import ONE, ledger
 
@@ -38,17 +39,53 @@ def test_what_no_ledger_names_goes_and_the_rest_stays(tmp_path: Path) -> None:
     one = ONE.model_copy(update={"stages": {"sft": model, "mix": needed}})
     home.evolution("mine").mkdir(parents=True)
     home.ledger("mine").write_text(json.dumps(ledger().put(one).model_dump(mode="json")))
-    found = garbage(home, 7 * DAY)
-    assert {one.path for one in found} == {store.path(old), store.path(orphaned)}
-    remove(found)
+    with collecting(home, 7 * DAY) as found:
+        assert {one.path for one in found} == {store.path(old), store.path(orphaned)}
+        remove(found)
     assert all(store.find(ref) for ref in (model, needed, fetched, new, asked))
-    assert store.find(old) is None and garbage(home, 7 * DAY) == []
+    assert store.find(old) is None
+    with collecting(home, 7 * DAY) as found:
+        assert not found
 
 
-def test_while_a_run_goes_nothing_may(tmp_path: Path) -> None:
+def test_while_a_run_goes_nothing_may_and_no_run_begins_meanwhile(tmp_path: Path) -> None:
     home = Home(tmp_path)
-    with ledgers.only_one_run(home.evolution("mine")), pytest.raises(ValueError, match="'mine' has a run"):
-        garbage(home, 0)
+    refused = pytest.raises(ValueError, match="'mine' has a run")
+    with left_alone(home), left_alone(home), ledgers.only_one_run(home.evolution("mine")), refused, collecting(home, 0):
+        pass
+    begun = threading.Event()
+
+    def run() -> None:
+        with left_alone(home):
+            begun.set()
+
+    other = threading.Thread(target=run)
+    with collecting(home, 0):
+        other.start()
+        assert not begun.wait(0.5)
+    assert begun.wait(10)
+    other.join()
+
+
+def test_while_somebody_is_asked_nothing_may(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.evolution("mine").mkdir(parents=True)
     home.waiting("mine").write_text("{}")
-    with pytest.raises(ValueError, match="'mine' has a run"):
-        garbage(home, 0)
+    with pytest.raises(ValueError, match="'mine' waits for a person"), collecting(home, 0):
+        pass
+
+
+def test_a_job_is_as_old_as_what_it_wrote_last(tmp_path: Path) -> None:
+    """A training's checkpoints come below its folder, whose own time is that of its beginning."""
+    home = Home(tmp_path)
+    job = home.work / "sft-1"
+    (job / "checkpoints").mkdir(parents=True)
+    (job / "checkpoints" / "trainer_state.json").write_text("{}")
+    then = time.time() - 10 * DAY
+    for path in (job / "checkpoints", job):
+        os.utime(path, (then, then))
+    with collecting(home, 7 * DAY) as found:
+        assert not found
+    os.utime(job / "checkpoints" / "trainer_state.json", (then, then))
+    with collecting(home, 7 * DAY) as found:
+        assert [one.path for one in found] == [job]

@@ -7,7 +7,7 @@ import pytest
 
 from tasks.artifacts import Ref
 from tasks.gate import Verdict
-from tasks.ledger import Iteration, Ledger, only_one_run, read
+from tasks.ledger import Decision, Iteration, Ledger, only_one_run, read
 
 
 def ref(name: str, stage: str = "dpo") -> Ref:
@@ -184,3 +184,31 @@ def test_a_run_asks_for_a_stage_again_once_however_often_it_is_retried() -> None
     assert (found.made_again(1), found.made_again(2)) == ({"dpo": 2}, {})
     with pytest.raises(ValueError, match="no stage 'dppo' to go on from; it has: sft, dpo"):
         found.from_stage("dppo", "run-1")
+
+
+APPROVED = Decision(decision="approve", why="I looked", at="2026-01-01T00:00:00+00:00")
+REJECTED = Decision(decision="reject", why="", at="2026-01-01T00:00:00+00:00")
+
+
+def test_a_person_may_hold_what_the_gate_would_promote() -> None:
+    held = ONE.decided(REJECTED)
+    assert (held.verdict.decision, held.champion_after, held.person) == ("hold", BASE, REJECTED)
+    assert held.verdict.reasons == ("rejected by a person", "because")
+    approved = ONE.decided(APPROVED)
+    assert (approved.verdict.decision, approved.champion_after) == ("promote", ref("one"))
+    assert approved.verdict.reasons == ("because", "approved by a person: I looked")
+
+
+@pytest.mark.parametrize("said", [APPROVED, REJECTED])
+def test_what_a_person_said_holds_for_the_same_result_and_no_other(said: Decision) -> None:
+    found = ledger(ONE.decided(said))
+    assert found.said_of(ONE) == said
+    assert found.put(ONE.decided(said)) == found
+    others = [iteration(1, after=ref("one"), made="y"), iteration(1, before=ref("other"), after=ref("one")), TWO]
+    assert [found.said_of(other) for other in others] == [None, None, None]
+
+
+def test_what_a_person_said_is_known_of_a_result_that_comes_back() -> None:
+    other = iteration(1, after=ref("one"), made="y")
+    found = ledger(ONE.decided(REJECTED), other)
+    assert found.superseded and found.said_of(ONE) == REJECTED and found.said_of(other) is None

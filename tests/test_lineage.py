@@ -1,6 +1,7 @@
 """Lineage and vetoes: back to the seed, forth to the checkpoints, and what a person takes out."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -140,6 +141,19 @@ def test_vetoes_are_kept_with_their_reason_and_once(tmp_path: Path) -> None:
     assert add(path, [LOW.id, PAIR.id], "again", 3, "2026-01-02T00:00:00+00:00") == read(path)[1:]
     assert first == [Veto(row=LOW.id, why="not ours", iteration=2, at="2026-01-01T00:00:00+00:00")]
     assert [veto.why for veto in read(path)] == ["not ours", "again"]
+
+
+def test_of_two_people_who_veto_at_once_nobody_loses_a_row(tmp_path: Path) -> None:
+    path = tmp_path / "vetoes.jsonl"
+    rows = [[f"seed-{who}-{n}" for n in range(20)] for who in "ab"]
+
+    def one_by_one(own: list[str]) -> None:
+        for row in own:
+            add(path, [row], "", 1, "now")
+
+    with ThreadPoolExecutor() as both:
+        list(both.map(one_by_one, rows))
+    assert sorted(veto.row for veto in read(path)) == sorted(rows[0] + rows[1])
 
 
 def test_what_is_nothing_to_learn_from_is_not_vetoed(tmp_path: Path) -> None:

@@ -1,12 +1,13 @@
 """Runs as the Prefect server knows them, with what the ledgers know: what `lance runs`, `logs`, `cancel` do."""
 
+import itertools
+import json
 import os
 import signal
 import socket
 import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient
@@ -17,11 +18,10 @@ from prefect.client.schemas.filters import (
     FlowRunFilterExpectedStartTime,
     FlowRunFilterParentFlowRunId,
     LogFilter,
-    LogFilterFlowRunId,
     TaskRunFilter,
     TaskRunFilterFlowRunId,
 )
-from prefect.client.schemas.objects import FlowRun, State, StateType, TaskRun
+from prefect.client.schemas.objects import FlowRun, StateType, TaskRun
 from prefect.client.schemas.sorting import FlowRunSort, LogSort
 from prefect.states import Cancelled, Cancelling, Crashed
 from pydantic import BaseModel, ConfigDict
@@ -31,10 +31,12 @@ from tasks import recipes
 from tasks.home import Home
 
 FLOWS = ("evolve", "evaluate", "export")
+BEGUN = {StateType.PENDING, StateType.RUNNING, StateType.CANCELLING}
 ENDED = {StateType.COMPLETED, StateType.FAILED, StateType.CRASHED, StateType.CANCELLED}
 PAGE = 200  # what the API gives at once
 POLL_S = 2.0
 SKEW = timedelta(minutes=1)  # of the server's clock
+LATE = timedelta(minutes=1)  # each process sends its lines by itself, some seconds after they were written
 
 
 class Run(BaseModel):
@@ -51,6 +53,7 @@ class Run(BaseModel):
     verdict: str
     at: datetime
     ended: bool
+    begun: bool  # a process is on its way, or there
     deployed: bool
 
     @property
@@ -89,34 +92,40 @@ def find(client: SyncPrefectClient, home: Home, wanted: str) -> Run:
 
 def logs(client: SyncPrefectClient, home: Home, run: Run, follow: bool) -> Iterator[str]:
     """Its lines, its iterations' and their child runs', oldest first; while it goes on, too, if wanted."""
-    seen = 0
+    seen: set[UUID | None] = set()
+    since = datetime.fromtimestamp(0, UTC)
     while True:
         iterations = [one.id for one in _iterations(client, run.id)]
         ids = [run.id, *iterations, *(child.id for one in iterations for child in _iterations(client, one))]
-        chosen = LogFilter(flow_run_id=LogFilterFlowRunId(any_=ids))
-        lines = client.read_logs(log_filter=chosen, sort=LogSort.TIMESTAMP_ASC, limit=PAGE, offset=seen)
-        for line in lines:
-            yield f"{line.timestamp.astimezone():%H:%M:%S} {line.message}"
-        seen += len(lines)
-        if len(lines) < PAGE:
-            if not follow or run.ended:
-                return
-            time.sleep(POLL_S)
-            run = find(client, home, str(run.id))
+        over = not follow or _is_over(client.read_flow_run(run.id))
+        chosen = LogFilter.model_validate({"flow_run_id": {"any_": ids}, "timestamp": {"after_": since}})
+        for offset in itertools.count(0, PAGE):
+            lines = client.read_logs(log_filter=chosen, sort=LogSort.TIMESTAMP_ASC, limit=PAGE, offset=offset)
+            for line in lines:
+                if line.id not in seen:
+                    yield f"{line.timestamp.astimezone():%H:%M:%S} {line.message}"
+            seen |= {line.id for line in lines}
+            since = max([since, *(line.timestamp - LATE for line in lines)])
+            if len(lines) < PAGE:
+                break
+        if over:
+            return
+        time.sleep(POLL_S)
 
 
 def cancel(client: SyncPrefectClient, home: Home, run: Run) -> str:
     """Have it cancelled; what was done. Raises ValueError for one that has ended."""
     if run.ended:
+        if _nobody_waits(home, run):
+            return f"it is {run.state} already, and waits for nobody's word any more"
         raise ValueError(f"run {run.id} is {run.state} already")
     if run.deployed:
-        waits = run.state not in ("Running", "Pending", "Retrying", "Cancelling")
-        # Nothing runs that a worker could end.
-        state: State[Any] = Cancelled(message="by `lance cancel`") if waits else Cancelling(message="by `lance cancel`")
-        client.set_flow_run_state(run.id, state, force=waits)
-        if waits:  # for a person's word, perhaps, which nobody waits for any more
-            home.waiting(run.evolution).unlink(missing_ok=True)
-        return "cancelled" if waits else "its worker ends it"
+        # What has not begun has nothing that a worker could end.
+        state = Cancelling if run.begun else Cancelled
+        client.set_flow_run_state(run.id, state(message="by `lance cancel`"), force=not run.begun)
+        if not run.begun:
+            _nobody_waits(home, run)
+        return "its worker ends it" if run.begun else "cancelled"
     if bury(client, home, run):
         return "its process was gone; it is Crashed now, and `lance rerun` goes on from it"
     held = ledgers.holder(home.evolution(run.evolution))
@@ -143,10 +152,19 @@ def bury(client: SyncPrefectClient, home: Home, run: Run) -> bool:
     return True
 
 
+def _nobody_waits(home: Home, run: Run) -> bool:
+    """That a run waits for a person, taken back; whether it did."""
+    file = home.waiting(run.evolution)
+    if not file.exists() or json.loads(file.read_text(encoding="utf-8"))["run"] != str(run.id):
+        return False
+    file.unlink()
+    return True
+
+
 def _run(client: SyncPrefectClient, home: Home, run: FlowRun) -> Run:
     iterations, state = _iterations(client, run.id), run.state
     newest = iterations[-1] if iterations else None
-    ended, name = bool(state and state.type in ENDED), _evolution(run)
+    name = _evolution(run)
     went_well = bool(state and state.type == StateType.COMPLETED)
     return Run(
         id=run.id,
@@ -158,9 +176,14 @@ def _run(client: SyncPrefectClient, home: Home, run: FlowRun) -> Run:
         stage="" if went_well or newest is None else _stage(client, newest.id),
         verdict=_verdict(home, name, [str(one.id) for one in iterations]),
         at=run.start_time or run.expected_start_time or datetime.now(UTC),
-        ended=ended,
+        ended=_is_over(run),
+        begun=bool(state and state.type in BEGUN),
         deployed=run.deployment_id is not None,
     )
+
+
+def _is_over(run: FlowRun) -> bool:
+    return run.state is not None and run.state.type in ENDED
 
 
 def _iterations(client: SyncPrefectClient, run: UUID) -> list[FlowRun]:

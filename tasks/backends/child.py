@@ -14,10 +14,11 @@ from typing import Self
 from tasks.backends import supervisor
 from tasks.jobs import BAD_INPUT
 
-# What a child may inherit. Everything else stays behind, tokens and passwords among it.
+# What a child may inherit. Everything else stays behind: tokens, passwords, and addresses that may have one in them.
 INHERITED = re.compile(
     r"(PATH|HOME|LANG|LC_\w+|TZ|TMPDIR|USER|LD_LIBRARY_PATH|SSL_CERT_FILE|REQUESTS_CA_BUNDLE|NO_PROXY|no_proxy"
-    r"|CUDA_\w+|NVIDIA_\w+|NCCL_\w+|OMP_\w+|OPENBLAS_\w+|PIP_(?!.*(TOKEN|PASSWORD))\w+|PREFECT_HOME|LANCE_\w+)"
+    r"|CUDA_\w+|NVIDIA_\w+|NCCL_\w+|OMP_\w+|OPENBLAS_\w+|PREFECT_HOME"
+    r"|LANCE_HOME|LANCE_ROOT|LANCE_MODEL_PYTHON|LANCE_TEST_MARK)"
 )
 QUIET = {"DO_NOT_TRACK": "1", "VLLM_NO_USAGE_STATS": "1", "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
 # A folder called `tasks` where the user stands is not ours: nothing is imported from the working directory.

@@ -111,6 +111,11 @@ def online() -> dict[str, str]:
     return {"HF_HUB_OFFLINE": "0"} | {name: os.environ[name] for name in names if name in os.environ}
 
 
+def pip() -> dict[str, str]:
+    """What a child that fetches from a package index needs: where that is, with a password perhaps, and the way out."""
+    return {key: value for key, value in os.environ.items() if key.startswith("PIP_")} | online()
+
+
 def trackers() -> dict[str, str]:
     """What a child that tells experiment trackers needs: their own settings and keys, and the way out."""
     own = {key: value for key, value in os.environ.items() if key.startswith(("WANDB_", "MLFLOW_", "TRACKIO_"))}

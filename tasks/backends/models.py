@@ -46,7 +46,7 @@ def starting_model(name: str, store: Store, work: Path, on_progress: launch.Said
     found = store.find(spec)
     if found is None:
         job = Job(store=store.root, spec=spec, work=work / spec.fingerprint, given=given)
-        launch.run(module, job, on_progress, env=launch.online())
+        launch.run(module, job, on_progress, env=launch.pip() if name == DEFAULT else launch.online())
         found = store.find(spec)
         assert found
         check_folder(store.path(found))

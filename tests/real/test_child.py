@@ -147,7 +147,8 @@ def test_the_error_ends_with_the_last_lines_of_the_log(tmp_path: Path) -> None:
 
 
 def test_secrets_stay_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("HF_TOKEN", "OPENAI_API_KEY", "PREFECT_API_AUTH_STRING", "AWS_SECRET_ACCESS_KEY"):
+    secrets = ("HF_TOKEN", "OPENAI_API_KEY", "AWS_SECRET_ACCESS_KEY", "PREFECT_API_AUTH_STRING", "PIP_INDEX_URL")
+    for name in (*secrets, "LANCE_DATABASE_PASSWORD", "LANCE_API_AUTH", "LANCE_SERVE_KEY"):
         monkeypatch.setenv(name, "s3cret")
     with Child("env", python("import os; print(dict(os.environ))"), tmp_path / "log") as child:
         wait_until(lambda: child.poll() is not None, 10, "the child has ended")
