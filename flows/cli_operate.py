@@ -25,12 +25,15 @@ def up(
     slots: Annotated[int, typer.Option(min=1, help="How many runs share this machine's GPUs.")] = 1,
     workers: Annotated[bool, typer.Option(help="Start this machine's workers, too.")] = True,
     notify: Annotated[str, typer.Option(help="A notification block, TYPE/NAME, to tell of failed runs.")] = "",
+    pool: Annotated[
+        str | None, typer.Option(help="Where all deployments run from now on; '': as deployments/prefect.yaml says.")
+    ] = None,
 ) -> None:
     """Start a Prefect server and this machine's workers, with pools, deployments and automations in place."""
     from flows.operate import up as services
     from tasks.home import Home
 
-    asked = services.Asked(host=host, port=port, server=server, slots=slots, workers=workers, notify=notify)
+    asked = services.Asked(host=host, port=port, server=server, slots=slots, workers=workers, notify=notify, pool=pool)
     url = services.up(Home.here(), asked, output())
     ends = "ends this machine's workers" if server else "ends it all"
     output().print(f"\n{url}/deployments has a form for each deployment; `lance down` {ends}", soft_wrap=True)

@@ -135,9 +135,10 @@ def _memory() -> Finding:
 
 def _database(progress: Progress) -> Finding:
     def check() -> str:
-        from flows.server import prefect_api
+        from flows.server import SERVER_SERVICE, prefect_api
+        from flows.service import Service
 
-        given = os.environ.get("PREFECT_API_URL")
+        given = os.environ.get("PREFECT_API_URL") or Service(Home.here(), SERVER_SERVICE).address()
         with prefect_api(Home.here(), progress):
             from prefect.client.orchestration import get_client
 

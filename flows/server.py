@@ -33,7 +33,7 @@ CLIENT = {
 }
 UNAUTHORIZED = 401
 SERVER_SERVICE = "prefect-server"  # the one of `lance up`
-LOCAL = "127.0.0.1,localhost"
+LOCAL = ("127.0.0.1", "localhost")
 SERVER = {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1"}
 EMBEDDED = SERVER | {
     "PREFECT_UI_ENABLED": "0",
@@ -42,10 +42,10 @@ EMBEDDED = SERVER | {
 }
 
 
-def without_proxy(env: Mapping[str, str]) -> dict[str, str]:
-    """Server and engine are on this machine: no proxy stands between."""
+def without_proxy(env: Mapping[str, str], *hosts: str) -> dict[str, str]:
+    """Server and engine are on this machine, or on one of these: no proxy stands between."""
     return {
-        key: given if LOCAL in (given := env.get(key, "")) else ",".join(filter(None, [given, LOCAL]))
+        key: ",".join(dict.fromkeys(filter(None, [*env.get(key, "").split(","), *LOCAL, *hosts])))
         for key in ("NO_PROXY", "no_proxy")
     }
 

@@ -8,6 +8,7 @@ Only the standard library, and syntax that an old Python 3 reads far enough to b
 
 import argparse
 import hashlib
+import importlib.util
 import platform
 import shutil
 import subprocess
@@ -32,6 +33,8 @@ def check(device: str) -> None:
     if sys.version_info < MIN_PYTHON:
         found = platform.python_version()
         stop(f"Python 3.11 or newer is needed, this is {found}; name another with `make PYTHON=python3.12 ...`.")
+    if importlib.util.find_spec("ensurepip") is None:
+        stop("this Python cannot make environments; on Debian: `apt-get install python3-venv`.")
     if sys.platform != "linux" or platform.machine() != "x86_64":
         stop(f"Linux on x86_64 is needed, this is {sys.platform} on {platform.machine()}.")
     if device == "cpu" and " avx2 " not in Path("/proc/cpuinfo").read_text():

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from flows.operate.up import Asked, down, secured, up
+from flows.operate.up import DATABASE, Asked, check_database, down, environment, secured, up
 from flows.service import Service
 from tasks import ledger as ledgers
 from tasks.home import Home
@@ -54,3 +54,22 @@ def test_a_number_that_is_used_again_is_not_the_service(tmp_path: Path) -> None:
     service.file.parent.mkdir(parents=True)
     service.file.write_text(f'{{"pid": {os.getpid()}, "born": "another start", "address": "x", "settings": ""}}')
     assert service.process() is None and service.address() is None
+
+
+def test_a_server_does_not_begin_on_another_database_unasked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(DATABASE, "postgresql+asyncpg://me:s3cret@somewhere/prefect")
+    check_database(Home(tmp_path))
+    check_database(Home(tmp_path))
+    monkeypatch.delenv(DATABASE)
+    with pytest.raises(ValueError, match=r"was on PostgreSQL, and PREFECT_.* is not set: have it as it was") as refused:
+        check_database(Home(tmp_path))
+    Path(str(refused.value).split("delete ")[1].split(" to begin")[0]).unlink()
+    check_database(Home(tmp_path))
+
+
+def test_no_proxy_stands_before_the_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", "example.org,localhost")
+    monkeypatch.delenv("no_proxy", raising=False)
+    found = environment(Home(tmp_path), "http://10.0.0.5:4200")
+    assert found["NO_PROXY"] == "example.org,localhost,127.0.0.1,10.0.0.5"
+    assert found["no_proxy"] == "127.0.0.1,localhost,10.0.0.5"

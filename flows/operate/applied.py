@@ -17,6 +17,7 @@ VARIABLE = "lance"
 
 class Applied(BaseModel):
     home: str = ""
+    pool: str = ""  # where all deployments run; empty: where deployments/prefect.yaml says
     digests: dict[str, str] = Field(default_factory=dict)  # of the content, by what it was applied to
 
     @classmethod

@@ -1,6 +1,7 @@
 """Pools, deployments and automations: made where they are missing, made anew where they changed, else left alone.
 
-What a person changed in the UI (a paused schedule, a pool's defaults) stays until the project's own files change.
+What a person changed in the UI (a schedule, parameters, a pool's defaults) stays until the project's own file of it
+changes; other flows alone, as after an upgrade, bring a deployment no more than their parameters' schema.
 """
 
 import json
@@ -15,6 +16,8 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import DeploymentUpdate, WorkPoolCreate, WorkPoolUpdate
 from prefect.events.schemas.automations import AutomationCore
 from prefect.exceptions import ObjectNotFound
+from prefect.flows import Flow, load_flow_from_entrypoint
+from prefect.utilities.callables import parameter_schema
 
 from flows.operate.applied import Applied
 from tasks.artifacts import sha256
@@ -24,21 +27,33 @@ from tasks.records import digest
 POOLS = {  # name: worker type, base job template (infra/work-pools)
     "lance-cpu": ("process", "process-cpu"),
     "lance-gpu": ("process", "process-gpu"),
+    "lance-docker": ("docker", "docker"),
+    "lance-kubernetes": ("kubernetes", "kubernetes"),
 }
+FILE = "deployments/prefect.yaml"
+ALWAYS = ("lance-cpu", "lance-gpu")  # the others, where they are asked for
 FAILED = "LANCE: a run failed"
 
 
-def everything(root: Path, home: Home, workers: bool, notify: str = "") -> Iterator[str]:
-    """What was done, as lines to print; raises ValueError where workers of this home are of no use to the server."""
+def everything(root: Path, home: Home, workers: bool, notify: str = "", pool: str | None = None) -> Iterator[str]:
+    """What was done, as lines to print. `pool` is where all deployments run from now on, if given; empty: as the file
+    says.
+
+    Raises ValueError where workers of this home are of no use to the server, or where there is no such pool.
+    """
     with get_client(sync_client=True) as client:
         before = Applied.read(client)
         applied = before.model_copy(deep=True)
         if workers:
             applied.check_home(home)
+        applied.pool = applied.pool if pool is None else pool
         for name, (kind, template) in POOLS.items():
+            if name not in (*ALWAYS, applied.pool):
+                continue
             content = json.loads((root / f"infra/work-pools/{template}.json").read_text())
             yield f"{'pool':<12} {name} {_pool(client, applied, name, kind, content)}"
-        yield from _deployments(client, root)
+        _check_pool(client, applied.pool)
+        yield from _deployments(client, applied, root)
         automations = yaml.safe_load((root / "deployments" / "automations.yaml").read_text())
         for one in [*automations, *([_on_failure(client, notify)] if notify else [])]:
             yield f"{'automation':<12} {one['name']} {_automation(client, applied, one)}"
@@ -58,36 +73,52 @@ def _pool(client: SyncPrefectClient, applied: Applied, name: str, kind: str, tem
     return "changed" if new else "stands"
 
 
-def _deployments(client: SyncPrefectClient, root: Path) -> Iterator[str]:
-    file = root / "deployments" / "prefect.yaml"
-    # A deployment is of a version: of this file, and of the flows, whose parameters the server checks.
-    version = digest([sha256(path) for path in (file, *sorted((root / "flows").glob("*.py")))])[:12]
-    project = yaml.safe_load(file.read_text())
+def _check_pool(client: SyncPrefectClient, name: str) -> None:
+    try:
+        client.read_work_pool(name or ALWAYS[0])
+    except ObjectNotFound:
+        raise ValueError(
+            f"--pool {name}: no such pool; expected one of {', '.join(POOLS)}, or one that was made before"
+        ) from None
+
+
+def _deployments(client: SyncPrefectClient, applied: Applied, root: Path) -> Iterator[str]:
+    project = yaml.safe_load((root / FILE).read_text())
+    flows = [sha256(path) for path in sorted((root / "flows").glob("*.py"))]  # the server checks their parameters
+    version = digest([flows, project["pull"], applied.pool])[:12]
     for given in project["deployments"]:
         name = f"{given['entrypoint'].rpartition(':')[2]}/{given['name']}"
+        new = applied.is_new(f"deployment {name}", given)
         try:
-            done = "stands" if client.read_deployment_by_name(name).version == version else "changed"
+            before = client.read_deployment_by_name(name).version
         except ObjectNotFound:
-            done = "made"
-        if done != "stands":
-            command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--prefect-file", str(file)]
-            command += ["--name", given["name"], "--version", version]
-            ran = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
-            if ran.returncode:
-                raise OSError(f"deploying {name} failed: {(ran.stderr or ran.stdout)[-2000:]}")
-            _mend(client, name, project["pull"])
+            before = ""
+        if not before or new:
+            _deploy(root, given["name"])
+        if new or before != version:
+            update = _of_this_project(root, given, project["pull"])
+            update.version, update.work_pool_name = version, applied.pool or given["work_pool"]["name"]
+            client.update_deployment(client.read_deployment_by_name(name).id, update)
+        done = "made" if not before else "changed" if new or before != version else "stands"
         yield f"{'deployment':<12} {name} {done}"
 
 
-def _mend(client: SyncPrefectClient, deployment: str, pull: list[dict[str, Any]]) -> None:
+def _deploy(root: Path, name: str) -> None:
+    command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--prefect-file", str(root / FILE)]
+    ran = subprocess.run([*command, "--name", name], cwd=root, capture_output=True, text=True, check=False)
+    if ran.returncode:
+        raise OSError(f"deploying {name} failed: {(ran.stderr or ran.stdout)[-2000:]}")
+
+
+def _of_this_project(root: Path, given: dict[str, Any], pull: list[Any]) -> DeploymentUpdate:
     """What `prefect deploy` does not do as it is needed here.
 
     With its schema the server takes a parameter that the flow does not have, and the run fails of it. And it fills the
     pull steps in from this machine's environment: here each worker does, from its own.
     """
-    there = client.read_deployment_by_name(deployment)
-    schema = {**(there.parameter_openapi_schema or {}), "additionalProperties": False}
-    client.update_deployment(there.id, DeploymentUpdate(parameter_openapi_schema=schema, pull_steps=pull))
+    flow: Flow[..., Any] = load_flow_from_entrypoint(str(root / given["entrypoint"]))
+    schema = parameter_schema(flow).model_dump(exclude_unset=True) | {"additionalProperties": False}
+    return DeploymentUpdate(parameter_openapi_schema=schema, pull_steps=pull)
 
 
 def _automation(client: SyncPrefectClient, applied: Applied, given: dict[str, Any]) -> str:
@@ -118,7 +149,8 @@ def _on_failure(client: SyncPrefectClient, block: str) -> dict[str, Any]:
     trigger = {
         "type": "event",
         "posture": "Reactive",
-        "expect": ["prefect.flow-run.Failed", "prefect.flow-run.Crashed"],
+        # Cancelled: a scheduled run, too, that nobody took (deployments/automations.yaml).
+        "expect": [f"prefect.flow-run.{state}" for state in ("Failed", "Crashed", "Cancelled")],
         "match": {"prefect.resource.id": "prefect.flow-run.*"},
         "match_related": {"prefect.resource.role": "flow", "prefect.resource.name": ["evolve", "evaluate", "export"]},
         "threshold": 1,

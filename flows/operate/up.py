@@ -6,19 +6,26 @@ import sys
 import time
 from dataclasses import dataclass
 from functools import partial
+from urllib.parse import urlsplit
 
 from rich.console import Console
 
 from flows.server import HEARTBEAT_S, SERVER, SERVER_SERVICE, answers, check_password, without_proxy
 from flows.service import Service
 from tasks import ledger as ledgers
+from tasks.artifacts import write_atomically
 from tasks.backends.platform import Platform, detect, visible_gpus
 from tasks.home import Home
 from tasks.provenance import ROOT
 
 START_DEADLINE_S = 300.0
+NO_GPU = (
+    "no GPU here: what is deployed to lance-gpu waits for another machine; `lance up --pool lance-cpu` has it run here"
+)
 STOP_DEADLINE_S = 30.0
 LEAVES_WITHIN_S = 15.0  # the process of a run whose state is final already
+ANY = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # where a server listens, and one of the addresses that it has by that
+DATABASE = "PREFECT_SERVER_DATABASE_CONNECTION_URL"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 # A server that is restarted knows its leases again; what is old goes by itself.
 SETTINGS = SERVER | {
@@ -38,7 +45,8 @@ WORKER = {
 class Asked:
     """Where the server listens, or the API of one that runs already; what this machine does for it.
 
-    `slots` is how many runs share its GPUs, `notify` a block that is told of failed runs.
+    `slots` is how many runs share its GPUs, `notify` a block that is told of failed runs, `pool` where all deployments
+    run from now on (None: as before).
     """
 
     host: str = "127.0.0.1"
@@ -47,12 +55,13 @@ class Asked:
     slots: int = 1
     workers: bool = True
     notify: str = ""
+    pool: str | None = None
 
 
 def up(home: Home, asked: Asked, console: Console) -> str:
     """Everything in place, whatever was there before; the UI's address. Twice changes nothing."""
     _check(asked)
-    url = asked.server.rstrip("/").removesuffix("/api") or f"http://{asked.host}:{asked.port}"
+    url = asked.server.rstrip("/").removesuffix("/api") or f"http://{ANY.get(asked.host, asked.host)}:{asked.port}"
     server = Service(home, SERVER_SERVICE)
     env = environment(home, url)
     if asked.server:
@@ -64,6 +73,7 @@ def up(home: Home, asked: Asked, console: Console) -> str:
                 f"something else than a server of {home.root} answers at {url}: give another --port, or "
                 f"--server {url} to work for it"
             )
+        check_database(home)
         command = [sys.executable, "-m", "prefect", "server", "start", "--host", asked.host, "--port", str(asked.port)]
         start = partial(server.start, command, env | secured(asked.host), f"{url}/api")
         # One that runs may be about to end, as after a SIGTERM.
@@ -77,12 +87,15 @@ def up(home: Home, asked: Asked, console: Console) -> str:
     check_password(f"{url}/api")
     from flows.operate import deploy  # prefect reads its settings when it is imported
 
-    for said in deploy.everything(ROOT, home, asked.workers, asked.notify):
+    for said in deploy.everything(ROOT, home, asked.workers, asked.notify, asked.pool):
         console.print(said)
     if asked.workers:
-        for name, command, own in _workers(detect(), asked.slots):
+        platform = detect()
+        for name, command, own in _workers(platform, asked.slots):
             started = Service(home, name).start(command, WORKER | env | own)
             console.print(f"{'worker':<12} {name} {'started' if started else 'runs'}")
+        if not platform.gpus and not asked.pool:
+            console.print(NO_GPU, soft_wrap=True)
     return url
 
 
@@ -108,10 +121,23 @@ def down(home: Home, console: Console) -> None:
 def environment(home: Home, url: str) -> dict[str, str]:
     """What clients and services of this server have in common."""
     own = {"LANCE_HOME": str(home.root), "LANCE_ROOT": str(ROOT), "PREFECT_API_URL": f"{url}/api"}
-    own |= without_proxy(os.environ)
+    own |= without_proxy(os.environ, str(urlsplit(url).hostname))
     password = os.environ.get("PREFECT_SERVER_API_AUTH_STRING")
     own |= {"PREFECT_API_AUTH_STRING": password} if password else {}
     return os.environ | {"PREFECT_HOME": str(home.prefect)} | own
+
+
+def check_database(home: Home) -> None:
+    """Raises ValueError where this machine's server was on another kind: with it, all runs would seem to be gone."""
+    given = os.environ.get(DATABASE)
+    now = "PostgreSQL" if given else "SQLite"
+    file = home.services / "database"
+    if file.exists() and (before := file.read_text()) != now:
+        raise ValueError(
+            f"this machine's server was on {before}, and {DATABASE} is {'set' if given else 'not set'}: have it as it was, "
+            f" or delete {file} to begin anew on {now}"
+        )
+    write_atomically(file, now)
 
 
 def secured(host: str) -> dict[str, str]:

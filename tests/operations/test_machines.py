@@ -4,6 +4,7 @@ import json
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -76,6 +77,28 @@ def test_what_a_person_changed_in_a_pool_stays(served: Served) -> None:
     served.api.patch("/work_pools/lance-gpu", json={"base_job_template": template}).raise_for_status()
     assert "lance-gpu stands" in served.up()
     assert served.api.get("/work_pools/lance-gpu").json()["base_job_template"] == template
+
+
+def test_what_a_person_changed_in_a_schedule_stays_wherever_its_runs_go(served: Served) -> None:
+    def weekly() -> Any:
+        return served.api.get("/deployments/name/evolve/evolve").raise_for_status().json()
+
+    def pause(schedule: dict[str, Any], active: bool) -> None:
+        path = f"/deployments/{weekly()['id']}/schedules/{schedule['id']}"
+        served.api.patch(path, json={"active": active}).raise_for_status()
+
+    (schedule,) = weekly()["schedules"]
+    pause(schedule, active=False)
+    try:
+        for pool, said in (("lance-docker", "lance-docker made"), ("", "evolve/evolve changed")):
+            done = served.lance("up", "--port", str(served.port), "--pool", pool)
+            assert said in done.stdout, done.stdout + done.stderr
+            assert weekly()["work_pool_name"] == (pool or "lance-gpu")
+            assert [one["active"] for one in weekly()["schedules"]] == [False]
+        refused = served.lance("up", "--port", str(served.port), "--pool", "elsewhere")
+        assert refused.returncode == 2 and "--pool elsewhere: no such pool" in refused.stderr
+    finally:
+        pause(schedule, active=True)
 
 
 def test_deployments_are_found_where_each_worker_has_them(served: Served) -> None:
