@@ -134,8 +134,8 @@ def check_database(home: Home) -> None:
     file = home.services / "database"
     if file.exists() and (before := file.read_text()) != now:
         raise ValueError(
-            f"this machine's server was on {before}, and {DATABASE} is {'set' if given else 'not set'}: have it as it was, "
-            f" or delete {file} to begin anew on {now}"
+            f"this machine's server was on {before}, and {DATABASE} is {'set' if given else 'not set'}: have it as "
+            f"it was, or delete {file} to begin anew on {now}"
         )
     write_atomically(file, now)
 
