@@ -1,0 +1,100 @@
+"""A person's word before a promotion: nothing is held meanwhile, nothing stands for it, and no later run undoes it."""
+
+import re
+from typing import Any
+
+import pytest
+
+from tests.operations.served import BRIEF, ENDED, Served
+from tests.processes import wait_until
+
+PROMOTED = ["gate.policy=paper", "gate.min_items=2", "evaluate.max_items=4", "reading.held_out_share=0.3"]
+
+
+def start(served: Served, name: str, *, approve: bool = True) -> str:
+    return served.start(name=name, recipe=BRIEF, approve=approve, settings=PROMOTED)
+
+
+def asked(served: Served, run: str) -> str:
+    """The newest text that the run asks with, once it is suspended and holds nothing."""
+    found = served.wait(run, (*ENDED, "PAUSED"))
+    assert found["state_name"] == "Suspended", found["state"]
+    assert not served.computing()
+    key = found["state"]["state_details"]["run_input_keyset"]["description"]
+    (text,) = [one["value"] for one in inputs(served, run) if one["key"] == key]
+    return str(text)
+
+
+def inputs(served: Served, run: str) -> list[dict[str, Any]]:
+    found = served.api.post(f"/flow_runs/{run}/input/filter", json={"prefix": "suspended", "limit": 99})
+    known: list[dict[str, Any]] = found.raise_for_status().json()
+    return known
+
+
+def answer(served: Served, run: str, **given: str) -> None:
+    def resumed() -> bool:
+        served.api.post(f"/flow_runs/{run}/resume", json={"run_input": given})  # SQLite is locked now and then: 500
+        return bool(served.run(run)["state_type"] != "PAUSED")
+
+    wait_until(resumed, 30, "resumed")
+
+
+def completed(served: Served, run: str) -> None:
+    found = served.wait(run, (*ENDED, "PAUSED"))
+    assert found["state_type"] == "COMPLETED", found["state"]
+
+
+def test_nobody_but_a_person_approves_and_a_rejection_stays(served: Served) -> None:
+    run = start(served, "rejected")
+    text = asked(served, run)
+    assert "# Iteration 1: promote" in text and "`sft-" in text
+    other = served.wait(start(served, "rejected", approve=False))
+    assert other["state_name"] == "SteppedBack" and run in other["state"]["message"]
+    empty = served.api.post(f"/flow_runs/{run}/resume", json={"run_input": {}}).json()
+    assert empty["status"] == "REJECT" and "decision" in empty["details"]["reason"], empty
+
+    assert served.lance("cancel", run[:8]).returncode == 0
+    assert "goes on" in served.lance("rerun", run[:8]).stdout
+    assert asked(served, run) == text, "no answer is no approval"
+    answer(served, run, decision="reject", why="I looked at it")
+    completed(served, run)
+    held = served.ledger("rejected")
+    (one,) = held["iterations"]
+    assert (one["verdict"]["decision"], one["champion_after"]) == ("hold", one["champion_before"])
+    assert one["verdict"]["reasons"][0] == "rejected by a person: I looked at it"
+    assert one["candidate"] != one["champion_after"] and served.states(run)["sft"][-1] == "Cached"
+
+    completed(served, start(served, "rejected", approve=False))
+    assert served.ledger("rejected") == held
+
+
+def test_an_approval_is_asked_for_once(served: Served) -> None:
+    run = start(served, "approved")
+    asked(served, run)
+    answer(served, run, decision="approve")
+    completed(served, run)
+    (one,) = (promoted := served.ledger("approved"))["iterations"]
+    assert (one["verdict"]["decision"], one["champion_after"]) == ("promote", one["candidate"])
+    assert one["verdict"]["reasons"][-1] == "approved by a person"
+    # As the UI's button does it: Prefect forgets then that the run has asked.
+    again = {"state": {"type": "SCHEDULED", "name": "AwaitingRetry"}}
+    served.api.post(f"/flow_runs/{run}/set_state", json=again).raise_for_status()
+    wait_until(lambda: served.run(run)["state_type"] not in ENDED, 30, "it goes again")
+    completed(served, run)
+    assert served.ledger("approved") == promoted
+
+
+@pytest.mark.long
+def test_vetoed_rows_are_left_out_and_what_follows_is_asked_about_again(served: Served) -> None:
+    run = start(served, "vetoed")
+    rows = re.findall(r"`(sft-[0-9a-f]+)`", asked(served, run))
+    answer(served, run, decision="veto", rows="sft-0000000000000000", why="a slip")
+    assert asked(served, run).startswith("Not vetoed: ")
+    answer(served, run, decision="veto", rows=rows[0], why="it is wrong")
+    text = asked(served, run)
+    assert rows[0] not in text and rows[1] in text
+    answer(served, run, decision="approve")
+    completed(served, run)
+    (one,) = served.ledger("vetoed")["iterations"]
+    assert one["vetoes"] == [rows[0]] and one["verdict"]["decision"] == "promote"
+    assert "it is wrong" in served.lance("explain", rows[0]).stdout
