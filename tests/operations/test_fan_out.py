@@ -124,6 +124,7 @@ def three(served: Served, workers: list[subprocess.Popen[bytes]]) -> set[tuple[s
         return _by_three_with_one_killed(served, workers)
 
 
+@pytest.mark.long
 def test_each_question_is_answered_once_by_three_workers_of_which_one_is_killed(
     three: set[tuple[str, str, str]],
 ) -> None:
