@@ -11,6 +11,7 @@ from rich.markup import escape
 from flows import cli_models, cli_operate
 from flows.terminal import AsJson, output
 from tasks import recipes
+from tasks.budget import BudgetSpent
 
 app = typer.Typer(
     help="A language model that is its own data engineer: it reviews its seeds, writes and cleans data, trains on it, "
@@ -46,7 +47,6 @@ def evolve(
     asked["settings"] = settings or []
     chosen = recipes.asked_for(recipe, **asked)
     from flows.server import prefect_api
-    from tasks.budget import BudgetSpent
     from tasks.home import Home
     from tasks.progress import Progress
 
@@ -59,8 +59,6 @@ def evolve(
             evolve_flow(recipe=recipe, **asked, go_on=go_on)
     except KeyboardInterrupt:
         _fail("interrupted; the same command goes on from here", INTERRUPTED)
-    except BudgetSpent as spent:
-        _fail(f"{spent}; what was finished is kept, and the same command with more goes on from here", BUDGET_SPENT)
     _show(chosen.name, None, as_json)
 
 
@@ -210,6 +208,8 @@ def main() -> NoReturn:
         sys.exit(0)
     except ValueError as error:
         _fail(str(error), BAD_INPUT)
+    except BudgetSpent as spent:
+        _fail(f"{spent}; what was finished is kept, and the same command with more goes on from here", BUDGET_SPENT)
     except Exception as error:
         # Children, disks and servers fail, and their messages say how; anything else is our own bug and shows where.
         origin = type(error).__module__.partition(".")[0]
