@@ -70,8 +70,11 @@ def test_while_a_run_goes_nothing_may_and_no_run_begins_meanwhile(tmp_path: Path
 def test_while_somebody_is_asked_nothing_may(tmp_path: Path) -> None:
     home = Home(tmp_path)
     home.evolution("mine").mkdir(parents=True)
-    home.waiting("mine").write_text("{}")
-    with pytest.raises(ValueError, match="'mine' waits for a person"), collecting(home, 0):
+    home.waiting("mine").write_text('{"run": "0123"}')
+    with (
+        pytest.raises(ValueError, match="'mine' waits for a person's word: give it, or `lance cancel 0123`"),
+        collecting(home, 0),
+    ):
         pass
 
 
