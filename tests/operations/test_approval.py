@@ -1,7 +1,6 @@
 """A person's word before a promotion: nothing is held meanwhile, nothing stands for it, and no later run undoes it."""
 
 import re
-from typing import Any
 
 import pytest
 
@@ -21,14 +20,13 @@ def asked(served: Served, run: str) -> str:
     assert found["state_name"] == "Suspended", found["state"]
     assert not served.computing()
     key = found["state"]["state_details"]["run_input_keyset"]["description"]
-    (text,) = [one["value"] for one in inputs(served, run) if one["key"] == key]
-    return str(text)
 
+    def texts() -> list[str]:
+        known = served.api.post(f"/flow_runs/{run}/input/filter", json={"prefix": "suspended", "limit": 99})
+        return [one["value"] for one in known.raise_for_status().json() if one["key"] == key]
 
-def inputs(served: Served, run: str) -> list[dict[str, Any]]:
-    found = served.api.post(f"/flow_runs/{run}/input/filter", json={"prefix": "suspended", "limit": 99})
-    known: list[dict[str, Any]] = found.raise_for_status().json()
-    return known
+    wait_until(texts, 30, "its text, which comes behind the state")
+    return texts()[0]
 
 
 def answer(served: Served, run: str, **given: str) -> None:
