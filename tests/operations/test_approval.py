@@ -1,5 +1,6 @@
 """A person's word before a promotion: nothing is held meanwhile, nothing stands for it, and no later run undoes it."""
 
+import json
 import re
 
 import pytest
@@ -23,7 +24,7 @@ def asked(served: Served, run: str) -> str:
 
     def texts() -> list[str]:
         known = served.api.post(f"/flow_runs/{run}/input/filter", json={"prefix": "suspended", "limit": 99})
-        return [one["value"] for one in known.raise_for_status().json() if one["key"] == key]
+        return [json.loads(one["value"]) for one in known.raise_for_status().json() if one["key"] == key]
 
     wait_until(texts, 30, "its text, which comes behind the state")
     return texts()[0]
