@@ -90,10 +90,13 @@ def test_vetoed_rows_are_left_out_and_what_follows_is_asked_about_again(served: 
     answer(served, run, decision="veto", rows="sft-0000000000000000", why="a slip")
     assert asked(served, run).startswith("Not vetoed: ")
     answer(served, run, decision="veto", rows=rows[0], why="it is wrong")
-    text = asked(served, run)
-    assert rows[0] not in text and rows[1] in text
-    answer(served, run, decision="approve")
-    completed(served, run)
+    if served.wait(run, (*ENDED, "PAUSED"))["state_name"] == "Suspended":  # without that row it may be no better
+        text = asked(served, run)
+        assert rows[0] not in text and rows[1] in text
+        answer(served, run, decision="reject")
+        completed(served, run)
     (one,) = served.ledger("vetoed")["iterations"]
-    assert one["vetoes"] == [rows[0]] and one["verdict"]["decision"] == "promote"
+    assert (one["vetoes"], one["verdict"]["decision"]) == ([rows[0]], "hold")
     assert "it is wrong" in served.lance("explain", rows[0]).stdout
+    trained = served.lance("show", "vetoed", "--rows", "mix", "--limit", "99").stdout
+    assert rows[1] in trained and rows[0] not in trained
