@@ -58,10 +58,12 @@ class Postgres:
         with file.open("wb") as out:
             self._as_user(self._bin / "pg_dump", *self._there, "--format", "custom", "lance", stdout=out)
 
-    def restore(self, file: Path) -> None:
-        """Into an empty database in place of the one there is."""
+    def wipe(self) -> None:
+        """An empty database in place of the one there is."""
         self._as_user(self._bin / "dropdb", *self._there, "lance")
         self._as_user(self._bin / "createdb", *self._there, "lance")
+
+    def restore(self, file: Path) -> None:
         with file.open("rb") as dump:
             self._as_user(self._bin / "pg_restore", *self._there, "--dbname", "lance", stdin=dump)
 

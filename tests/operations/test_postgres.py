@@ -75,6 +75,7 @@ def test_backup_wipe_and_restore(guarded: Served, postgres: Postgres, tmp_path: 
     shutil.copytree(guarded.home, tmp_path / "backup", symlinks=True)
 
     shutil.rmtree(guarded.home)
+    postgres.wipe()
     shutil.copytree(tmp_path / "backup", guarded.home, symlinks=True)
     postgres.restore(tmp_path / "database.dump")
     guarded.up()
