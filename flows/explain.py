@@ -86,9 +86,10 @@ def explain(home: Home, row: str, evolution: str | None, backwards: bool) -> Exp
     names = [evolution] if evolution else home.evolutions
     for name in names:
         lineage = Lineage(Store(home.store), _ledger(home, name))
-        if row in lineage.rows or evolution:
-            others = lineage.ancestors(row) if backwards else lineage.descendants(row)
-            return Explained(lineage, row, others, backwards)
+        there = lineage.standing(row)
+        if there in lineage.rows or evolution:
+            others = lineage.ancestors(there) if backwards else lineage.descendants(there)
+            return Explained(lineage, there, others, backwards)
     raise ValueError(
         f"no row {row!r} in {home.root} (evolutions: {', '.join(names) or 'none'}); `lance show NAME --rows STAGE` "
         "prints rows with their ids"

@@ -10,7 +10,7 @@ from tasks.examples import PreferencePair, SftRow
 from tasks.graded import Scored
 from tasks.records import Rejected, Seed, Written
 
-VERSION = 2  # 2: what is only measured on is left out before
+VERSION = 3  # 2: what is only measured on is left out before; 3: what a vetoed row was made from stays known
 
 
 def sft_rows(

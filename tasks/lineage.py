@@ -67,6 +67,10 @@ class Lineage:
                 known = self.rows.setdefault(row["id"], Known(row["id"], tuple(row["parents"] or ())))
                 known.places.append(place)
 
+    def standing(self, row: str) -> str:
+        """The row, or where it stands in no table any more what tells why."""
+        return row if row in self.rows or row not in self._children else self._children[row][0]
+
     def find(self, row: str) -> Known:
         """Raises ValueError for an id that no table has."""
         if row not in self.rows:

@@ -134,6 +134,22 @@ def test_pairs_sft_rows_and_seeds_can_be_vetoed_too() -> None:
     assert without([LOW, HIGH], {LOW.id: "no"})[0] == [HIGH]
 
 
+def test_a_vetoed_row_is_explained_though_it_stands_in_no_table_any_more(tmp_path: Path) -> None:
+    store, ledger = evolution(tmp_path)
+    with store.draft(spec := Spec(stage="annotate", version=9)) as draft:
+        draft.table("rejects", without([SFT], {SFT.id: "it is wrong"})[1])
+    annotated = store.find(spec)
+    assert annotated
+    (one,) = ledger.iterations
+    stages = {label: ref for label, ref in one.stages.items() if label not in ("mix", "sft", "dpo")}
+    again = one.model_copy(update={"stages": stages | {"annotate": annotated}})
+    lineage = Lineage(store, ledger.model_copy(update={"iterations": [again]}))
+    there = lineage.standing(SFT.id)
+    assert there != SFT.id and lineage.content(there)["detail"] == "it is wrong"
+    assert {ANSWER.id, LOW.id} <= set(lineage.ancestors(there))
+    assert lineage.standing(ANSWER.id) == ANSWER.id and lineage.standing("sft-0") == "sft-0"
+
+
 def test_vetoes_are_kept_with_their_reason_and_once(tmp_path: Path) -> None:
     path = tmp_path / "mine" / "vetoes.jsonl"
     assert read(path) == []

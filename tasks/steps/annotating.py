@@ -16,7 +16,7 @@ from tasks.steps.base import Stages, save_rows
 from tasks.steps.writing import Round, best_of_near_duplicates, candidates
 from tasks.vetoes import without
 
-POOL_VERSION = 2  # 2: without what models are measured on
+POOL_VERSION = 3  # 2: without what models are measured on; 3: what a vetoed row was made from stays known
 
 
 def pool(stages: Stages, seeds: Ref, grown_from: Sequence[Ref]) -> Ref:
