@@ -97,6 +97,6 @@ def test_vetoed_rows_are_left_out_and_what_follows_is_asked_about_again(served: 
         completed(served, run)
     (one,) = served.ledger("vetoed")["iterations"]
     assert (one["vetoes"], one["verdict"]["decision"]) == ([rows[0]], "hold")
-    assert "it is wrong" in served.lance("explain", rows[0]).stdout
+    assert "it is wrong" in served.lance("explain", rows[0], "--evolution", "vetoed").stdout
     trained = served.lance("show", "vetoed", "--rows", "mix", "--limit", "99").stdout
     assert rows[1] in trained and rows[0] not in trained
