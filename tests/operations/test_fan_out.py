@@ -75,6 +75,7 @@ def id_of(served: Served, deployment: str) -> str:
 def empty_store(served: Served) -> Iterator[None]:
     """For a run that shall ask everything itself: the answers that others have are put aside meanwhile."""
     store, aside = served.home / "store", served.home / "store-aside"
+    store.mkdir(exist_ok=True)  # where this is the first run
     store.rename(aside)
     try:
         yield
