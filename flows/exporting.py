@@ -8,6 +8,7 @@ from prefect.artifacts import create_markdown_artifact
 from pydantic import Field
 
 from flows import export as exports
+from flows import reconnect  # noqa: F401  # every client from here on, Prefect's own too
 from flows import show as shows
 from tasks.home import Home
 

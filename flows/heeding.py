@@ -20,6 +20,8 @@ from prefect.exceptions import PrefectException
 from prefect.runtime import deployment, flow_run
 from prefect.states import Cancelled, Cancelling
 
+from flows import reconnect  # noqa: F401  # every client from here on, Prefect's own too
+
 LOOK_EVERY_S = 5.0
 GRACE_S = 15.0  # the worker's turn first
 

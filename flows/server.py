@@ -28,6 +28,7 @@ HEARTBEAT_S = "60"  # tells a dead run from a long one (deployments/automations.
 CLIENT = {
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",  # the terminal is the progress display's
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_CLIENT_MAX_RETRIES": "8",  # flows/reconnect.py
     "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": HEARTBEAT_S,
     "DO_NOT_TRACK": "1",
 }

@@ -9,7 +9,19 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 STAGES = {"anchors", "calibrate", "canaries", "review", "split", "write", "annotate", "pairs", "evaluate", "benchmarks"}
-FLOWS = ("answer", "approval", "evaluate", "evolve", "exporting", "heeding", "iterate", "pictures", "running", "train")
+FLOWS = (
+    "answer",
+    "approval",
+    "evaluate",
+    "evolve",
+    "exporting",
+    "heeding",
+    "iterate",
+    "pictures",
+    "reconnect",
+    "running",
+    "train",
+)
 MAY_IMPORT_PREFECT = {"tasks.kinds", "tasks.here", "tasks.child_runs"} | {
     f"flows.{name}"
     for name in (*FLOWS, "doctor", "server", "operate.applied", "operate.deploy", "operate.rerun", "operate.runs")
