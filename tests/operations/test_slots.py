@@ -3,6 +3,7 @@
 import json
 import signal
 import tempfile
+import time
 from pathlib import Path
 
 import psutil
@@ -11,6 +12,8 @@ import pytest
 from tasks.home import Home
 from tests.operations.deaths import Deaths
 from tests.operations.served import BRIEF, Served
+
+AWAY_S = 20  # the server: the second run opens its clients while nobody is there
 
 
 @pytest.fixture
@@ -38,6 +41,7 @@ def test_two_runs_on_one_slot_never_compute_at_once(served: Served, lock: Path) 
     served.wait(second, ("RUNNING",))
     assert served.lance("cancel", first[:8]).returncode == 0
     psutil.Process(json.loads((Home(served.home).services / "prefect-server.json").read_text())["pid"]).kill()
+    time.sleep(AWAY_S)
     served.up()
     assert served.wait(first)["state_type"] in ("CANCELLED", "CRASHED")
     assert served.wait(second)["state_type"] == "COMPLETED", served.run(second)["state"]
