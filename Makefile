@@ -10,7 +10,7 @@ ARGS ?=
 demo: install  ## one iteration on the default model and the shipped seeds; again: everything cached
 	.venv/bin/lance evolve demo $(ARGS)
 
-test: install lint  ## everything but what waits for minutes: real vLLM, TRL, Prefect, on a tiny model that the tests make
+test: install lint  ## real vLLM, TRL, Prefect, on a tiny model that the tests make; ARGS="-m ''" has what takes minutes more, too
 	.venv/bin/pytest -m "not long" $(ARGS)
 
 test-fast: install  ## seconds: neither Prefect nor torch is imported

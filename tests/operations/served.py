@@ -44,7 +44,8 @@ class Served:
         self.home, self.model, self.seeds, self.port = home, model, seeds, free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         inherited = {key: value for key, value in os.environ.items() if not key.startswith("PREFECT_")}
-        self.environment = inherited | {"LANCE_HOME": str(home)} | dict(env or {})
+        own = {"LANCE_HOME": str(home), "PREFECT_WORKER_QUERY_SECONDS": "2"}  # 10 at each start otherwise
+        self.environment = inherited | own | dict(env or {})
         password = self.environment.get("PREFECT_SERVER_API_AUTH_STRING")
         auth = tuple(password.split(":", 1)) if password else None
         self.api = httpx.Client(base_url=f"{self.url}/api", timeout=60, auth=auth, transport=Patient())  # type: ignore[arg-type]

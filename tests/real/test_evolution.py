@@ -138,6 +138,7 @@ def test_an_altered_byte_and_a_deleted_artifact_are_found_and_made_again(killed:
     assert [ref for ref in summary["data"].values() if not (Path(ref) / "record.json").exists()] == []
 
 
+@pytest.mark.long
 def test_another_threshold_of_annotate_asks_for_no_new_text(killed: Killed) -> None:
     it = killed.evolution
     texts = [stage for stage in WRITTEN if stage.startswith("write")]

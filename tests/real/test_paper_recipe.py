@@ -4,6 +4,8 @@ import json
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from tasks.backends.platform import model_python
 from tests.evolution import ROOT, Evolution
 from tests.real.test_champion import LOGITS, python
@@ -25,6 +27,7 @@ STAGES += [
 ]
 
 
+@pytest.mark.long
 def test_a_dry_pass_runs_every_stage_of_the_paper_recipe(tmp_path: Path) -> None:
     model, seeds = tmp_path / "qwen2", tmp_path / "seeds.jsonl"
     subprocess.run([str(model_python()), "-m", "tests.tiny_qwen2", str(model)], check=True, cwd=ROOT)
