@@ -82,18 +82,26 @@ class Explained:
 
 
 def explain(home: Home, row: str, evolution: str | None, backwards: bool) -> Explained:
-    """Looks through all evolutions where none is named; raises ValueError where none has the row."""
-    names = [evolution] if evolution else home.evolutions
+    """Looks through all evolutions where none is named; raises ValueError where none has the row.
+
+    One where the row stands goes before one that only knows why it does not.
+    """
+    names, found = [evolution] if evolution else home.evolutions, None
     for name in names:
         lineage = Lineage(Store(home.store), _ledger(home, name))
-        there = lineage.standing(row)
-        if there in lineage.rows or evolution:
-            others = lineage.ancestors(there) if backwards else lineage.descendants(there)
-            return Explained(lineage, there, others, backwards)
-    raise ValueError(
-        f"no row {row!r} in {home.root} (evolutions: {', '.join(names) or 'none'}); `lance show NAME --rows STAGE` "
-        "prints rows with their ids"
-    )
+        if row in lineage.rows or evolution:
+            found = lineage
+            break
+        if not found and lineage.standing(row) in lineage.rows:
+            found = lineage
+    if not found:
+        raise ValueError(
+            f"no row {row!r} in {home.root} (evolutions: {', '.join(names) or 'none'}); `lance show NAME --rows STAGE` "
+            "prints rows with their ids"
+        )
+    there = found.standing(row)
+    others = found.ancestors(there) if backwards else found.descendants(there)
+    return Explained(found, there, others, backwards)
 
 
 def veto(home: Home, evolution: str, rows: list[str], why: str) -> str:

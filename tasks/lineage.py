@@ -68,8 +68,10 @@ class Lineage:
                 known.places.append(place)
 
     def standing(self, row: str) -> str:
-        """The row, or where it stands in no table any more what tells why."""
-        return row if row in self.rows or row not in self._children else self._children[row][0]
+        """The row, or where it stands in no table any more its rejection, which tells why."""
+        if row in self.rows:
+            return row
+        return next((child for child in self._children.get(row, []) if child.startswith("rejected-")), row)
 
     def find(self, row: str) -> Known:
         """Raises ValueError for an id that no table has."""

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from flows.explain import explain
 from tasks.artifacts import Ref, Spec, Store
 from tasks.examples import PreferencePair, SftRow, TrainRow
 from tasks.gate import Verdict
+from tasks.home import Home
 from tasks.ledger import Iteration, Ledger
 from tasks.lineage import Lineage
 from tasks.records import Rejected, Row
@@ -134,8 +136,8 @@ def test_pairs_sft_rows_and_seeds_can_be_vetoed_too() -> None:
     assert without([LOW, HIGH], {LOW.id: "no"})[0] == [HIGH]
 
 
-def test_a_vetoed_row_is_explained_though_it_stands_in_no_table_any_more(tmp_path: Path) -> None:
-    store, ledger = evolution(tmp_path)
+def vetoed(store: Store, ledger: Ledger, **replaced: object) -> Ledger:
+    """As when SFT was made again without its only row."""
     with store.draft(spec := Spec(stage="annotate", version=9)) as draft:
         draft.table("rejects", without([SFT], {SFT.id: "it is wrong"})[1])
     annotated = store.find(spec)
@@ -143,11 +145,33 @@ def test_a_vetoed_row_is_explained_though_it_stands_in_no_table_any_more(tmp_pat
     (one,) = ledger.iterations
     stages = {label: ref for label, ref in one.stages.items() if label not in ("mix", "sft", "dpo")}
     again = one.model_copy(update={"stages": stages | {"annotate": annotated}})
-    lineage = Lineage(store, ledger.model_copy(update={"iterations": [again]}))
+    return ledger.model_copy(update={"iterations": [again]} | replaced)
+
+
+def test_a_vetoed_row_is_explained_though_it_stands_in_no_table_any_more(tmp_path: Path) -> None:
+    store, ledger = evolution(tmp_path)
+    lineage = Lineage(store, vetoed(store, ledger))
     there = lineage.standing(SFT.id)
     assert there != SFT.id and lineage.content(there)["detail"] == "it is wrong"
     assert {ANSWER.id, LOW.id} <= set(lineage.ancestors(there))
     assert lineage.standing(ANSWER.id) == ANSWER.id and lineage.standing("sft-0") == "sft-0"
+
+
+def test_what_was_made_from_a_row_does_not_stand_for_it(tmp_path: Path) -> None:
+    store, ledger = evolution(tmp_path)
+    (one,) = ledger.iterations
+    reviewed = one.model_copy(update={"stages": {"review": one.stages["review"]}})
+    lineage = Lineage(store, ledger.model_copy(update={"iterations": [reviewed]}))
+    assert ANSWER.id not in lineage.rows and lineage.standing(ANSWER.id) == ANSWER.id
+
+
+def test_an_evolution_that_has_the_row_goes_before_one_that_rejected_it(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    store, ledger = evolution(home.store)
+    for one in (vetoed(store, ledger, name="first"), ledger):
+        one.save(home.ledger(one.name))
+    assert explain(home, SFT.id, None, True).lineage.ledger.name == "mine"
+    assert explain(home, SFT.id, "first", True).row.startswith("rejected-")
 
 
 def test_vetoes_are_kept_with_their_reason_and_once(tmp_path: Path) -> None:
