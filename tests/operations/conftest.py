@@ -39,3 +39,12 @@ def served(
         yield it
     finally:
         it.down()
+
+
+@pytest.fixture(scope="package")
+def finished(served: Served) -> tuple[Served, str]:
+    """A run of the tiny recipe that has ended well."""
+    run = served.start()
+    found = served.wait(run)
+    assert found["state_type"] == "COMPLETED", found["state"]
+    return served, run

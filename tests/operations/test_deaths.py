@@ -8,28 +8,16 @@ from tests.operations.deaths import Cell, Deaths
 from tests.operations.served import BRIEF, ENDED, Served
 from tests.processes import wait_until
 
+INFERENCE, TRAINING = "inference", "training"
 
-def test_engine_worker_and_trainer_are_killed_and_the_run_ends_by_itself(served: Served) -> None:
+
+def test_struck_by_what_can_die_a_run_goes_on_or_is_rerun_and_is_finished(served: Served) -> None:
     deaths, name = Deaths(served), "hardy"
     run = deaths.start(name)
-    for victim, moment in (("engine", "inference"), ("worker", "inference"), ("trainer", "training")):
+    for victim, moment in (("engine", INFERENCE), ("server", INFERENCE), ("worker", INFERENCE), ("trainer", TRAINING)):
         deaths.wait_for(moment, run)
-        mend = deaths.strike(Cell(victim=victim, how="SIGKILL", moment=moment), run)
-        mend()
-    found = served.wait(run)
-    assert found["state_type"] == "COMPLETED", found["state"]
-    assert (deaths.lost_rows(name), deaths.double_rows(), served.computing()) == (0, 0, [])
-    assert len(served.ledger(name)["iterations"]) == 1
-
-
-def test_a_run_outlives_its_server_and_ends_of_a_kill_a_cancel_and_a_word_and_is_rerun_each_time(
-    served: Served,
-) -> None:
-    deaths, name = Deaths(served), "helped"
-    run = deaths.start(name)
-    deaths.wait_for("inference", run)
-    deaths.strike(Cell(victim="server", how="SIGKILL", moment="inference"), run)()
-    assert served.run(run)["state_type"] not in ENDED
+        deaths.strike(Cell(victim=victim, how="SIGKILL", moment=moment), run)()
+        assert served.run(run)["state_type"] not in ENDED, victim
 
     def ends(as_state: str, strike: Callable[[], object]) -> None:
         own = [process.pid for process in served.computing()]
@@ -43,12 +31,13 @@ def test_a_run_outlives_its_server_and_ends_of_a_kill_a_cancel_and_a_word_and_is
         state = {"state": {"type": "CRASHED", "name": "Called", "message": "it seemed silent"}, "force": True}
         served.api.post(f"/flow_runs/{run}/set_state", json=state).raise_for_status()
 
-    deaths.wait_for("training", run)
-    ends("Crashed", lambda: deaths.strike(Cell(victim="flow", how="SIGKILL", moment="training"), run))
+    wait_until(lambda: deaths.children("tasks.backends.trl"), 120, "the trainer again", every_s=0.5)
+    ends("Crashed", lambda: deaths.strike(Cell(victim="flow", how="SIGKILL", moment=TRAINING), run))
     for as_state, strike in (("Cancelled", lambda: served.lance("cancel", run[:8])), ("Called", called_crashed)):
         wait_until(lambda: deaths.children("vllm.entrypoints"), 300, "the candidate is asked", every_s=0.5)
         ends(as_state, strike)
-    assert served.wait(run)["state_type"] == "COMPLETED"
+    found = served.wait(run)
+    assert found["state_type"] == "COMPLETED", found["state"]
     assert "Completed" not in served.states(run)["review [seeds]"][1:], "made again though it stood"
     assert (deaths.lost_rows(name), deaths.double_rows(), served.computing()) == (0, 0, [])
     assert len(served.ledger(name)["iterations"]) == 1

@@ -3,18 +3,8 @@
 import re
 from typing import Any
 
-import pytest
-
 from tests.operations.served import Served
 from tests.processes import wait_until
-
-
-@pytest.fixture(scope="module")
-def finished(served: Served) -> tuple[Served, str]:
-    run = served.start()
-    found = served.wait(run)
-    assert found["state_type"] == "COMPLETED", found["state"]
-    return served, run
 
 
 def test_a_run_of_a_deployment_ends_with_its_artifacts(finished: tuple[Served, str]) -> None:
