@@ -28,7 +28,6 @@ HEARTBEAT_S = "60"  # tells a dead run from a long one (deployments/automations.
 CLIENT = {
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",  # the terminal is the progress display's
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    "PREFECT_CLIENT_MAX_RETRIES": "8",  # flows/reconnect.py
     "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": HEARTBEAT_S,
     "DO_NOT_TRACK": "1",
 }
@@ -65,6 +64,7 @@ def prefect_api(home: Home, progress: Progress) -> Iterator[None]:
                 "an embedded one"
             )
         os.environ["PREFECT_API_URL"] = given
+        os.environ.setdefault("PREFECT_CLIENT_MAX_RETRIES", "8")  # flows/reconnect.py; an embedded one never comes back
         check_password(given)
         yield
         return
