@@ -14,10 +14,11 @@ INFERENCE, TRAINING = "inference", "training"
 def test_struck_by_what_can_die_a_run_goes_on_or_is_rerun_and_is_finished(served: Served) -> None:
     deaths, name = Deaths(served), "hardy"
     run = deaths.start(name)
-    for victim, moment in (("engine", INFERENCE), ("server", INFERENCE), ("worker", INFERENCE), ("trainer", TRAINING)):
+    for moment, victims in ((INFERENCE, ("engine", "server", "worker")), (TRAINING, ("trainer",))):
         deaths.wait_for(moment, run)
-        deaths.strike(Cell(victim=victim, how="SIGKILL", moment=moment), run)()
-        assert served.run(run)["state_type"] not in ENDED, victim
+        for victim in victims:
+            deaths.strike(Cell(victim=victim, how="SIGKILL", moment=moment), run)()
+            assert served.run(run)["state_type"] not in ENDED, victim
 
     def ends(as_state: str, strike: Callable[[], object]) -> None:
         own = [process.pid for process in served.computing()]
