@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 
 import psutil
 import pyarrow.parquet as pq
@@ -163,7 +164,7 @@ class Deaths:
         work = self.served.home / "work"
         signs: dict[str, Callable[[], object]] = {
             # Answers in a journal, and more to come.
-            "inference": lambda: any(file.stat().st_size for file in work.glob("write-answers-shard-*.jsonl")),
+            "inference": lambda: any(map(_size, work.glob("write-answers-shard-*.jsonl"))),
             "training": lambda: list(work.glob("sft-*/checkpoints/checkpoint-*/trainer_state.json")),
         }
         asked = 0.0
@@ -218,6 +219,13 @@ def _command(process: psutil.Process) -> str:
     with contextlib.suppress(psutil.Error):
         return " ".join(process.cmdline())
     return ""
+
+
+def _size(file: Path) -> int:
+    """0 where it is gone by now."""
+    with contextlib.suppress(FileNotFoundError):
+        return file.stat().st_size
+    return 0
 
 
 def _lives(pid: int) -> bool:
