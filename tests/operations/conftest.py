@@ -1,14 +1,13 @@
 """One server with its worker for all tests that leave it as it was."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests import materials
-from tests.operations.postgres import Postgres
-from tests.operations.served import Served, free_port
+from tests.operations import postgres
+from tests.operations.served import Served
 
 
 @pytest.fixture(scope="session")
@@ -17,28 +16,14 @@ def few_seeds(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="package")
-def database() -> Iterator[dict[str, str]]:
-    """The variables of a server on LANCE_TEST_DATABASE: sqlite (none), or postgresql."""
-    if os.environ.get("LANCE_TEST_DATABASE", "sqlite") == "sqlite":
-        yield {}
-        return
-    it = Postgres(free_port())
-    try:
-        yield {"PREFECT_SERVER_DATABASE_CONNECTION_URL": it.url}
-    finally:
-        it.remove()
-
-
-@pytest.fixture(scope="package")
-def served(
-    tiny_model: Path, few_seeds: Path, database: dict[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Served]:
-    it = Served(tmp_path_factory.mktemp("served") / "home", tiny_model, few_seeds, database)
-    try:
-        it.up()
-        yield it
-    finally:
-        it.down()
+def served(tiny_model: Path, few_seeds: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with postgres.asked_for() as database:
+        it = Served(tmp_path_factory.mktemp("served") / "home", tiny_model, few_seeds, database)
+        try:
+            it.up()
+            yield it
+        finally:
+            it.down()
 
 
 @pytest.fixture(scope="package")

@@ -7,9 +7,12 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
+
+from tests.operations.served import free_port
 
 USER = "postgres"  # the server does not run as root
 
@@ -87,3 +90,16 @@ class Postgres:
         prefix = ["runuser", "-u", USER, "--"] if os.geteuid() == 0 else []
         quiet = {"stdout": subprocess.DEVNULL, "stdin": subprocess.DEVNULL} | how
         subprocess.run([*prefix, *map(str, command)], check=True, cwd="/", **quiet)  # type: ignore[call-overload]
+
+
+@contextlib.contextmanager
+def asked_for() -> Iterator[dict[str, str]]:
+    """The variables of a server on LANCE_TEST_DATABASE: none of sqlite, of postgresql one that is nobody else's."""
+    if os.environ.get("LANCE_TEST_DATABASE", "sqlite") == "sqlite":
+        yield {}
+        return
+    it = Postgres(free_port())
+    try:
+        yield {"PREFECT_SERVER_DATABASE_CONNECTION_URL": it.url}
+    finally:
+        it.remove()

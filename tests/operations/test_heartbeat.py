@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.operations import postgres
 from tests.operations.deaths import Deaths
 from tests.operations.served import BRIEF, Served
 
@@ -14,21 +15,20 @@ LONG = ["sampling_seed=6", "sft.epochs=30"]
 
 
 @pytest.fixture(scope="module")
-def impatient(
-    tiny_model: Path, few_seeds: Path, database: dict[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Served]:
-    env = {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(EVERY_S)} | database
-    it = Served(tmp_path_factory.mktemp("impatient") / "home", tiny_model, few_seeds, env)
-    try:
-        it.up()
-        for one in it.filter("automations"):
-            if "silent" in one["name"]:
-                one["trigger"]["within"] = WINDOW_S
-                changed = {key: one[key] for key in ("name", "description", "enabled", "trigger", "actions")}
-                it.api.put(f"/automations/{one['id']}", json=changed).raise_for_status()
-        yield it
-    finally:
-        it.down()
+def impatient(tiny_model: Path, few_seeds: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with postgres.asked_for() as database:
+        env = {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(EVERY_S)} | database
+        it = Served(tmp_path_factory.mktemp("impatient") / "home", tiny_model, few_seeds, env)
+        try:
+            it.up()
+            for one in it.filter("automations"):
+                if "silent" in one["name"]:
+                    one["trigger"]["within"] = WINDOW_S
+                    changed = {key: one[key] for key in ("name", "description", "enabled", "trigger", "actions")}
+                    it.api.put(f"/automations/{one['id']}", json=changed).raise_for_status()
+            yield it
+        finally:
+            it.down()
 
 
 @pytest.mark.long
