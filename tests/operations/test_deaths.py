@@ -14,11 +14,10 @@ INFERENCE, TRAINING = "inference", "training"
 def test_struck_by_what_can_die_a_run_goes_on_or_is_rerun_and_is_finished(served: Served) -> None:
     deaths, name = Deaths(served), "hardy"
     run = deaths.start(name)
-    for moment, victims in ((INFERENCE, ("engine", "server", "worker")), (TRAINING, ("trainer",))):
-        deaths.wait_for(moment, run)
-        for victim in victims:
-            deaths.strike(Cell(victim=victim, how="SIGKILL", moment=moment), run)()
-            assert served.run(run)["state_type"] not in ENDED, victim
+
+    def outlived(victim: str, moment: str) -> None:
+        deaths.strike(Cell(victim=victim, how="SIGKILL", moment=moment), run)()
+        assert served.run(run)["state_type"] not in ENDED, victim
 
     def ends(as_state: str, strike: Callable[[], object]) -> None:
         own = [process.pid for process in served.computing()]
@@ -32,11 +31,18 @@ def test_struck_by_what_can_die_a_run_goes_on_or_is_rerun_and_is_finished(served
         state = {"state": {"type": "CRASHED", "name": "Called", "message": "it seemed silent"}, "force": True}
         served.api.post(f"/flow_runs/{run}/set_state", json=state).raise_for_status()
 
+    deaths.wait_for(INFERENCE, run)
+    outlived("engine", INFERENCE)
+    outlived("server", INFERENCE)
+    deaths.wait_for(TRAINING, run)
+    outlived("trainer", TRAINING)
     wait_until(lambda: deaths.children("tasks.backends.trl"), 120, "the trainer again", every_s=0.5)
     ends("Crashed", lambda: deaths.strike(Cell(victim="flow", how="SIGKILL", moment=TRAINING), run))
     for as_state, strike in (("Cancelled", lambda: served.lance("cancel", run[:8])), ("Called", called_crashed)):
         wait_until(lambda: deaths.children("vllm.entrypoints"), 300, "the candidate is asked", every_s=0.5)
         ends(as_state, strike)
+    wait_until(lambda: deaths.children("vllm.entrypoints"), 300, "the candidate is asked", every_s=0.5)
+    outlived("worker", INFERENCE)  # last: nobody but the automation would hear of the flow's death after that
     found = served.wait(run)
     assert found["state_type"] == "COMPLETED", found["state"]
     assert "Completed" not in served.states(run)["review [seeds]"][1:], "made again though it stood"
