@@ -192,7 +192,7 @@ def test_the_next_iteration_has_other_samples_and_outlives_its_engine(killed: Ki
             p for p in it.processes() if "supervisor.py" in str(p.cmdline()) and "vllm" in str(p.cmdline())
         )
         supervisor.children()[0].kill()  # the API server itself; its engine core is left to the supervisor
-        assert run.wait(400) == 0
+        assert run.wait(600) == 0
     wait_until_gone(it.processes, 15)
     assert it.engine_starts() == starts + 3  # the dead one, the one after it, and the candidate's
     ledger = json.loads((it.home / "evolutions" / "tiny" / "ledger.json").read_text())
