@@ -17,13 +17,9 @@ def few_seeds(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="package")
 def served(tiny_model: Path, few_seeds: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with postgres.asked_for() as database:
-        it = Served(tmp_path_factory.mktemp("served") / "home", tiny_model, few_seeds, database)
-        try:
-            it.up()
-            yield it
-        finally:
-            it.down()
+    home = tmp_path_factory.mktemp("served") / "home"
+    with postgres.asked_for() as database, Served(home, tiny_model, few_seeds, database).running() as it:
+        yield it
 
 
 @pytest.fixture(scope="package")

@@ -6,9 +6,9 @@ import os
 import socket
 import subprocess
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx
 import psutil
@@ -71,6 +71,15 @@ class Served:
             token = self.api.get("/csrf-token", params={"client": "tests"}).raise_for_status().json()["token"]
             self.api.headers.update(client | {"Prefect-Csrf-Token": token})
         return done.stdout
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[Self]:
+        """Up while the block runs."""
+        try:
+            self.up()
+            yield self
+        finally:
+            self.down()
 
     def down(self) -> None:
         """Everything of this home ends, whatever state a test left it in."""

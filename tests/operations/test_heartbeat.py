@@ -18,17 +18,13 @@ LONG = ["sampling_seed=6", "sft.epochs=30"]
 def impatient(tiny_model: Path, few_seeds: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     with postgres.asked_for() as database:
         env = {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(EVERY_S)} | database
-        it = Served(tmp_path_factory.mktemp("impatient") / "home", tiny_model, few_seeds, env)
-        try:
-            it.up()
+        with Served(tmp_path_factory.mktemp("impatient") / "home", tiny_model, few_seeds, env).running() as it:
             for one in it.filter("automations"):
                 if "silent" in one["name"]:
                     one["trigger"]["within"] = WINDOW_S
                     changed = {key: one[key] for key in ("name", "description", "enabled", "trigger", "actions")}
                     it.api.put(f"/automations/{one['id']}", json=changed).raise_for_status()
             yield it
-        finally:
-            it.down()
 
 
 @pytest.mark.long

@@ -28,12 +28,8 @@ def guarded(
     postgres: Postgres, tiny_model: Path, few_seeds: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Served]:
     env = {"PREFECT_SERVER_DATABASE_CONNECTION_URL": postgres.url, "PREFECT_SERVER_API_AUTH_STRING": PASSWORD}
-    it = Served(tmp_path_factory.mktemp("guarded") / "home", tiny_model, few_seeds, env)
-    try:
-        it.up()
+    with Served(tmp_path_factory.mktemp("guarded") / "home", tiny_model, few_seeds, env).running() as it:
         yield it
-    finally:
-        it.down()
 
 
 def test_without_the_password_nobody_is_let_in(guarded: Served) -> None:
