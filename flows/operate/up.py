@@ -22,7 +22,7 @@ START_DEADLINE_S = 300.0
 NO_GPU = (
     "no GPU here: what is deployed to lance-gpu waits for another machine; `lance up --pool lance-cpu` has it run here"
 )
-STOP_DEADLINE_S = 15.0  # of nothing that works; a worker that once lost its server never ends of a SIGTERM
+STOP_DEADLINE_S = 15.0  # of nothing that works; a worker that had once lost its server did not end of a SIGTERM in 30
 LEAVES_WITHIN_S = 15.0  # the process of a run whose state is final already
 ANY = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # where a server listens, and one of the addresses that it has by that
 DATABASE = "PREFECT_SERVER_DATABASE_CONNECTION_URL"

@@ -10,7 +10,7 @@ from tests.operations.deaths import Deaths
 from tests.operations.served import BRIEF, Served
 
 EVERY_S, WINDOW_S = 30, 75  # Prefect sends no more often
-# More than three windows on two cores: each iteration takes a minute and a half, beside other work five and more.
+# More than three windows on two cores: beside other work each iteration took three to eight minutes.
 LONG = ["sampling_seed=6", "sft.epochs=30"]
 
 
