@@ -1,9 +1,9 @@
 """Resolve pyproject.toml into the complete lock files beside this script: `make lock`.
 
 uv resolves for every platform and Python from 3.11 on, with hashes. torch is left out of the model locks, since its CPU
-build carries another version string on another index (infra/install.py puts it in first), and so are the packages that
-text models do not need and that break `import transformers` when they come from PyPI (torchvision, torchaudio,
-torchcodec are CUDA builds there). What torch itself needs is named here instead.
+build carries another version string on another index (infra/install.py puts it in first), and so are packages that text
+models do not need and that break `import transformers` on a CPU (torchvision, torchaudio, torchcodec are CUDA builds on
+PyPI). What torch itself needs is named here instead. On CUDA vLLM imports torchvision when an engine warms up.
 """
 
 import subprocess
@@ -17,7 +17,7 @@ NEEDED_BY_TORCH = ["filelock", "fsspec", "jinja2", "networkx", "setuptools", "sy
 LOCKS: dict[str, tuple[list[str], list[str]]] = {
     "orchestrate": (["--group", "dev"], []),
     "model-cpu": ([], [*NOT_RESOLVED, "triton"]),
-    "model-cuda": ([], ["torchvision", "torchaudio", "torchcodec"]),
+    "model-cuda": ([], ["torchaudio", "torchcodec"]),
 }
 
 

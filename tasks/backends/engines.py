@@ -6,7 +6,7 @@ from pathlib import Path
 from tasks.artifacts import Ref, Store
 from tasks.backends.client import EngineClient
 from tasks.backends.platform import Platform, model_python
-from tasks.backends.vllm import Engine
+from tasks.backends.vllm import Engine, EngineNotStarted
 from tasks.config import EngineConfig
 from tasks.progress import Progress
 
@@ -26,6 +26,7 @@ class Engines:
         self._lock = threading.Lock()  # held while an engine starts: the other shards wait for it
         self._engine: Engine | None = None
         self._model: Ref | None = None
+        self._failed: dict[Ref, EngineNotStarted] = {}
         self._over = False
 
     def client(self, model: Ref) -> EngineClient:
@@ -35,6 +36,8 @@ class Engines:
                 self._forget()
             if self._over:
                 raise RunOver("the run has ended")
+            if model in self._failed:  # in another shard, while this one waited: the same start would end the same way
+                raise EngineNotStarted(str(self._failed[model]))
             if self._engine is None:
                 path = self._store.path(model)
                 self._engine = Engine(path, self._config, self._platform, model_python(), self._log)
@@ -42,8 +45,10 @@ class Engines:
                 try:
                     with self._progress.waiting("starting the engine") as on_wait:
                         self._engine.wait_until_ready(on_wait, self._say_that_it_waits)
-                except BaseException:
+                except BaseException as error:
                     self._forget()
+                    if isinstance(error, EngineNotStarted):
+                        self._failed[model] = error
                     raise
             return self._engine.client
 

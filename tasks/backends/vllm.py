@@ -37,7 +37,9 @@ def environment(key: str, config: EngineConfig, platform: Platform) -> dict[str,
     # a long run of small requests): so the server waits longer.
     shared = {"VLLM_API_KEY": key, "VLLM_LOGGING_LEVEL": "WARNING", "VLLM_HTTP_TIMEOUT_KEEP_ALIVE": "60"}
     if platform.name == "cuda":
-        return shared
+        # FlashInfer's sampler cannot use the seed that each request has. vLLM would compile it all the same at its
+        # first start, which takes minutes and a CUDA toolkit.
+        return shared | {"VLLM_USE_FLASHINFER_SAMPLER": "0"}
     # Without the binding one of two cores computes and the engine waits on itself; without the cache's size
     # vLLM asks for 92% of all memory. Threads that wait asleep took 2.8 s for 3.6 alone (32 answers of 48 tokens, two
     # cores), and 9.7 for 18.5 beside other work.
