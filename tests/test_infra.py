@@ -118,6 +118,14 @@ def test_all_images_are_of_the_locked_prefect_and_of_this_version() -> None:
         assert cuda == f"lance-evolve:{version}-cuda"
 
 
+def test_only_a_gpu_has_torchvision() -> None:
+    """vLLM imports it when an engine warms up on a GPU; on a CPU its CUDA build would break `import transformers`."""
+    has = {
+        device: "\ntorchvision==" in (INFRA / "locks" / f"model-{device}.txt").read_text() for device in ("cpu", "cuda")
+    }
+    assert has == {"cpu": False, "cuda": True}
+
+
 def test_compose_listens_on_this_machine_only_and_has_no_password_in_it() -> None:
     services = COMPOSE["services"].values()
     assert all(port.startswith("127.0.0.1:") for service in services for port in service.get("ports", ()))

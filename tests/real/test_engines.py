@@ -1,0 +1,35 @@
+"""One engine at a time for all shards of a run."""
+
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tasks.artifacts import Spec, Store
+from tasks.backends.engines import Engines
+from tasks.backends.platform import Platform
+from tasks.backends.vllm import EngineNotStarted
+from tasks.config import EngineConfig
+from tasks.progress import Progress
+
+
+def test_an_engine_that_does_not_start_is_not_started_for_each_shard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, python = Store(tmp_path / "store"), tmp_path / "python"
+    with store.draft(Spec(stage="base-model", version=1)) as draft:
+        (draft.path / "tokenizer.json").write_text('{"added_tokens": []}')
+    model = store.find(Spec(stage="base-model", version=1))
+    assert model
+    python.write_text("#!/bin/sh\nsleep 1\necho there is no torchvision\nexit 1\n")  # while the other shard waits
+    python.chmod(stat.S_IRWXU)
+    monkeypatch.setenv("LANCE_MODEL_PYTHON", str(python))
+    platform = Platform(name="cpu", gpus=0, cores=(0,), locks=(tmp_path / "device.lock",))
+    engines = Engines(store, EngineConfig(), platform, tmp_path, Progress(quiet=True))
+    with ThreadPoolExecutor(2) as shards:
+        ends = [shards.submit(engines.client, model) for _ in range(2)]
+    for end in ends:
+        with pytest.raises(EngineNotStarted, match="there is no torchvision"):
+            end.result()
+    assert (tmp_path / "engine.log").read_text().count("there is no torchvision") == 1
