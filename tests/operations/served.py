@@ -27,11 +27,19 @@ def free_port() -> int:
 
 
 class Patient(httpx.HTTPTransport):
-    """Asks again as Prefect's own client does: SQLite is locked now and then."""
+    """Asks again as Prefect's own client does: SQLite is locked now and then.
+
+    What only reads is asked again after a timeout, too: beside three engines a run's state once took more than 60 s.
+    """
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         for _ in range(9):
-            answer = super().handle_request(request)
+            try:
+                answer = super().handle_request(request)
+            except httpx.ReadTimeout:
+                if request.method != "GET":
+                    raise
+                continue
             if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
                 return answer
             answer.close()
