@@ -29,7 +29,7 @@ def free_port() -> int:
 class Patient(httpx.HTTPTransport):
     """Asks again as Prefect's own client does: SQLite is locked now and then.
 
-    What only reads is asked again after a timeout, too: beside three engines a run's state once took more than 60 s.
+    What only reads is asked again after a timeout, too: a run's state once took more than 60 s on a busy machine.
     """
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:

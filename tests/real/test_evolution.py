@@ -109,13 +109,6 @@ def test_nothing_is_left_under_way(killed: Killed) -> None:
     assert list((killed.evolution.home / "work").iterdir()) == []
 
 
-def alter(artifact: Path) -> None:
-    """One bit of its rows."""
-    content = bytearray((artifact / "rows.parquet").read_bytes())
-    content[len(content) // 2] ^= 1
-    (artifact / "rows.parquet").write_bytes(content)
-
-
 def test_again_everything_is_cached_and_no_engine_starts(killed: Killed) -> None:
     starts = killed.evolution.engine_starts()
     assert killed.evolution.run()["verdict"] == killed.summary["verdict"]
@@ -123,6 +116,13 @@ def test_again_everything_is_cached_and_no_engine_starts(killed: Killed) -> None
     states = killed.evolution.task_states()
     assert len(states) == len(killed.summary["funnel"]) - 2  # seeds and benchmarks' items belong to the flow above
     assert set(states.values()) == {"Cached"}
+
+
+def alter(artifact: Path) -> None:
+    """One bit of its rows."""
+    content = bytearray((artifact / "rows.parquet").read_bytes())
+    content[len(content) // 2] ^= 1
+    (artifact / "rows.parquet").write_bytes(content)
 
 
 def test_an_altered_byte_and_a_deleted_artifact_are_found_and_made_again(killed: Killed) -> None:
