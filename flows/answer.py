@@ -9,16 +9,16 @@ from prefect import flow
 from prefect.runtime import flow_run
 from pydantic import Field
 
-from flows.heeding import heeding
-from tasks.artifacts import Store
-from tasks.backends.engines import Engines
-from tasks.backends.platform import detect
-from tasks.config import EngineConfig
-from tasks.elsewhere import Questions, asked_of
-from tasks.home import Home
-from tasks.kinds import Say, infer, run
-from tasks.progress import Progress
-from tasks.shards import Shard, Shards
+from flows.cancellation import ends_when_cancelled
+from tasks.engines.lifecycle import Engines
+from tasks.engines.processes.platform import detect
+from tasks.engines.processes.progress import Progress
+from tasks.engines.shards import Shard, Shards
+from tasks.execution.prefect_tasks import Say, infer, run
+from tasks.execution.remote import AskedShards, asked_of
+from tasks.recipe.running import EngineConfig
+from tasks.store.artifacts import Store
+from tasks.store.home import Home
 
 POLL_S = 1.0
 
@@ -34,7 +34,7 @@ def answer(
         idle_s: For so many seconds the engine is kept without a question.
     """
     home, progress = Home.here(), Progress()
-    with heeding(of_run), progress.showing():
+    with ends_when_cancelled(of_run), progress.showing():
         logs = home.logs / f"answers-{str(flow_run.get_id())[:8]}"
         return _Answering(Shards(Store(home.store), home.work), asked_of(home.work, of_run), logs, progress).run(idle_s)
 
@@ -66,7 +66,7 @@ class _Answering:
     def _missing(self) -> Iterator[tuple[EngineConfig, Shard]]:
         for file in sorted(self._folder.glob("*.json")):
             try:
-                questions = Questions.model_validate_json(file.read_text(encoding="utf-8"))
+                questions = AskedShards.model_validate_json(file.read_text(encoding="utf-8"))
             except FileNotFoundError:  # answered, and taken away
                 continue
             for shard in questions.shards:

@@ -12,14 +12,15 @@ from prefect.input import RunInput, read_flow_run_input
 from prefect.runtime import flow_run
 from pydantic import ValidationError
 
-from flows.explain import note_vetoes
-from flows.pictures import scoreboard
-from tasks.artifacts import Store, write_atomically
-from tasks.champion import now
-from tasks.examples import PreferencePair, SftRow
-from tasks.home import Home
-from tasks.ledger import Busy, Decision, Iteration, Ledger
-from tasks.records import digest
+from flows.report.prefect_ui import scoreboard
+from tasks.evolution.champion import now
+from tasks.evolution.ledger import Decision, Iteration, Ledger
+from tasks.evolution.lock import Busy
+from tasks.evolution.vetoes import note_vetoes
+from tasks.store.artifacts import Store, write_atomically
+from tasks.store.examples import PreferencePair, SftRow
+from tasks.store.home import Home
+from tasks.store.rows import digest
 
 WAIT_S = 7 * 24 * 3600  # then the run fails; its artifacts stay, and the next run asks again
 SAMPLES = 3

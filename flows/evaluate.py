@@ -8,18 +8,19 @@ from prefect.runtime import flow_run
 from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import Field
 
-from flows.running import running
-from tasks import champion as champions
-from tasks import ledger as ledgers
-from tasks import recipes
-from tasks.artifacts import Ref
-from tasks.backends import models
-from tasks.home import Home
-from tasks.intake import take_in_seeds
-from tasks.reached import Reached, reached
-from tasks.runner import Runner
-from tasks.steps import benchmarking, measuring
-from tasks.steps.base import Stages
+from flows.resources import run_resources
+from tasks.engines import models
+from tasks.evaluate import steps as evaluating
+from tasks.evaluate.benchmarks import steps as benchmarking
+from tasks.evaluate.results import Result, results
+from tasks.evolution import champion as champions
+from tasks.evolution import lookup
+from tasks.execution.runner import PrefectRunner
+from tasks.execution.stage import Stages
+from tasks.recipe import recipe as recipes
+from tasks.seeds import steps as seeding
+from tasks.store.artifacts import Ref
+from tasks.store.home import Home
 
 CHAMPION = "champion:"
 
@@ -36,7 +37,7 @@ def evaluate(
     model: Annotated[str, Field(min_length=1)],
     recipe: Annotated[str, Field(min_length=1)] = "demo",
     settings: list[str] = [],  # noqa: B006  # read by the server for its form, and changed by nobody
-) -> list[Reached]:
+) -> list[Result]:
     """Measure one model. What was measured before is not asked again.
 
     Args:
@@ -45,25 +46,21 @@ def evaluate(
         settings: Values of the recipe, each as KEY=VALUE, such as evaluate.benchmarks=[{task: choices}].
     """
     chosen, home = recipes.asked_for(recipe, settings=settings), Home.here()
-    with running(chosen, home) as runner:
+    with run_resources(chosen, home) as runner:
         measured = _model(model, runner, home)
         items = benchmarking.items(Stages(runner, 0))
         stages = Stages(runner, 0, items=items)
-        found = measuring.measure(stages, model, measured, take_in_seeds(runner))
-        figures = reached(measuring.evidence(stages, found))
+        found = evaluating.measure(stages, model, measured, seeding.take_in_seeds(Stages(runner, 0)))
+        figures = results(evaluating.evidence(stages, found))
     columns = ("axis", "value", "95% interval", "documents")
     table = [dict(zip(columns, one.shown, strict=True)) for one in figures]
     create_table_artifact(table, key="evaluation", description=f"{model} on what {chosen.name} measures")
     return figures
 
 
-def _model(given: str, runner: Runner, home: Home) -> Ref:
+def _model(given: str, runner: PrefectRunner, home: Home) -> Ref:
     """Raises ValueError for an evolution that there is not."""
     if not given.startswith(CHAMPION):
         with runner.progress.bar(f"model {given}") as bar:
             return models.starting_model(given, runner.store, home.work, bar.hear)
-    name = given.removeprefix(CHAMPION)
-    ledger = ledgers.read(home.ledger(name))
-    if ledger is None:
-        raise ValueError(f"no evolution {name!r} in {home.root}; there is: {', '.join(home.evolutions) or 'none'}")
-    return champions.history(ledger)[-1].model
+    return champions.history(lookup.ledger(home, given.removeprefix(CHAMPION)))[-1].model

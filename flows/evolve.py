@@ -12,22 +12,24 @@ from pydantic import Field
 
 from flows import approval
 from flows.iterate import iterate
-from flows.pictures import publish_report
-from flows.running import running
-from tasks import champion as champions
-from tasks import ledger as ledgers
-from tasks import recipes, vetoes
-from tasks.artifacts import Ref, Store
-from tasks.backends import models
-from tasks.home import Home
-from tasks.intake import take_in_seeds
-from tasks.ledger import Busy, Iteration, Ledger
-from tasks.recipes import NAME, Recipe
-from tasks.runner import Runner
-from tasks.steps import annotating, benchmarking
-from tasks.steps.base import Stages
-from tasks.steps.training import teach
-from tasks.vetoes import Veto
+from flows.report.prefect_ui import publish_report
+from flows.resources import run_resources
+from tasks.engines import models
+from tasks.evaluate.benchmarks import steps as benchmarking
+from tasks.evolution import champion as champions
+from tasks.evolution import ledger as ledgers
+from tasks.evolution.ledger import Iteration, Ledger
+from tasks.evolution.lock import Busy, only_one_run
+from tasks.execution.runner import PrefectRunner
+from tasks.execution.stage import Stages
+from tasks.recipe import recipe as recipes
+from tasks.recipe.recipe import NAME, Recipe
+from tasks.seeds import steps as seeding
+from tasks.store import vetoes
+from tasks.store.artifacts import Ref, Store
+from tasks.store.home import Home
+from tasks.store.vetoes import Veto
+from tasks.train.steps import teach
 
 
 def _called() -> str:
@@ -83,7 +85,7 @@ class Evolution:
         """The ledger, once it has all iterations; raises Busy while another run has the evolution."""
         recipe, home = self.recipe, self.home
         own = str(flow_run.get_id())
-        with ledgers.only_one_run(home.evolution(recipe.name), own), running(recipe, home) as runner:
+        with only_one_run(home.evolution(recipe.name), own), run_resources(recipe, home) as runner:
             approval.check_nobody_else_waits(home, recipe.name)
             ledger = ledgers.read(self.path) or Ledger(name=recipe.name, model=recipe.model)
             if from_stage:
@@ -96,7 +98,7 @@ class Evolution:
                 ledger.save(self.path)
             with runner.progress.bar(f"model {recipe.model}") as bar:
                 base = models.starting_model(recipe.model, runner.store, home.work, bar.hear)
-            seeds, vetoed = take_in_seeds(runner), vetoes.read(home.vetoes(recipe.name))
+            seeds, vetoed = seeding.take_in_seeds(Stages(runner, 0)), vetoes.read(home.vetoes(recipe.name))
             first, last = 1, recipe.iterations
             if go_on and ledger.iterations:
                 _check_what_it_goes_on_from(ledger, recipe, runner.store, vetoed)
@@ -106,7 +108,7 @@ class Evolution:
             items = benchmarking.items(Stages(runner, 0, vetoed))
             of_m_0 = Stages(runner, 0, vetoed, items)
             # Of the first iteration's seeds: rows that join later must not make another M_0, and everything with it.
-            base = teach(of_m_0, base, annotating.pool(of_m_0, _seeds_of(ledger, 1, recipe, runner.store, seeds), []))
+            base = teach(of_m_0, base, seeding.pool(of_m_0, _seeds_of(ledger, 1, recipe, runner.store, seeds), []))
             taught = of_m_0.made if recipe.teach.skill_rows else {}
             ledger = ledger.model_copy(update={"base": base, "model": recipe.model, "teaching": taught})
             number = first
@@ -130,26 +132,33 @@ class Evolution:
         return ledger
 
     def _iterate(
-        self, runner: Runner, ledger: Ledger, number: int, base: Ref, seeds: Ref, vetoed: list[Veto], items: Ref | None
+        self,
+        runner: PrefectRunner,
+        ledger: Ledger,
+        number: int,
+        base: Ref,
+        seeds: Ref,
+        vetoed: list[Veto],
+        items: Ref | None,
     ) -> Iteration:
         recipe = self.recipe
         champion = ledger.champion_behind(number - 1) or base
         start = ledger.start_of(number, recipe.gate) or base
         grown_from = _rows_in_the_pool(ledger, number - 1, recipe)
         of_its_own = _seeds_of(ledger, number, recipe, runner.store, seeds)
-        pool: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=recipe.engine.shards_at_once)
-        iteration = iterate.with_options(task_runner=pool)  # type: ignore[arg-type]  # its own futures do not fit
+        threads: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=recipe.engine.shards_at_once)
+        iteration = iterate.with_options(task_runner=threads)  # type: ignore[arg-type]  # its own futures do not fit
         again = ledger.made_again(number)
         return iteration(runner, number, start, champion, base, of_its_own, grown_from, vetoed, items, again)
 
 
 def _report(home: Home, ledger: Ledger, number: int) -> None:
     """The report, and where it lies. What it cannot show must not cost a run that is done."""
-    from flows import report  # matplotlib: two seconds that a run without an iteration does not need
+    from flows.report import html  # matplotlib: two seconds that a run without an iteration does not need
 
     file = home.evolution(ledger.name) / "report.html"
     try:
-        report.write(home, ledger, number, file)
+        html.write(home, ledger, number, file)
     except Exception:
         get_run_logger().exception("the report on %s could not be written", ledger.name)
         return

@@ -6,18 +6,23 @@ from collections.abc import Mapping, Sequence
 from prefect import flow, get_run_logger
 from prefect.runtime import flow_run
 
-from flows.pictures import publish_funnel, publish_reviewer, publish_training, publish_verdict
-from tasks import gate
-from tasks.artifacts import Ref
-from tasks.backends.child import ChildFailed
-from tasks.champion import now
-from tasks.config import Branch
-from tasks.home import Home
-from tasks.ledger import Iteration
-from tasks.runner import Runner
-from tasks.steps import annotating, judging, measuring, reviewing, tracking, training, writing
-from tasks.steps.base import Stages
-from tasks.vetoes import Veto
+from flows.report.prefect_ui import publish_funnel, publish_reviewer, publish_training, publish_verdict
+from tasks.annotate import steps as annotating
+from tasks.engines.processes.child import ChildFailed
+from tasks.evaluate import gate
+from tasks.evaluate import steps as evaluating
+from tasks.evolution import tracking
+from tasks.evolution.champion import now
+from tasks.evolution.ledger import Iteration
+from tasks.execution.stage import Runner, Stages
+from tasks.recipe.data import Branch
+from tasks.review import steps as reviewing
+from tasks.seeds import steps as seeding
+from tasks.store.artifacts import Ref
+from tasks.store.home import Home
+from tasks.store.vetoes import Veto
+from tasks.train import steps as training
+from tasks.write import steps as writing
 
 
 @flow(name="iterate", flow_run_name="iteration {number}", validate_parameters=False, persist_result=False)
@@ -71,12 +76,12 @@ def _candidate_and_verdict(
     stages: Stages, start: Ref, champion: Ref, base: Ref, seeds: Ref, grown_from: Sequence[Ref]
 ) -> tuple[Ref | None, gate.Verdict]:
     branches = stages.recipe.branches
-    judging.check(stages, seeds)
-    before = measuring.measure(stages, "champion", champion, seeds)  # first, while its engine is up
-    reviewer = judging.judged(stages, start, seeds) if branches else None
+    reviewing.check_anchors(stages, seeds)
+    before = evaluating.measure(stages, "champion", champion, seeds)  # first, while its engine is up
+    reviewer = reviewing.meta_evaluate(stages, start, seeds) if branches else None
     if reviewer and start == champion:
         before["judge"] = reviewer
-    pool = annotating.pool(stages, seeds, grown_from)
+    pool = seeding.pool(stages, seeds, grown_from)
     rows, missing = _rows(stages, start, seeds, pool, reviewer) if branches else ([], [])
     if missing:
         return None, gate.held(missing)
@@ -89,11 +94,11 @@ def _candidate_and_verdict(
     if missing := stages.shortage(candidate):
         return None, gate.held(missing)
     after = {"mix": mixed, "divergence": training.divergence(stages, candidate, base, seeds)}
-    after |= measuring.measure(stages, "candidate", candidate, seeds)
+    after |= evaluating.measure(stages, "candidate", candidate, seeds)
     if "judge" in before:
-        as_reviewer = judging.judged(stages, candidate, seeds, "candidate's anchors", "judge [candidate]")
+        as_reviewer = reviewing.meta_evaluate(stages, candidate, seeds, "candidate's anchors", "judge [candidate]")
         after |= {"judge": as_reviewer} if as_reviewer else {}
-    return candidate, measuring.decide(stages, before, after)
+    return candidate, evaluating.decide(stages, before, after)
 
 
 def _rows(stages: Stages, model: Ref, seeds: Ref, pool: Ref, reviewer: Ref | None) -> tuple[list[Ref], list[str]]:

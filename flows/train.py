@@ -6,14 +6,14 @@ from typing import Annotated
 from prefect import flow
 from pydantic import Field
 
-from flows.heeding import heeding
-from tasks.artifacts import Store
-from tasks.backends import launch
-from tasks.backends.platform import detect
-from tasks.elsewhere import Training
-from tasks.kinds import Say, run
-from tasks.kinds import train as train_task
-from tasks.progress import Progress
+from flows.cancellation import ends_when_cancelled
+from tasks.engines.processes import launch
+from tasks.engines.processes.platform import detect
+from tasks.engines.processes.progress import Progress
+from tasks.execution.prefect_tasks import Say, run
+from tasks.execution.prefect_tasks import train as train_task
+from tasks.execution.remote import TrainingOrder
+from tasks.store.artifacts import Store
 
 
 @flow(name="train", persist_result=False)
@@ -26,7 +26,7 @@ def train(
         of_run: The id of the run that it is for.
         training: The file in the shared home that says what is to be made.
     """
-    asked = Training.model_validate_json(Path(training).read_text(encoding="utf-8"))
+    asked = TrainingOrder.model_validate_json(Path(training).read_text(encoding="utf-8"))
     progress = Progress()
 
     def make(say: Say) -> None:
@@ -40,5 +40,5 @@ def train(
                 deadline_s=asked.deadline_s,
             )
 
-    with heeding(of_run), progress.showing():
+    with ends_when_cancelled(of_run), progress.showing():
         run(train_task, asked.job.spec, asked.label, Store(asked.job.store), make)

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from tests import materials
+from tasks.store.home import ROOT
+from tests.support import materials
 
-ROOT = Path(__file__).resolve().parents[1]
 settings.register_profile("lance", max_examples=40, deadline=None)  # no deadline: these machines are shared
 settings.load_profile("lance")
 SLOW = {ROOT / "tests" / "real", ROOT / "tests" / "operations"}

@@ -2,9 +2,9 @@
 
 import re
 
-from tasks.clean.rule import Candidate, Rule
-from tasks.config import CleanConfig
-from tasks.text import length
+from tasks.clean.base import Candidate, Rule
+from tasks.recipe.data import CleanConfig
+from tasks.text.words import length
 
 STOCK = re.compile(
     r"\b(i hope (this|that) helps|let me know if|feel free to|happy to help|glad to help|great question"

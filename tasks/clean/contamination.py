@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import TypeVar
 
-from tasks.clean.near import NearDuplicates
-from tasks.clean.rule import Candidate, Rule
-from tasks.config import CleanConfig
-from tasks.examples import PreferencePair, SftRow, TrainRow
-from tasks.records import Rejected, Seed, Written
-from tasks.text import grams, words
+from tasks.clean.base import Candidate, Rule
+from tasks.clean.near_duplicate import NearDuplicates
+from tasks.recipe.data import CleanConfig
+from tasks.store.examples import PreferencePair, SftRow, TrainRow
+from tasks.store.rows import Rejected, Seed, Written
+from tasks.text.words import grams, words
 
 Asked = Seed | Written | SftRow | PreferencePair | TrainRow
 R = TypeVar("R", Seed, SftRow, PreferencePair)

@@ -1,8 +1,8 @@
 """Texts that are too short or too long: published, instructions under 5 words, responses under 10 or over 4,096."""
 
-from tasks.clean.rule import Candidate, Rule
-from tasks.config import CleanConfig
-from tasks.text import length
+from tasks.clean.base import Candidate, Rule
+from tasks.recipe.data import CleanConfig
+from tasks.text.words import length
 
 
 class TooShort(Rule):

@@ -2,10 +2,10 @@
 
 from collections.abc import Hashable, Sequence
 
-from tasks.clean.rule import Candidate, Rule
-from tasks.config import CleanConfig
-from tasks.records import Seed
-from tasks.text import rouge_l, words
+from tasks.clean.base import Candidate, Rule
+from tasks.recipe.data import CleanConfig
+from tasks.store.rows import Seed
+from tasks.text.words import rouge_l, words
 
 
 class Duplicate(Rule):

@@ -1,7 +1,7 @@
 """Refusals. Among flawed responses they would teach the model, as `rejected`, never to refuse."""
 
-from tasks.clean.rule import Candidate, Rule
-from tasks.text import is_refusal
+from tasks.clean.base import Candidate, Rule
+from tasks.text.words import is_refusal
 
 
 class Refusal(Rule):

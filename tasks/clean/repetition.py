@@ -1,8 +1,8 @@
 """Texts that go round in circles."""
 
-from tasks.clean.rule import Candidate, Rule
-from tasks.config import CleanConfig
-from tasks.text import repeated_share
+from tasks.clean.base import Candidate, Rule
+from tasks.recipe.data import CleanConfig
+from tasks.text.words import repeated_share
 
 
 class Repetition(Rule):

@@ -24,17 +24,17 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from tasks import gate
-from tasks.artifacts import Store
-from tasks.axes import Evidence
-from tasks.benchmarks import ItemScore
-from tasks.home import Home
-from tasks.ledger import Iteration, read
-from tasks.measure_config import GateConfig
-from tasks.recipes import load
-from tasks.records import Measured
+from tasks.evaluate import gate
+from tasks.evaluate.benchmarks.requests import ItemScore
+from tasks.evaluate.evidence import Evidence
+from tasks.evolution.ledger import Iteration, read
+from tasks.recipe.evaluation import GateConfig
+from tasks.recipe.recipe import load
+from tasks.store.artifacts import Store
+from tasks.store.home import ROOT, Home
+from tasks.store.rows import Measured
 from tests.bench.judge import seed_tasks
-from tests.evolution import LANCE, ROOT
+from tests.support.evolution import LANCE
 
 ITERATIONS = 3
 IFEVAL_ITEMS = 120

@@ -19,11 +19,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tasks.clean.contamination import Contamination
-from tasks.clean.near import NearDuplicates
-from tasks.config import CleanConfig
-from tasks.records import Seed
-from tasks.text import words
-from tests.evolution import ROOT
+from tasks.clean.near_duplicate import NearDuplicates
+from tasks.recipe.data import CleanConfig
+from tasks.store.home import ROOT
+from tasks.store.rows import Seed
+from tasks.text.words import words
 
 Edit = Callable[[str, random.Random, Sequence[str]], str]
 MIN_WORDS = 20

@@ -18,13 +18,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-from flows.server import prefect_api
-from tasks.home import Home
-from tasks.progress import Progress
-from tasks.recipes import load
+from flows.operations.server import prefect_api
+from tasks.engines.processes.progress import Progress
+from tasks.recipe.recipe import load
+from tasks.store.home import ROOT, Home
 from tests.bench.ablations import seed_files
 from tests.bench.gate_tables import show
-from tests.evolution import ROOT
 
 SETTINGS = (
     *("branches=[]", "mix.human_share=1", "sft.epochs=3"),

@@ -4,25 +4,29 @@ from typing import Any
 
 from prefect import flow
 
-from flows.running import running
-from tasks import benchmarks, evaluate
-from tasks.artifacts import Draft, Ref
-from tasks.axes import Evidence
-from tasks.backends import launch, models
-from tasks.benchmarks import ItemScore, Request
-from tasks.calls import Answer, Call
-from tasks.examples import Example, TrainRow
-from tasks.home import Home
-from tasks.intake import take_in_seeds
-from tasks.jobs import Job
-from tasks.kinds import Say, compute, run
-from tasks.recipes import Recipe
-from tasks.records import Measured, Seed
-from tasks.runner import Runner
-from tasks.steps import annotating, benchmarking, judging, measuring, training
-from tasks.steps.base import Stages, save_rows
+from flows.resources import run_resources
+from tasks.engines import models
+from tasks.engines.calls import Answer, Call
+from tasks.engines.processes import launch
+from tasks.engines.processes.job import Job
+from tasks.evaluate import held_out
+from tasks.evaluate import steps as evaluating
+from tasks.evaluate.benchmarks import requests as benchmarks
+from tasks.evaluate.benchmarks import steps as benchmarking
+from tasks.evaluate.benchmarks.requests import ItemScore, Request
+from tasks.evaluate.evidence import Evidence
+from tasks.execution.prefect_tasks import Say, compute, run
+from tasks.execution.runner import PrefectRunner
+from tasks.execution.stage import Stages, save_rows
+from tasks.recipe.recipe import Recipe
+from tasks.review import steps as reviewing
+from tasks.seeds import steps as seeding
+from tasks.store.artifacts import Draft, Ref, Spec
+from tasks.store.examples import Example, TrainRow
+from tasks.store.home import ROOT, Home
+from tasks.store.rows import Measured, Seed
+from tasks.train import steps as training
 from tests.bench.gate_tables import plain
-from tests.evolution import ROOT
 
 NOISE = {"gross": 0.5, "clear": 0.15, "slight": 0.03}  # standard deviation, of each matrix's own
 SHUFFLED = {"gross": 1.0, "clear": 0.5, "slight": 0.1}  # of the way to the model that was trained on others' answers
@@ -31,12 +35,12 @@ JUDGED = ("M_0", "trained, 100%")  # as reviewers: what goes wrong there is plan
 
 
 class Bench:
-    def __init__(self, runner: Runner, seeds: Ref, items: Ref):
+    def __init__(self, runner: PrefectRunner, seeds: Ref, items: Ref):
         self.runner, self.seeds, self.items = runner, seeds, items
         self.stages = Stages(runner, 1, items=items)
 
     def models(self, base: Ref) -> dict[str, Ref]:
-        pool = annotating.pool(self.stages, self.seeds, [])
+        pool = seeding.pool(self.stages, self.seeds, [])
         own = training.mix(self.stages, [], [], pool, self.seeds)
         trained = training.sft(self.stages, base, own)
         badly = training.sft(self.stages, base, self._others_answers(own))
@@ -46,30 +50,38 @@ class Bench:
         return found | {f"trained, {part}": self._towards(base, trained, share) for part, share in GAINS.items()}
 
     def measured(self, name: str, model: Ref) -> Evidence:
-        found = measuring.measure(self.stages, name, model, self.seeds)
+        found = evaluating.measure(self.stages, name, model, self.seeds)
         if name in JUDGED:
-            judge = judging.judged(self.stages, model, self.seeds, f"anchors of {name}", f"judge [{name}]")
+            judge = reviewing.meta_evaluate(self.stages, model, self.seeds, f"anchors of {name}", f"judge [{name}]")
             found |= {"judge": judge} if judge else {}
-        return measuring.evidence(self.stages, found)
+        return evaluating.evidence(self.stages, found)
 
     def sampled(self, name: str, model: Ref, draw: int) -> Evidence:
         """What the same model says when it is sampled; likelihoods are what they were."""
         stages, config = self.stages, self.stages.recipe.evaluate
         requests = stages.store.rows(self.items, Request, "requests")
-        held_out = evaluate.items(stages.store.rows(self.seeds, Seed, "held_out"), config)
+        items = held_out.items(stages.store.rows(self.seeds, Seed, "held_out"), config)
         warm = [
             call.model_copy(update={"temperature": 0.7, "seed": draw} if call.kind == "write" else {})
-            for call in [*evaluate.calls(held_out, config), *benchmarks.calls(requests)]
+            for call in [*held_out.calls(items, config), *benchmarks.calls(requests)]
         ]
 
         def save(draft: Draft, asked: list[Call], answers: list[Answer]) -> None:
             count = len(asked) - len(requests)
-            rows = evaluate.measured(asked[:count], answers[:count], model.digest)
+            rows = held_out.measured(asked[:count], answers[:count], model.digest)
             replies = benchmarks.replies(requests, answers[count:])
             save_rows(draft, len(asked), [], [], tables={"held_out": rows, "rows": replies})
 
-        inputs: dict[str, Ref | str] = {"model": model, "seeds": self.seeds, "items": self.items}
-        replies = stages.infer(name, stages.spec("sampled", 1, {"draw": draw}, inputs), model, lambda _: warm, save)
+        replies = stages.infer(
+            "sampled",
+            name,
+            version=1,
+            config={"draw": draw},
+            inputs={"seeds": self.seeds, "items": self.items},
+            model=model,
+            calls=lambda _: warm,
+            save=save,
+        )
         scores = benchmarking.scores(stages, name, model, self.items, replies)
         return Evidence(
             held_out=stages.store.rows(replies, Measured, "held_out"), scores=stages.store.rows(scores, ItemScore)
@@ -82,7 +94,7 @@ class Bench:
         path = self.stages.store.path
         told = {name: one.digest if isinstance(one, Ref) else one for name, one in how.items()}
         given = {name: str(path(one)) if isinstance(one, Ref) else one for name, one in how.items()}
-        spec = self.stages.spec("weights", 1, told, {"model": model})
+        spec = Spec(stage="weights", version=1, config=told, inputs={"model": model.digest})
         runner = self.runner
         work = runner.work / f"weights-{spec.fingerprint}"
         job = Job(store=runner.store.root, spec=spec, work=work, given=given | {"model": str(path(model))})
@@ -101,7 +113,9 @@ class Bench:
             others = [rows[i - 1].response for i in range(len(rows))]
             draft.table("sft", [_answered(row, other) for row, other in zip(rows, others, strict=True)])
 
-        return self.stages.compute("others' answers", self.stages.spec("others", 1, {}, {"mixed": mixed}), save)
+        return self.stages.compute(
+            "others", "others' answers", version=1, config={}, inputs={"mixed": mixed}, save=save
+        )
 
 
 def _answered(row: TrainRow, response: str) -> TrainRow:
@@ -110,10 +124,10 @@ def _answered(row: TrainRow, response: str) -> TrainRow:
 
 @flow(name="bench gate", validate_parameters=False, persist_result=False)
 def measure_all(home: Home, recipe: Recipe) -> dict[str, Any]:
-    with running(recipe, home) as runner:
+    with run_resources(recipe, home) as runner:
         with runner.progress.bar(f"model {recipe.model}") as bar:
             base = models.starting_model(recipe.model, runner.store, home.work, bar.hear)
-        seeds, items = take_in_seeds(runner), benchmarking.items(Stages(runner, 0))
+        seeds, items = seeding.take_in_seeds(Stages(runner, 0)), benchmarking.items(Stages(runner, 0))
         assert items
         bench = Bench(runner, seeds, items)
         found = {name: bench.measured(name, model) for name, model in bench.models(base).items()}

@@ -21,12 +21,12 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from tasks.axes import Evidence
-from tasks.benchmarks import ItemScore
-from tasks.gate import Verdict, decide
-from tasks.graded import AnchorScore
-from tasks.measure_config import GateConfig
-from tasks.records import Measured, Seed
+from tasks.evaluate.benchmarks.requests import ItemScore
+from tasks.evaluate.evidence import Evidence
+from tasks.evaluate.gate import Verdict, decide
+from tasks.recipe.evaluation import GateConfig
+from tasks.store.reviews import AnchorScore
+from tasks.store.rows import Measured, Seed
 from tests.bench.plants import DOSES, plants
 
 SWAPS = 2_000

@@ -25,28 +25,26 @@ from typing import Any
 
 from rich.console import Console
 
-from tasks import anchors, calibrate, canaries, constitution, skill
-from tasks.artifacts import Ref, Spec, Store
-from tasks.backends import launch, platform
-from tasks.backends.engines import Engines
-from tasks.backends.journal import Journal
-from tasks.backends.models import starting_model
-from tasks.calls import Answer, Call
-from tasks.config import AnchorsConfig, CalibrationConfig, ReviewConfig, SampledConfig, SignalsConfig
-from tasks.examples import TrainRow
-from tasks.graded import Anchor, Signals
-from tasks.home import Home
-from tasks.jobs import Job
-from tasks.mix import some
-from tasks.progress import Progress
-from tasks.recipes import load
-from tasks.records import Seed, digest
-from tasks.review import Reviewer
-from tasks.seeds import read
-from tasks.signals.collect import Collector
-from tasks.train_config import SftConfig
+from tasks.engines.calls import Answer, Call
+from tasks.engines.journal import Journal
+from tasks.engines.lifecycle import Engines
+from tasks.engines.models import starting_model
+from tasks.engines.processes import launch, platform
+from tasks.engines.processes.job import Job
+from tasks.engines.processes.progress import Progress
+from tasks.recipe.recipe import load
+from tasks.recipe.review import AnchorsConfig, CalibrationConfig, ReviewConfig, SampledConfig, SignalsConfig
+from tasks.recipe.training import SftConfig
+from tasks.review import anchors, calibration, canaries, constitution, skill
+from tasks.review.reviewer import Reviewer
+from tasks.review.signals.collect import Collector
+from tasks.seeds.reading import read
+from tasks.store.artifacts import Ref, Spec, Store
+from tasks.store.examples import TrainRow
+from tasks.store.home import ROOT, Home
+from tasks.store.reviews import Anchor, Signals
+from tasks.store.rows import Seed, digest, some
 from tests.bench.judge_tables import WHOLE, show
-from tests.evolution import ROOT
 
 FIT_SEEDS, DRAWS = 110, 2
 OURS = SignalsConfig(use=("likelihood", "contrast"))
@@ -136,7 +134,7 @@ class Bench:
         job = Job(store=self.store.root, spec=spec, work=self.home.work / "teach", given=given)
         self.engines.stop()
         with self.progress.bar("teach") as bar:
-            launch.train("tasks.backends.trl", job, bar.hear, self.platform, one_process=True, deadline_s=None)
+            launch.train("tasks.train.jobs.trl", job, bar.hear, self.platform, one_process=True, deadline_s=None)
         found = self.store.find(spec)
         assert found
         return found
@@ -160,7 +158,7 @@ def figures(bench: Bench, model: Ref, fit_on: list[Seed], measure_on: list[Seed]
     ways = {WHOLE: (False, range(len(known))), "calibrated with length": (True, range(len(known)))}
     for name, (length, rows) in (ways | {"calibrated on half": (False, of_half)}).items():
         config = CalibrationConfig(length=length)
-        fit = calibrate.fit([known[i] for i in rows], [fitted[i] for i in rows], config)
+        fit = calibration.fit([known[i] for i in rows], [fitted[i] for i in rows], config)
         scores[name] = [principles.score(fit.holds(look.found())) for look in looks]
         if name == WHOLE:
             of_attacked = bench.signals(model, "likelihood and contrast, canaries", attacked)

@@ -16,24 +16,24 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from tasks.graded import Anchor
-from tasks.judge import Judge, judge
+from tasks.review.meta_evaluation import Quality, quality
+from tasks.store.reviews import Anchor
 
 WHOLE = "calibrated"
 TARGETS = ("mismatched", "truncated", "shuffled", "repeated", "contradicted")
 
 
-def judges(found: dict[str, Any]) -> dict[str, Judge]:
-    """What each way of judging is worth on the anchors that it has a score for."""
+def qualities(found: dict[str, Any]) -> dict[str, Quality]:
+    """The quality of each way of judging on the anchors that it has a score for."""
     rows = [Anchor.model_validate(row) for row in found["anchors"]]
     made = {}
     for way, scores in found["scores"].items():
         known = [(row, score) for row, score in zip(rows, scores, strict=True) if score is not None]
-        made[way] = judge([row for row, _ in known], [score for _, score in known])
+        made[way] = quality([row for row, _ in known], [score for _, score in known])
     return made
 
 
-def auc_table(who: str, by_way: dict[str, Judge], counts: dict[str, int]) -> Table:
+def auc_table(who: str, by_way: dict[str, Quality], counts: dict[str, int]) -> Table:
     title = f"{who}: AUC against the good ones of the same source [95%, by seed]"
     table = Table("kind", "n", "in pairs", *by_way, title=title, title_justify="left", box=None)
     for source, kind in dict.fromkeys((one.source, one.corruption) for one in by_way[WHOLE].aucs):
@@ -86,7 +86,7 @@ def show(raw: Path, console: Console) -> dict[str, float]:
     """Print everything; the AUC of the calibrated whole without length, by kind, for the model as it is."""
     found = json.loads(raw.read_text())
     costs = found.pop("costs")
-    by_who = {who: judges(one) for who, one in found.items()}
+    by_who = {who: qualities(one) for who, one in found.items()}
     for who, by_way in by_who.items():
         counts = {way: sum(score is not None for score in scores) for way, scores in found[who]["scores"].items()}
         console.print(auc_table(who, by_way, counts), canary_table(found[who]["canaries"]), sep="\n")

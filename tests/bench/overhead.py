@@ -27,16 +27,16 @@ from typing import Any
 import httpx
 import openai
 
-from flows.server import prefect_api
-from tasks.artifacts import Ref, Spec, Store
-from tasks.backends import launch, platform, vllm
-from tasks.backends.models import starting_model
-from tasks.calls import Answer, Call
-from tasks.home import Home
-from tasks.jobs import Job
-from tasks.progress import Progress
-from tasks.recipes import load
-from tests.evolution import ROOT
+from flows.operations.server import prefect_api
+from tasks.engines import vllm
+from tasks.engines.calls import Answer, Call
+from tasks.engines.models import starting_model
+from tasks.engines.processes import launch, platform
+from tasks.engines.processes.job import Job
+from tasks.engines.processes.progress import Progress
+from tasks.recipe.recipe import load
+from tasks.store.artifacts import Ref, Spec, Store
+from tasks.store.home import ROOT, Home
 
 # The demo, made long enough (at least 600 s bare) for a few per cent to be seen.
 SETTINGS = ["write.answers_per_instruction=8", "write.flawed_per_high_seed=3", "sft.epochs=5", "dpo.epochs=8"]
@@ -97,10 +97,11 @@ class Bare:
 
 def paired(bare: Bare, orchestrated: dict[str, float]) -> type:
     """A runner that does everything twice, first the one way and then the other, by turns."""
-    from tasks.runner import NextCalls, Runner, SaveAnswers
+    from tasks.execution.runner import PrefectRunner
+    from tasks.execution.stage import NextCalls, SaveAnswers
 
-    class Paired(Runner):
-        def infer(self, spec: Spec, label: str, model: Ref, calls: NextCalls, write: SaveAnswers) -> Ref:
+    class Paired(PrefectRunner):
+        def infer(self, spec: Spec, label: str, model: Ref, calls: NextCalls, save: SaveAnswers) -> Ref:
             answers: dict[str, Answer] = {}
 
             def noted(found: Mapping[str, Answer]) -> list[Call]:
@@ -112,7 +113,7 @@ def paired(bare: Bare, orchestrated: dict[str, float]) -> type:
                     bare.ask(label, self.store.path(model), model, asked)
 
             inferred = super().infer
-            return self._both(label, lambda: inferred(spec, label, model, noted, write), without)
+            return self._both(label, lambda: inferred(spec, label, model, noted, save), without)
 
         def train(
             self, spec: Spec, label: str, module: str, given: dict[str, Any], *, one_process: bool = False
@@ -194,7 +195,8 @@ def main() -> None:
     recipe = load("demo", SETTINGS)
     starting_model(recipe.model, Store(home.store), home.work, lambda what: print(what, file=sys.stderr))
     # In a process of its own: prefect keeps the address of the first server that it was imported under.
-    make = "from flows.server import prefect_api; from tasks.home import Home; from tasks.progress import Progress\n"
+    make = "from flows.operations.server import prefect_api\nfrom tasks.store.home import Home\n"
+    make += "from tasks.engines.processes.progress import Progress\n"
     make += "with prefect_api(Home.here(), Progress()): pass"
     subprocess.run([sys.executable, "-c", make], check=True, cwd=ROOT)
     bare, stages = Bare(home, recipe), dict[str, float]()

@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from tasks.axes import Evidence
 from tasks.clean.contamination import Contamination
-from tasks.config import CleanConfig
-from tasks.records import Row, Seed, digest
+from tasks.evaluate.evidence import Evidence
+from tasks.recipe.data import CleanConfig
+from tasks.store.rows import Row, Seed, digest
 
 R = TypeVar("R", bound=Row)
 DOSES = {"gross": 1.0, "clear": 0.4, "slight": 0.08}

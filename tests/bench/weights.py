@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
-from tasks.jobs import Job, run_job
+from tasks.engines.processes.job import Job, run_job
 
 FILE = "model.safetensors"
 

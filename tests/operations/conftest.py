@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests import materials
 from tests.operations import postgres
 from tests.operations.served import Served
+from tests.support import materials
 
 
 @pytest.fixture(scope="session")

@@ -21,11 +21,11 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from tasks.home import Home
-from tests import materials
+from tasks.store.home import Home
 from tests.operations.deaths import Cell, Death, Deaths
 from tests.operations.postgres import Postgres
 from tests.operations.served import Served, free_port
+from tests.support import materials
 
 STORE_MIB = 512
 WHERE = {  # victims that are there at one moment only

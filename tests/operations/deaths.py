@@ -15,12 +15,12 @@ import psutil
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict
 
-from tasks.artifacts import Ref, Store
-from tasks.funnel import funnel
-from tasks.home import Home
+from tasks.evolution.funnel import funnel
+from tasks.store.artifacts import Ref, Store
+from tasks.store.home import Home
 from tests.operations.postgres import Postgres
 from tests.operations.served import BRIEF, ENDED, Served
-from tests.processes import marked, wait_until
+from tests.support.processes import marked, wait_until
 
 GONE_WITHIN_S = 30.0
 # What the brief recipe's rows go through, one answer for each instruction.
@@ -152,7 +152,7 @@ class Deaths:
         found: dict[str, Callable[[], list[psutil.Process]]] = {
             "flow": lambda: self._flow(run),
             "engine": lambda: self.children("vllm.entrypoints"),
-            "trainer": lambda: self.children("tasks.backends.trl"),
+            "trainer": lambda: self.children("tasks.train.jobs.trl"),
             "worker": lambda: [self._service("worker-cpu")],
             "server": lambda: [self._service("prefect-server")],
         }

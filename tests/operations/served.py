@@ -13,11 +13,12 @@ from typing import Any, Self
 import httpx
 import psutil
 
-from tests.evolution import LANCE, ROOT
-from tests.processes import marked, writing_below
+from tasks.store.home import ROOT
+from tests.support.evolution import LANCE
+from tests.support.processes import marked, writing_below
 
 ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
-TINY, BRIEF = "tests/recipes/tiny.yaml", "tests/recipes/brief.yaml"
+TINY, BRIEF = "tests/support/recipes/tiny.yaml", "tests/support/recipes/brief.yaml"
 
 
 def free_port() -> int:
@@ -142,7 +143,7 @@ class Served:
 
     def computing(self) -> list[psutil.Process]:
         """Engines and trainers of this home."""
-        return [one for one in self.processes() if _title(one).find("vllm") >= 0 or "tasks.backends" in _title(one)]
+        return [one for one in self.processes() if _title(one).find("vllm") >= 0 or ".jobs." in _title(one)]
 
     def ledger(self, name: str = "tiny") -> dict[str, Any]:
         found: dict[str, Any] = json.loads((self.home / "evolutions" / name / "ledger.json").read_text())

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from tests.operations.served import BRIEF, ENDED, Served
-from tests.processes import wait_until
+from tests.support.processes import wait_until
 
 PROMOTED = ["gate.policy=paper", "gate.min_items=2", "evaluate.max_items=4", "reading.held_out_share=0.3"]
 

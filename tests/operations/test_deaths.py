@@ -3,10 +3,11 @@
 import subprocess
 from collections.abc import Callable
 
-from tests.evolution import LANCE, ROOT
+from tasks.store.home import ROOT
 from tests.operations.deaths import Cell, Deaths
 from tests.operations.served import BRIEF, ENDED, Served
-from tests.processes import wait_until
+from tests.support.evolution import LANCE
+from tests.support.processes import wait_until
 
 INFERENCE, TRAINING = "inference", "training"
 
@@ -36,7 +37,7 @@ def test_struck_by_what_can_die_a_run_goes_on_or_is_rerun_and_is_finished(served
     outlived("server", INFERENCE)
     deaths.wait_for(TRAINING, run)
     outlived("trainer", TRAINING)
-    wait_until(lambda: deaths.children("tasks.backends.trl"), 120, "the trainer again", every_s=0.5)
+    wait_until(lambda: deaths.children("tasks.train.jobs.trl"), 120, "the trainer again", every_s=0.5)
     ends("Crashed", lambda: deaths.strike(Cell(victim="flow", how="SIGKILL", moment=TRAINING), run))
     for as_state, strike in (("Cancelled", lambda: served.lance("cancel", run[:8])), ("Called", called_crashed)):
         wait_until(lambda: deaths.children("vllm.entrypoints"), 300, "the candidate is asked", every_s=0.5)

@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from tests.operations.served import Served
-from tests.processes import wait_until
+from tests.support.processes import wait_until
 
 
 def test_a_run_of_a_deployment_ends_with_its_artifacts(finished: tuple[Served, str]) -> None:
@@ -104,7 +104,7 @@ def test_the_ui_shows_the_run_its_graph_and_its_artifacts(finished: tuple[Served
         browser.get(f"{served.url}{path}")
         wait_until(lambda: all(text in browser.find_element("tag name", "body").text for text in texts), 60, path)
 
-    shows(f"/runs/flow-run/{run}", "evolve tests/recipes/tiny.yaml", "Completed")
+    shows(f"/runs/flow-run/{run}", "evolve tests/support/recipes/tiny.yaml", "Completed")
     wait_until(lambda: browser.find_elements("css selector", "canvas"), 60, "the graph")
     shows(f"/runs/flow-run/{child['id']}", "iteration 1", "Task runs")
     browser.find_element("id", "artifacts").click()

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.operations.served import BRIEF, Served
-from tests.processes import wait_until
+from tests.support.processes import wait_until
 
 WORKERS, SHARD = 3, 8
 # What is asked of the starting model about the seeds and benchmarks, and not about what it wrote.

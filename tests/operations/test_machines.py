@@ -9,10 +9,10 @@ from typing import Any
 import psutil
 import pytest
 
-from tasks.home import Home
-from tests.evolution import LANCE, ROOT
+from tasks.store.home import ROOT, Home
 from tests.operations.served import Served
-from tests.processes import wait_until
+from tests.support.evolution import LANCE
+from tests.support.processes import wait_until
 
 
 def on_another_machine(served: Served, *command: str) -> str:

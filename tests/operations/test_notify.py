@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from tests.operations.served import Served
-from tests.processes import wait_until
+from tests.support.processes import wait_until
 
 
 @pytest.fixture

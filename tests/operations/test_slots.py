@@ -9,10 +9,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tasks.home import Home
+from tasks.store.home import Home
 from tests.operations.deaths import Deaths
 from tests.operations.served import BRIEF, Served
-from tests.processes import wait_until
+from tests.support.processes import wait_until
 
 AWAY_S = 20  # the server: the second run opens its clients while nobody is there
 

@@ -8,24 +8,23 @@ from typing import Any, cast
 
 import pytest
 
-from tasks.artifacts import Ref, Spec, Store
-from tasks.backends import launch
-from tasks.backends.benchmark_shape import asks
-from tasks.backends.child import ChildFailed
-from tasks.backends.platform import detect
-from tasks.benchmarks import ItemScore, Reply, Request, calls
-from tasks.calls import Call
-from tasks.instruction_checks import followed
-from tasks.jobs import Job
-from tasks.recipes import changed
-from tasks.records import Seed
-from tasks.runner import Runner
-from tasks.steps import benchmarking
-from tasks.steps.base import Stages
+from flows.plan.benchmark_shape import asks
+from tasks.engines.calls import Call
+from tasks.engines.processes import launch
+from tasks.engines.processes.child import ChildFailed
+from tasks.engines.processes.job import Job
+from tasks.engines.processes.platform import detect
+from tasks.evaluate.benchmarks import steps as benchmarking
+from tasks.evaluate.benchmarks.instruction_checks import followed
+from tasks.evaluate.benchmarks.requests import ItemScore, Reply, Request, calls
+from tasks.execution.stage import Stages
+from tasks.recipe.recipe import changed
+from tasks.store.artifacts import Ref, Spec, Store
+from tasks.store.home import ROOT
+from tasks.store.rows import Seed
 from tests.real.test_iterate import RECIPE, Scripted
 
 MODEL = Ref(stage="base", fingerprint="f", digest="d")
-ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = ROOT / "deployments" / "benchmarks"
 
 
@@ -35,8 +34,8 @@ class WithChildren(Scripted):
 
     work: Path
 
-    def job(  # type: ignore[override]
-        self, spec: Spec, label: str, module: str, given: dict[str, Any], **_: Any
+    def job(
+        self, spec: Spec, label: str, module: str, given: dict[str, Any], *, online: bool = False, tells: bool = False
     ) -> Ref:
         job = Job(store=self.store.root, spec=spec, work=self.work / spec.fingerprint, given=given)
         launch.run(module, job, lambda _: None)
@@ -49,7 +48,7 @@ class WithChildren(Scripted):
 def stages(folder: Path, *benchmarks: dict[str, Any]) -> Stages:
     recipe = changed(RECIPE, [f"evaluate.benchmarks={json.dumps(benchmarks)}"])
     runner = WithChildren(recipe=recipe, store=Store(folder / "store"), platform=detect(), work=folder / "work")
-    return Stages(cast(Runner, runner), 1)
+    return Stages(runner, 1)
 
 
 @dataclass

@@ -14,21 +14,21 @@ from typing import Any
 import openai
 import pytest
 
-from flows.export import Export
-from tasks import evaluate
-from tasks import ledger as ledgers
-from tasks.artifacts import Store
-from tasks.backends.journal import Journal
-from tasks.backends.platform import detect, model_python
-from tasks.backends.vllm import Engine
-from tasks.calls import Call
-from tasks.config import EngineConfig
-from tasks.home import Home
-from tasks.ledger import Ledger
-from tasks.measure_config import EvaluateConfig
-from tasks.records import Measured, Seed
-from tests.evolution import LANCE, NAME, ROOT, Evolution
-from tests.processes import wait_until_gone
+from flows.report.publish import Export
+from tasks.engines.calls import Call
+from tasks.engines.journal import Journal
+from tasks.engines.processes.platform import detect, model_python
+from tasks.engines.vllm import Engine
+from tasks.evaluate import held_out as evaluate
+from tasks.evolution import ledger as ledgers
+from tasks.evolution.ledger import Ledger
+from tasks.recipe.evaluation import EvaluateConfig
+from tasks.recipe.running import EngineConfig
+from tasks.store.artifacts import Store
+from tasks.store.home import ROOT, Home
+from tasks.store.rows import Measured, Seed
+from tests.support.evolution import LANCE, NAME, Evolution
+from tests.support.processes import wait_until_gone
 
 # Promoted for sure: half of what it trains on are seeds, which raises the likelihood of others like them.
 SETTINGS = ["gate.policy=paper", "gate.min_items=1", "mix.human_share=0.5", "evaluate.benchmarks=[]"]

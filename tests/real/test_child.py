@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from tasks.backends.child import Child, ChildFailed, tail
-from tasks.backends.supervisor import DEADLINE
-from tasks.jobs import BAD_INPUT
-from tests.processes import marked, wait_until, wait_until_gone
+from tasks.engines.processes.child import Child, ChildFailed, tail
+from tasks.engines.processes.job import BAD_INPUT
+from tasks.engines.processes.supervisor import DEADLINE
+from tasks.store.home import ROOT
+from tests.support.processes import marked, wait_until, wait_until_gone
 
-ROOT = Path(__file__).resolve().parents[2]
 # A child whose own child sits in another session and ignores SIGTERM: the worst that an engine does.
 STUBBORN = """
 import os, signal, subprocess, sys, time
@@ -26,7 +26,7 @@ RUN = """
 import signal, sys, time
 signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in a shell's background
 from pathlib import Path
-from tasks.backends.child import Child
+from tasks.engines.processes.child import Child
 child = Child("stubborn", [sys.executable, "-c", sys.argv[1]], Path(sys.argv[2]), locks=[Path(sys.argv[3])])
 child.wait_until_started()
 time.sleep(600)

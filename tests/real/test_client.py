@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from tasks.backends.client import EngineClient
-from tasks.backends.control_tokens import PlainText
-from tasks.backends.journal import Journal
-from tasks.calls import Answer, Call, chat
-from tests.listening import CHAT_ANSWER, USAGE, listening
+from tasks.engines.calls import Answer, Call, chat
+from tasks.engines.client import EngineClient
+from tasks.engines.control_tokens import PlainText
+from tasks.engines.journal import Journal
+from tests.support.listening import CHAT_ANSWER, USAGE, listening
 
 AT_ONCE = 4
 END, LINE_BREAK = 1, 2
@@ -90,7 +90,7 @@ def test_what_is_wrong_with_a_chat_is_said_and_a_failing_engine_is_another_matte
 def test_an_engine_that_is_slow_is_waited_for_and_one_that_is_gone_is_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, health: int
 ) -> None:
-    monkeypatch.setattr("tasks.backends.client.LOOK_EVERY_S", 0.1)
+    monkeypatch.setattr("tasks.engines.client.LOOK_EVERY_S", 0.1)
     looked, call = threading.Event(), Call(kind="write", row="row", messages=chat("Say it."))
 
     def reply(_: str, __: Any) -> tuple[int, Any]:

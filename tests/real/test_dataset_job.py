@@ -6,12 +6,12 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from tasks.artifacts import Spec, Store
-from tasks.backends.platform import model_python
-from tasks.config import SeedsConfig
-from tasks.jobs import BAD_INPUT, Job
-from tasks.provenance import ROOT
-from tasks.seeds import read
+from tasks.engines.processes.job import BAD_INPUT, Job
+from tasks.engines.processes.platform import model_python
+from tasks.recipe.data import ReadingConfig
+from tasks.seeds.reading import read
+from tasks.store.artifacts import Spec, Store
+from tasks.store.home import ROOT
 
 SPEC = Spec(stage="dataset", version=1)
 
@@ -20,7 +20,7 @@ def run(folder: Path, name: str, split: str = "train") -> tuple[Job, subprocess.
     job = Job(store=folder / "store", spec=SPEC, work=folder / "work", given={"name": name, "split": split})
     job.work.mkdir()
     job.file.write_text(job.model_dump_json())
-    command = [str(model_python()), "-m", "tasks.backends.dataset", str(job.file)]
+    command = [str(model_python()), "-m", "tasks.seeds.jobs.dataset", str(job.file)]
     env = os.environ | {"HF_HUB_OFFLINE": "1"}
     return job, subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
 
@@ -38,7 +38,7 @@ def test_a_local_folder_becomes_a_table_of_seeds(tmp_path: Path) -> None:
     assert ref
     assert store.record(ref)["rows"] == {"rows": 3}
     assert pq.read_table(store.path(ref) / "rows.parquet").to_pylist() == rows
-    found = read(store.path(ref) / "rows.parquet", SeedsConfig(), lambda count: None)
+    found = read(store.path(ref) / "rows.parquet", ReadingConfig(), lambda count: None)
     assert [seed.instruction for seed in found.seeds] == ["Q0", "Q1", "Q2"]
 
 

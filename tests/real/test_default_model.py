@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tasks.backends.models import check_folder
-from tasks.backends.platform import model_python
+from tasks.engines.models import check_folder
+from tasks.engines.processes.platform import model_python
 
 LIST = "1. Wash 12 apples\n2. Cut them\n\n10. Serve at 19:40"
 TABLE = "| item | price |\n|---|---|\n| tea  | 3.50 |\n| milk | 12 |"

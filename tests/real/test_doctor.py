@@ -5,7 +5,8 @@ import os
 import subprocess
 from pathlib import Path
 
-from tests.evolution import LANCE, ROOT
+from tasks.store.home import ROOT
+from tests.support.evolution import LANCE
 
 
 def test_it_finds_what_works_and_what_does_not_and_says_what_it_waits_for(tmp_path: Path) -> None:

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from tasks.artifacts import Spec, Store
-from tasks.backends.engines import Engines
-from tasks.backends.platform import Platform
-from tasks.backends.vllm import EngineNotStarted
-from tasks.config import EngineConfig
-from tasks.progress import Progress
+from tasks.engines.lifecycle import Engines
+from tasks.engines.processes.platform import Platform
+from tasks.engines.processes.progress import Progress
+from tasks.engines.vllm import EngineNotStarted
+from tasks.recipe.running import EngineConfig
+from tasks.store.artifacts import Spec, Store
 
 
 def test_an_engine_that_does_not_start_is_not_started_for_each_shard(

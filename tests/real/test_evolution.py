@@ -10,10 +10,11 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from tests.evolution import ROOT, Evolution
-from tests.processes import wait_until, wait_until_gone
+from tasks.store.home import ROOT
+from tests.support.evolution import Evolution
+from tests.support.processes import wait_until, wait_until_gone
 
-SHARD = 4  # engine.shard_requests and engine.in_flight in tests/recipes/tiny.yaml
+SHARD = 4  # engine.shard_requests and engine.in_flight in tests/support/recipes/tiny.yaml
 WRITTEN = ("anchors", "write-instructions", "write-answers", "write-flawed", "write-ordinary", "signals", "retest")
 STAGES = (*WRITTEN, "evaluate", "benchmark-replies")
 

@@ -10,13 +10,13 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from flows.export import Export, push
-from tasks.artifacts import Ref
-from tasks.backends.platform import model_python
-from tasks.gate import Verdict
-from tasks.home import Home
-from tasks.ledger import Iteration, Ledger
-from tasks.records import Seed, Written
+from flows.report.publish import Export, push
+from tasks.engines.processes.platform import model_python
+from tasks.evaluate.gate import Verdict
+from tasks.evolution.ledger import Iteration, Ledger
+from tasks.store.artifacts import Ref
+from tasks.store.home import Home
+from tasks.store.rows import Seed, Written
 from tests.real.test_iterate import SEEDS, Ran, run
 
 LOAD = """

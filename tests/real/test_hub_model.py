@@ -10,11 +10,11 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
-from tasks.artifacts import Spec, Store
-from tasks.backends.platform import model_python
-from tasks.jobs import BAD_INPUT, Job
-from tasks.provenance import ROOT
-from tests.listening import serving
+from tasks.engines.processes.job import BAD_INPUT, Job
+from tasks.engines.processes.platform import model_python
+from tasks.store.artifacts import Spec, Store
+from tasks.store.home import ROOT
+from tests.support.listening import serving
 
 SPEC = Spec(stage="base-model", version=1)
 COMMIT = "c" * 40
@@ -26,7 +26,7 @@ def fetch(folder: Path, hub: str) -> tuple[Job, int]:
     job.work.mkdir()
     job.file.write_text(job.model_dump_json())
     environment = os.environ | {"HF_HUB_OFFLINE": "0", "HF_ENDPOINT": hub, "HF_HOME": str(folder)}
-    command = [str(model_python()), "-m", "tasks.backends.hub_model", str(job.file)]
+    command = [str(model_python()), "-m", "tasks.engines.jobs.hub_model", str(job.file)]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=False, timeout=120)
     return job, done.returncode
 

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import re
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -15,7 +14,9 @@ from prefect.settings.legacy import _get_valid_setting_names
 from prefect.utilities.schema_tools.validation import ValidationError
 from prefect.workers.process import ProcessJobConfiguration
 
-INFRA = Path(__file__).resolve().parents[2] / "infra"
+from tasks.store.home import ROOT
+
+INFRA = ROOT / "infra"
 POOLS = {path.stem: json.loads(path.read_text()) for path in (INFRA / "work-pools").glob("*.json")}
 
 

@@ -2,29 +2,21 @@
 
 import json
 from pathlib import Path
-from typing import cast
 
 import pytest
 
-from tasks.artifacts import Store
-from tasks.backends.platform import detect
-from tasks.intake import take_in_seeds
-from tasks.offline import Offline
-from tasks.progress import Progress
-from tasks.recipes import changed
-from tasks.records import Rejected, Seed
-from tasks.runner import Runner
+from tasks.engines.processes.platform import detect
+from tasks.execution.offline import Offline
+from tasks.execution.stage import Stages
+from tasks.recipe.recipe import changed
+from tasks.seeds.steps import take_in_seeds
+from tasks.store.artifacts import Store
+from tasks.store.rows import Rejected, Seed
 
 
-class Reading(Offline):
-    """A runner that reads, makes tables, and asks nobody."""
-
-    progress = Progress()
-
-
-def reading(folder: Path, seeds: Path, held_out: str) -> Runner:
+def reading(folder: Path, seeds: Path, held_out: str) -> Stages:
     recipe = changed({"name": "x", "seeds": str(seeds), "held_out": held_out}, [])
-    return cast(Runner, Reading(recipe=recipe, store=Store(folder / "store"), platform=detect()))
+    return Stages(Offline(recipe=recipe, store=Store(folder / "store"), platform=detect()), 0)
 
 
 def lines(path: Path, *instructions: str) -> Path:
@@ -36,21 +28,21 @@ def test_what_is_measured_on_may_come_from_a_file_of_its_own(tmp_path: Path) -> 
     seeds = lines(tmp_path / "seeds.jsonl", *(f"Question {n}" for n in range(20)), "Which  RIVER is it?")
     apart = lines(tmp_path / "apart.jsonl", "Which river is it?", "What is that?", "What is that?")
 
-    runner = reading(tmp_path, seeds, str(apart))
-    ref = take_in_seeds(runner)
-    found = {table: runner.store.rows(ref, Seed, table) for table in ("rows", "held_out", "anchors")}
+    stages = reading(tmp_path, seeds, str(apart))
+    ref = take_in_seeds(stages)
+    found = {table: stages.store.rows(ref, Seed, table) for table in ("rows", "held_out", "anchors")}
     assert [seed.instruction for seed in found["held_out"]] == ["Which river is it?", "What is that?"]
     worked_on = {seed.instruction for seed in found["rows"] + found["anchors"]}
     assert worked_on == {f"Question {n}" for n in range(20)}
-    rejects = {(one.row, one.rule) for one in runner.store.rows(ref, Rejected, "rejects")}
+    rejects = {(one.row, one.rule) for one in stages.store.rows(ref, Rejected, "rejects")}
     assert rejects == {("seeds.jsonl:21", "measured_on"), ("apart.jsonl:3", "duplicate")}
-    record = runner.store.record(ref)
+    record = stages.store.record(ref)
     assert record["rejected"] == {"measured_on": 1}
     assert record["held_out"] | {"source": ""} == {"source": "", "in": 3, "rejected": {"duplicate": 1}}
 
     lines(apart, "What is that?", "And this?")
-    again = take_in_seeds(runner)
-    assert [seed.instruction for seed in runner.store.rows(again, Seed, "held_out")] == ["What is that?", "And this?"]
+    again = take_in_seeds(stages)
+    assert [seed.instruction for seed in stages.store.rows(again, Seed, "held_out")] == ["What is that?", "And this?"]
 
 
 def test_a_file_to_measure_on_that_is_not_there_is_named(tmp_path: Path) -> None:

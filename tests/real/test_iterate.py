@@ -9,26 +9,25 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
 from flows.iterate import _candidate_and_verdict
-from tasks.artifacts import Draft, Ref, Spec, Store
-from tasks.backends.platform import detect
-from tasks.calls import LABELS, Answer, Call
-from tasks.examples import PreferencePair, SftRow, TrainRow
-from tasks.funnel import funnel
-from tasks.graded import Anchor, Review
-from tasks.offline import Offline
-from tasks.recipes import changed
-from tasks.records import Rejected, Seed, Written
-from tasks.runner import NextCalls, Runner, SaveAnswers
-from tasks.steps.base import Stages
-from tasks.steps.writing import candidates, rounds_of
-from tasks.vetoes import Veto
-from tasks.watch import figures
-from tests.words import sentence
+from tasks.engines.calls import LABELS, Answer, Call
+from tasks.engines.processes.platform import detect
+from tasks.evolution.funnel import funnel
+from tasks.execution.offline import Offline
+from tasks.execution.stage import NextCalls, SaveAnswers, Stages
+from tasks.recipe.recipe import changed
+from tasks.review.drift import figures
+from tasks.store.artifacts import Draft, Ref, Spec, Store
+from tasks.store.examples import PreferencePair, SftRow, TrainRow
+from tasks.store.reviews import Anchor, Review
+from tasks.store.rows import Rejected, Seed, Written
+from tasks.store.vetoes import Veto
+from tasks.write.steps import candidates, rounds_of
+from tests.support.words import sentence
 
 RECIPE: dict[str, Any] = {
     "name": "scripted",
@@ -43,29 +42,27 @@ RECIPE: dict[str, Any] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Scripted(Offline):
-    """In a Runner's place: it answers at once with words drawn from a hash of the request."""
+    """A runner that answers at once with words drawn from a hash of the request."""
 
     asked: list[str] = field(default_factory=list)
     trained: list[str] = field(default_factory=list)
     untrainable: str = ""  # the stage that finds nothing to train on
     parrot: bool = False  # says the same for the same request, whatever it is sampled with
 
-    def infer(  # type: ignore[override]
-        self, spec: Spec, label: str, model: Ref, calls: NextCalls, write: SaveAnswers
-    ) -> Ref:
-        def save(draft: Draft) -> None:
+    def infer(self, spec: Spec, label: str, model: Ref, calls: NextCalls, save: SaveAnswers) -> Ref:
+        def save_all(draft: Draft) -> None:
             self.asked.append(label)
             answers: dict[str, Answer] = {}
             asked: list[Call] = []
             while now := [call for call in calls(answers) if call.key not in answers]:
                 asked += now
                 answers |= {call.key: self._answer(call) for call in now}
-            write(draft, asked, list(answers.values()))
+            save(draft, asked, list(answers.values()))
             draft.record |= {"tokens": {"prompt": 0, "new": 0}, "requests": len(asked)}
 
-        return self.compute(spec, label, save)
+        return self.compute(spec, label, save_all)
 
-    def train(self, spec: Spec, label: str, *_: Any, **__: Any) -> Ref:
+    def train(self, spec: Spec, label: str, module: str, given: dict[str, Any], *, one_process: bool = False) -> Ref:
         def save(draft: Draft) -> None:
             self.trained.append(label)
             if label == self.untrainable:
@@ -127,7 +124,7 @@ def run(
 ) -> Ran:
     recipe, store = changed(RECIPE, settings), Store(folder)
     runner = Scripted(recipe=recipe, store=store, platform=detect(), parrot=parrot, untrainable=untrainable)
-    stages = Stages(cast(Runner, runner), number, vetoes)
+    stages = Stages(runner, number, vetoes)
 
     def save(draft: Draft) -> None:
         draft.table("rows", seeds)

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tasks.backends.platform import model_python
-from tests.evolution import ROOT, Evolution
+from tasks.engines.processes.platform import model_python
+from tasks.store.home import ROOT
 from tests.real.test_champion import LOGITS, python
-from tests.words import sentence
+from tests.support.evolution import Evolution
+from tests.support.words import sentence
 
 SIZES = ["write.max_new_tokens=40", "signals.sampled.max_new_tokens=40", "evaluate.max_new_tokens=16"]
 SIZES += ["evaluate.benchmarks=[{task: sum, items: 2, max_new_tokens: 8}]"]  # its own are on the hub
@@ -30,7 +31,7 @@ STAGES += [
 @pytest.mark.long
 def test_a_dry_pass_runs_every_stage_of_the_paper_recipe(tmp_path: Path) -> None:
     model, seeds = tmp_path / "qwen2", tmp_path / "seeds.jsonl"
-    subprocess.run([str(model_python()), "-m", "tests.tiny_qwen2", str(model)], check=True, cwd=ROOT)
+    subprocess.run([str(model_python()), "-m", "tests.support.tiny_qwen2", str(model)], check=True, cwd=ROOT)
     rows = [{"prompt": f"Say what the {sentence(str(n))} is.", "response": sentence(str(100 + n))} for n in range(8)]
     seeds.write_text("".join(json.dumps(row) + "\n" for row in rows))
     it = Evolution(tmp_path / "home", model, seeds, recipe="paper-qwen2-7b")

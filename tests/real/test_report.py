@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from flows import charts, report
-from tasks.home import Home
+from flows.report import charts
+from flows.report import html as report
+from tasks.store.home import Home
 from tests.real.test_export import ledger_of, two_iterations
 
 SIZES = [(width, scheme) for width in (1280, 390) for scheme in ("light", "dark")]

@@ -14,23 +14,23 @@ from prefect import flow
 from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.testing.utilities import prefect_test_harness
 
-from tasks.artifacts import Draft, Ref, Spec, Store
-from tasks.backends.child import ChildFailed
-from tasks.backends.engines import Engines
-from tasks.backends.journal import Journal
-from tasks.backends.platform import detect
-from tasks.budget import Budget, BudgetSpent
-from tasks.calls import Answer, Call, chat
-from tasks.config import BudgetConfig, EngineConfig
-from tasks.here import Here
-from tasks.jobs import BAD_INPUT
-from tasks.kinds import infer
-from tasks.progress import Progress
-from tasks.recipes import Recipe
-from tasks.records import Seed
-from tasks.runner import Runner
-from tasks.shards import Shards
-from tests.rows import seed
+from tasks.engines.calls import Answer, Call, chat
+from tasks.engines.journal import Journal
+from tasks.engines.lifecycle import Engines
+from tasks.engines.processes.child import ChildFailed
+from tasks.engines.processes.job import BAD_INPUT
+from tasks.engines.processes.platform import detect
+from tasks.engines.processes.progress import Progress
+from tasks.engines.shards import Shards
+from tasks.execution.budget import Budget, BudgetSpent
+from tasks.execution.local import LocalDevices
+from tasks.execution.prefect_tasks import infer
+from tasks.execution.runner import PrefectRunner
+from tasks.recipe.recipe import Recipe
+from tasks.recipe.running import BudgetConfig, EngineConfig
+from tasks.store.artifacts import Draft, Ref, Spec, Store
+from tasks.store.rows import Seed
+from tests.support.rows import seed
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -64,17 +64,17 @@ class FlakyEngines:
         return [journal.answers[call.key] for call in calls]
 
 
-def runner(folder: Path, engines: FlakyEngines | None = None, budget: BudgetConfig = BudgetConfig()) -> Runner:  # noqa: B008
+def runner(folder: Path, engines: FlakyEngines | None = None, budget: BudgetConfig = BudgetConfig()) -> PrefectRunner:  # noqa: B008
     recipe = Recipe(name="test", engine=EngineConfig(shard_requests=2))
     store, work, progress = Store(folder / "store"), folder / "work", Progress(quiet=True)
-    here = Here(
+    here = LocalDevices(
         shards=Shards(store, work),
         platform=detect(),
         engines=cast(Engines, engines or FlakyEngines()),
         progress=progress,
         budget=Budget(budget),
     )
-    return Runner(recipe=recipe, store=store, work=work, dtype="float32", devices=here, progress=progress)
+    return PrefectRunner(recipe=recipe, store=store, work=work, dtype="float32", devices=here, progress=progress)
 
 
 def in_a_flow(work: Callable[[], Any]) -> Any:
@@ -82,7 +82,7 @@ def in_a_flow(work: Callable[[], Any]) -> Any:
     return flow(name="test", task_runner=pool)(work)()
 
 
-def chain(run: Runner) -> tuple[Ref, Ref]:
+def chain(run: PrefectRunner) -> tuple[Ref, Ref]:
     """One stage that writes something else each time, and one that follows from it."""
 
     def first(draft: Draft) -> None:
@@ -122,7 +122,9 @@ def test_a_lost_artifact_is_made_again_and_what_followed_from_its_rows_too(tmp_p
 MODEL = Ref(stage="base-model", fingerprint="f", digest="d")
 
 
-def asked_in_shards(run: Runner, engines: FlakyEngines, rows: int, model: Ref = MODEL, first: int = 0) -> list[str]:
+def asked_in_shards(
+    run: PrefectRunner, engines: FlakyEngines, rows: int, model: Ref = MODEL, first: int = 0
+) -> list[str]:
     """Texts of the answers of one inference stage with `rows` requests."""
     found: list[str] = []
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tasks.backends import sandbox
-from tests.evolution import ROOT
-from tests.processes import wait_until
+from tasks.engines.processes import sandbox
+from tasks.store.home import ROOT
+from tests.support.processes import wait_until
 
 pytestmark = pytest.mark.skipif(
     subprocess.run([*sandbox.UNSHARE, "true"], capture_output=True, check=False).returncode != 0,
@@ -24,7 +24,7 @@ def _from_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run(function: str, folder: Path, **arguments: Any) -> Any:
-    return sandbox.run("tests.hostile", function, arguments, folder / "scratch")
+    return sandbox.run("tests.support.hostile", function, arguments, folder / "scratch")
 
 
 @pytest.mark.parametrize("where", ["beside", "home", "project"])

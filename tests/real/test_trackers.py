@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tasks.backends.platform import detect, model_python
-from tasks.gate import Axis, Verdict
-from tasks.recipes import changed
-from tasks.steps.base import Stages
-from tasks.steps.tracking import track
+from tasks.engines.processes.platform import detect, model_python
+from tasks.evaluate.gate import Axis, Verdict
+from tasks.evolution.tracking import track
+from tasks.execution.stage import Stages
+from tasks.recipe.recipe import changed
 from tests.real.test_benchmarks import WithChildren
 from tests.real.test_iterate import RECIPE, run
 

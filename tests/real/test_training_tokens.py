@@ -3,13 +3,13 @@
 from pathlib import Path
 from typing import Any
 
-from tasks.artifacts import Spec, Store
-from tasks.backends import launch
-from tasks.backends.platform import detect
-from tasks.examples import TrainRow
-from tasks.jobs import Job
-from tasks.records import Rejected, Seed
-from tasks.train_config import SftConfig
+from tasks.engines.processes import launch
+from tasks.engines.processes.job import Job
+from tasks.engines.processes.platform import detect
+from tasks.recipe.training import SftConfig
+from tasks.store.artifacts import Spec, Store
+from tasks.store.examples import TrainRow
+from tasks.store.rows import Rejected, Seed
 
 WANTED, ROWS, BATCH = 1500, 8, 2
 
@@ -30,7 +30,7 @@ def trained(model: Path, folder: Path, rows: list[TrainRow], config: SftConfig) 
     }
     spec = Spec(stage="sft", version=1)
     job = Job(store=store.root, spec=spec, work=folder / "work", given=given)
-    launch.train("tasks.backends.trl", job, lambda _: None, detect(), one_process=True, deadline_s=None)
+    launch.train("tasks.train.jobs.trl", job, lambda _: None, detect(), one_process=True, deadline_s=None)
     return store, store.find(spec)
 
 

@@ -6,7 +6,7 @@ import sys
 UNREAD = """
 import os, sys
 from prefect.logging.handlers import PrefectConsoleHandler
-from tasks.progress import Progress
+from tasks.engines.processes.progress import Progress
 import logging
 progress = Progress()
 handler = PrefectConsoleHandler(stream=sys.stderr)

@@ -1,0 +1,73 @@
+"""What `lance champion`, `lance rollback` and `lance serve` do."""
+
+import secrets
+import time
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from tasks.engines.processes import platform
+from tasks.engines.processes.platform import model_python
+from tasks.engines.vllm import SERVED_NAME, Engine
+from tasks.evolution import champion as champions
+from tasks.evolution import lookup
+from tasks.evolution.champion import Champion
+from tasks.evolution.lock import only_one_run
+from tasks.recipe.running import EngineConfig
+from tasks.store.home import Home
+
+
+def read(home: Home, name: str) -> Champion:
+    """The champion as the ledger has it, and champion.json set right; raises ValueError where there is none."""
+    while True:
+        ledger = lookup.ledger(home, name)
+        found = champions.write(home.champion(name), home.store, ledger)
+        if (
+            lookup.ledger(home, name) == ledger
+        ):  # else a run promoted meanwhile, and what was written may be the one before
+            return found
+
+
+def roll_back(home: Home, name: str, iteration: int | None, why: str) -> Champion:
+    """Set the champion back and keep the reason; raises ValueError while a run holds the evolution."""
+    lookup.ledger(home, name)  # a name that there is not must leave no folder
+    with only_one_run(home.evolution(name)):
+        return champions.keep(home, champions.roll_back(lookup.ledger(home, name), iteration, why))
+
+
+def print_champion(found: Champion, console: Console) -> None:
+    table = Table(
+        "iteration", "since", "by", "why", title=f"champions of {found.evolution}", title_justify="left", box=None
+    )
+    for step in found.history:
+        what = "M_0" if step.iteration == 0 else str(step.iteration)
+        table.add_row(what, step.since, step.by, escape("; ".join(step.reasons)))
+    console.print(table)
+    console.print(f"champion  {found.path}", soft_wrap=True)
+
+
+def serve_champion(home: Home, found: Champion, port: int, key: str, console: Console) -> None:
+    """Serve until interrupted; raises ChildFailed when the engine dies, OSError where the port is taken."""
+    ledger, device = lookup.ledger(home, found.evolution), platform.detect()
+    recipe = ledger.iterations[-1].recipe if ledger.iterations else {}
+    config = EngineConfig.model_validate(recipe.get("engine", {}))
+    key = key or secrets.token_hex(16)
+    engine = Engine(
+        champions.folder(home.store, found.now.model),
+        config,
+        device,
+        model_python(),
+        home.logs / "serve.log",
+        port,
+        key,
+    )
+    try:
+        engine.wait_until_ready(lambda _: None, lambda: console.print("another run holds the device; waiting for it"))
+        console.print(f"serving iteration {found.now.iteration} of {found.evolution}; end it with Ctrl-C")
+        console.print(f"  base URL  http://127.0.0.1:{port}/v1\n  model     {SERVED_NAME}\n  API key   {key}")
+        while True:
+            time.sleep(1)
+            engine.check()
+    finally:
+        engine.stop()

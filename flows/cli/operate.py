@@ -1,0 +1,160 @@
+"""The commands of daily use: services, and what a person does with runs."""
+
+import json
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from flows.cli.terminal import AsJson, output
+
+app = typer.Typer()
+RUN = typer.Argument(help="An evolution's name (its newest run), or the beginning of a run's id.")
+
+
+@app.command()
+def up(
+    host: Annotated[
+        str, typer.Option(help="Where the server listens; others than this machine need a password.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 4200,
+    server: Annotated[
+        str, typer.Option(help="Instead: a server that runs elsewhere, http://HOST:PORT; this machine works for it.")
+    ] = "",
+    slots: Annotated[int, typer.Option(min=1, help="How many runs share this machine's GPUs.")] = 1,
+    workers: Annotated[bool, typer.Option(help="Start this machine's workers, too.")] = True,
+    notify: Annotated[str, typer.Option(help="A notification block, TYPE/NAME, to tell of failed runs.")] = "",
+    pool: Annotated[
+        str | None, typer.Option(help="Where all deployments run from now on; '': as deployments/prefect.yaml says.")
+    ] = None,
+) -> None:
+    """Start a Prefect server and this machine's workers, with pools, deployments and automations in place."""
+    from flows.operations import up as services
+    from tasks.store.home import Home
+
+    asked = services.Asked(host=host, port=port, server=server, slots=slots, workers=workers, notify=notify, pool=pool)
+    url = services.up(Home.here(), asked, output())
+    ends = "ends this machine's workers" if server else "ends it all"
+    output().print(f"\n{url}/deployments has a form for each deployment; `lance down` {ends}", soft_wrap=True)
+    if server:
+        output().print(f"for `lance runs` and the others: export PREFECT_API_URL={url}/api", soft_wrap=True)
+
+
+@app.command()
+def runs(
+    limit: Annotated[int, typer.Option(min=1, max=200, help="The newest so many.")] = 20, as_json: AsJson = False
+) -> None:
+    """List runs: state, iteration, stage, verdict, age."""
+    from flows.operations.server import client_of
+    from tasks.store.home import Home
+
+    home = Home.here()
+    with client_of(home) as client:
+        from flows.operations import runs as known
+
+        found = known.runs(client, home, limit)
+    if as_json:
+        print(json.dumps([one.model_dump(mode="json") for one in found], indent=1))
+        return
+    table = Table("run", "flow", "evolution", "state", "iteration", "stage", "verdict", "age", box=None)
+    for one in found:
+        iteration = "" if one.iteration is None else str(one.iteration)
+        told = (one.flow, one.evolution, one.state, iteration, one.stage, one.verdict, one.age)
+        table.add_row(str(one.id)[:8], *(escape(cell) for cell in told))
+    output().print(table if found else "no runs yet")
+
+
+@app.command()
+def logs(
+    run: Annotated[str, RUN], follow: Annotated[bool, typer.Option("--follow", help="Until the run ends.")] = False
+) -> None:
+    """Print what a run logged. What its engine and trainers said is in files below `logs` and `work` of the home."""
+    from flows.operations.server import client_of
+    from tasks.store.home import Home
+
+    home = Home.here()
+    with client_of(home) as client:
+        from flows.operations import runs as known
+
+        for line in known.logs(client, home, known.find(client, home, run), follow):
+            output().print(line, markup=False, soft_wrap=True)
+
+
+@app.command()
+def cancel(run: Annotated[str, RUN]) -> None:
+    """Cancel a run. What was finished is kept."""
+    from flows.operations.server import client_of
+    from tasks.store.home import Home
+
+    home = Home.here()
+    with client_of(home) as client:
+        from flows.operations import runs as known
+
+        output().print(known.cancel(client, home, known.find(client, home, run)))
+
+
+@app.command()
+def rerun(
+    run: Annotated[str, RUN],
+    from_stage: Annotated[str, typer.Option("--from", help="Make this stage of its last iteration again.")] = "",
+) -> None:
+    """Run again what failed; finished stages come back as cached. With --from, what follows from that stage, too."""
+    from flows.operations.server import client_of
+    from tasks.store.home import Home
+
+    home = Home.here()
+    with client_of(home) as client:
+        from flows.operations import rerun as again
+        from flows.operations import runs as known
+
+        done = again.rerun(client, home, known.find(client, home, run), from_stage)
+        if isinstance(done, str):
+            output().print(done, soft_wrap=True)
+        else:
+            from flows.evolve import evolve
+
+            evolve(**done)
+
+
+@app.command()
+def reap() -> None:
+    """End engine and training processes whose run is over."""
+    from flows.operations import reap as orphaned
+    from tasks.store.home import Home
+
+    found = orphaned.orphans(Home.here())
+    for line in orphaned.reap(found):
+        output().print(f"ended {line}", markup=False, soft_wrap=True)
+    if not found:
+        output().print("no process without a run")
+
+
+@app.command()
+def gc(
+    older_than_days: Annotated[float, typer.Option(min=0, help="What is newer stays.")] = 7.0,
+    yes: Annotated[bool, typer.Option("--yes", help="Delete; without it, only say what would go.")] = False,
+) -> None:
+    """Delete artifacts that no iteration and no champion needs."""
+    from tasks.evolution import garbage
+    from tasks.store.home import Home
+
+    with garbage.collecting(Home.here(), older_than_days * 24 * 3600) as found:
+        table = Table("stage", "artifacts", "GiB", box=None)
+        for stage in sorted({one.stage for one in found}):
+            own = [one.gib for one in found if one.stage == stage]
+            table.add_row(stage, str(len(own)), f"{sum(own):.2f}")
+        output().print(table if found else "nothing that could go")
+        if found and yes:
+            garbage.remove(found)
+        if found:
+            output().print(f"{'deleted' if yes else 'would go, with --yes'}: {sum(one.gib for one in found):.2f} GiB")
+
+
+@app.command()
+def down() -> None:
+    """Stop what `lance up` started."""
+    from flows.operations import up as services
+    from tasks.store.home import Home
+
+    services.down(Home.here(), output())

@@ -1,1 +1,0 @@
-"""Daily use: services, deployments, and what a person does with runs."""

@@ -1,0 +1,185 @@
+"""What `lance up` and `lance down` do: Prefect server, pools, deployments, automations and workers of this machine."""
+
+import os
+import socket
+import sys
+import time
+from dataclasses import dataclass
+from functools import partial
+from urllib.parse import urlsplit
+
+from rich.console import Console
+
+from flows.operations.server import HEARTBEAT_S, SERVER, SERVER_SERVICE, answers, check_password, without_proxy
+from flows.operations.service import Service
+from tasks.engines.processes.platform import Platform, detect, visible_gpus
+from tasks.evolution import lock
+from tasks.store.artifacts import write_atomically
+from tasks.store.home import ROOT, Home
+
+START_DEADLINE_S = 300.0
+NO_GPU = (
+    "no GPU here: what is deployed to lance-gpu waits for another machine; `lance up --pool lance-cpu` has it run here"
+)
+STOP_DEADLINE_S = 15.0  # of nothing that works; a worker that had once lost its server did not end of a SIGTERM in 30
+LEAVES_WITHIN_S = 15.0  # the process of a run whose state is final already
+ANY = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # where a server listens, and one of the addresses that it has by that
+DATABASE = "PREFECT_SERVER_DATABASE_CONNECTION_URL"
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+# A server that is restarted knows its leases again; what is old goes by itself.
+SETTINGS = SERVER | {
+    "PREFECT_UI_API_URL": "/api",  # where the page came from; otherwise --host, which is no address for a browser
+    "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(90 * 24 * 3600),
+}
+WORKER = {
+    "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": HEARTBEAT_S,
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "DO_NOT_TRACK": "1",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """Where the server listens, or the API of one that runs already; what this machine does for it.
+
+    `slots` is how many runs share its GPUs, `notify` a block that is told of failed runs, `pool` where all deployments
+    run from now on (None: as before).
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 4200
+    server: str = ""
+    slots: int = 1
+    workers: bool = True
+    notify: str = ""
+    pool: str | None = None
+
+
+def up(home: Home, asked: Asked, console: Console) -> str:
+    """Everything in place, whatever was there before; the UI's address. Twice changes nothing."""
+    _check(asked)
+    url = asked.server.rstrip("/").removesuffix("/api") or f"http://{ANY.get(asked.host, asked.host)}:{asked.port}"
+    server = Service(home, SERVER_SERVICE)
+    env = environment(home, url)
+    if asked.server:
+        if not answers(f"{url}/api"):
+            raise ConnectionError(f"--server {asked.server}: no Prefect server answers at {url}/api")
+    else:
+        if not server.process() and answers(f"{url}/api"):
+            raise ValueError(
+                f"something else than a server of {home.root} answers at {url}: give another --port, or "
+                f"--server {url} to work for it"
+            )
+        check_database(home)
+        command = [sys.executable, "-m", "prefect", "server", "start", "--host", asked.host, "--port", str(asked.port)]
+        start = partial(server.start, command, env | secured(asked.host), f"{url}/api")
+        # One that runs may be about to end, as after a SIGTERM.
+        if not start() and not _answers(server, f"{url}/api", console):
+            start()
+        if not _answers(server, f"{url}/api", console):
+            raise OSError(f"the Prefect server ended: {server.last_lines()}\nits log is {server.log}")
+    console.print(f"server       {url}")
+    os.environ |= env
+    home.prefect.mkdir(parents=True, exist_ok=True)
+    check_password(f"{url}/api")
+    from flows.operations import deploy  # prefect reads its settings when it is imported
+
+    for said in deploy.everything(ROOT, home, asked.workers, asked.notify, asked.pool):
+        console.print(said)
+    if asked.workers:
+        platform = detect()
+        for name, command, own in _workers(platform, asked.slots):
+            started = Service(home, name).start(command, WORKER | env | own)
+            console.print(f"{'worker':<12} {name} {'started' if started else 'runs'}")
+        if not platform.gpus and not asked.pool:
+            console.print(NO_GPU, soft_wrap=True)
+    return url
+
+
+def down(home: Home, console: Console) -> None:
+    """Stop the workers, then the server. Raises ValueError while an evolution has a run: it would be lost."""
+    busy = [path.name for path in home.root.glob("evolutions/*") if lock.holder(path)]
+    if busy:
+        raise ValueError(f"a run is under way: {', '.join(busy)}; wait for it, or `lance cancel {busy[0]}` first")
+    found = sorted(home.services.glob("*.json"), key=lambda file: file.stem == SERVER_SERVICE)
+    services = [Service(home, file.stem) for file in found]
+    until = time.monotonic() + LEAVES_WITHIN_S
+    while at_work := [service.name for service in services if service.runs()]:
+        if time.monotonic() > until:
+            raise ValueError(f"{at_work[0]} has a run under way: wait for it, or `lance cancel` it first")
+        time.sleep(0.5)
+    for service in services:
+        stopped = service.stop(STOP_DEADLINE_S)
+        console.print(f"{service.name} {'stopped' if stopped else 'was not running'}")
+    if not found:
+        console.print(f"nothing runs from {home.root}")
+
+
+def environment(home: Home, url: str) -> dict[str, str]:
+    """What clients and services of this server have in common."""
+    own = {"LANCE_HOME": str(home.root), "LANCE_ROOT": str(ROOT), "PREFECT_API_URL": f"{url}/api"}
+    own |= without_proxy(os.environ, str(urlsplit(url).hostname))
+    password = os.environ.get("PREFECT_SERVER_API_AUTH_STRING")
+    own |= {"PREFECT_API_AUTH_STRING": password} if password else {}
+    return os.environ | {"PREFECT_HOME": str(home.prefect)} | own
+
+
+def check_database(home: Home) -> None:
+    """Raises ValueError where this machine's server was on another kind: with it, all runs would seem to be gone."""
+    given = os.environ.get(DATABASE)
+    now = "PostgreSQL" if given else "SQLite"
+    file = home.services / "database"
+    if file.exists() and (before := file.read_text()) != now:
+        raise ValueError(
+            f"this machine's server was on {before}, and {DATABASE} is {'set' if given else 'not set'}: have it as "
+            f"it was, or delete {file} to begin anew on {now}"
+        )
+    write_atomically(file, now)
+
+
+def secured(host: str) -> dict[str, str]:
+    """The server's own settings: CSRF protection as soon as anybody else can reach it."""
+    password = os.environ.get("PREFECT_SERVER_API_AUTH_STRING")
+    return SETTINGS | ({"PREFECT_SERVER_CSRF_PROTECTION_ENABLED": "true"} if password or host not in LOOPBACK else {})
+
+
+def _check(asked: Asked) -> None:
+    if asked.server and (asked.host, asked.port) != (Asked.host, Asked.port):
+        raise ValueError(
+            f"--server {asked.server} listens where it listens: expected no --host and no --port beside it"
+        )
+    if asked.host not in LOOPBACK and not os.environ.get("PREFECT_SERVER_API_AUTH_STRING"):
+        raise ValueError(
+            f"--host {asked.host} lets other machines in, and whoever may deploy may run code: set "
+            "PREFECT_SERVER_API_AUTH_STRING=USER:PASSWORD first, and PREFECT_API_AUTH_STRING to the same for clients"
+        )
+
+
+def _workers(platform: Platform, slots: int) -> list[tuple[str, list[str], dict[str, str]]]:
+    """Name, command and environment: one for the CPU pool, and one a GPU slot, which has its GPUs to itself."""
+    start, machine = [sys.executable, "-m", "prefect", "worker", "start", "--type", "process"], socket.gethostname()
+    found: list[tuple[str, list[str], dict[str, str]]] = []
+    found += [("worker-cpu", [*start, "--pool", "lance-cpu", "--name", f"{machine}-worker-cpu"], {})]
+    if slots > max(platform.gpus, 1):
+        raise ValueError(f"--slots {slots}: expected at most one a GPU, and there are {platform.gpus}")
+    for slot in range(slots if platform.gpus else 0):
+        gpus = [gpu for i, gpu in enumerate(visible_gpus()) if i % slots == slot]
+        name = f"worker-gpu-{slot}"
+        command = [*start, "--pool", "lance-gpu", "--name", f"{machine}-{name}", "--limit", "1"]
+        found.append((name, command, {"CUDA_VISIBLE_DEVICES": ",".join(gpus)}))
+    return found
+
+
+def _answers(server: Service, url: str, console: Console) -> bool:
+    """Whether it does, in the end; else it ended."""
+    until = time.monotonic() + START_DEADLINE_S
+    with console.status("starting the Prefect server; the first time it makes its database"):
+        while not answers(url):
+            if server.process() is None:
+                return False
+            if time.monotonic() > until:
+                raise TimeoutError(f"no Prefect server after {START_DEADLINE_S:.0f} s; its log is {server.log}")
+            time.sleep(0.3)
+    return True

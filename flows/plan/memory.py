@@ -1,0 +1,33 @@
+"""What a recipe needs beside time: memory by part, and disk. From a model's shape, before anything runs."""
+
+from flows.plan.model_shape import ModelShape
+from tasks.recipe.recipe import Recipe
+
+BYTES_LORA = 16  # float32 weight and gradient, two moments of Adam
+
+
+def memory_gib(recipe: Recipe, shape: ModelShape, served_bytes: int) -> dict[str, float]:
+    """GiB by part: the engine's weights and the cache of all requests in flight; the trainer's weights, LoRA, logits.
+
+    Training holds float32 weights whatever is served, since merging into bfloat16 loses the update.
+    """
+    engine, gib = recipe.engine, 2**30
+    lora = recipe.dpo.lora.rank * shape.layers * (9 * shape.hidden + 3 * shape.intermediate + 2 * shape.kv_width)
+    cache = 2 * shape.layers * shape.kv_width * served_bytes * engine.context_tokens * engine.in_flight
+    rows = 2 * recipe.trainer.device_rows  # chosen and rejected at once
+    logits = rows * recipe.dpo.max_tokens * shape.vocabulary * 4
+    kept = rows * recipe.dpo.max_tokens * shape.layers * shape.hidden * 2  # layers' inputs, for checkpointing
+    copies = 1 + (recipe.dpo.reference != "sft")
+    found = {
+        "engine: weights": shape.parameters * served_bytes,
+        "engine: cache for all requests in flight at full length": cache,
+        "trainer: weights": copies * shape.parameters * 4,
+        "trainer: LoRA with gradient and optimizer": lora * BYTES_LORA,
+        "trainer: logits and activations": logits + kept,
+    }
+    return {name: size / gib for name, size in found.items()}
+
+
+def disk_gib(recipe: Recipe, shape: ModelShape) -> float:
+    """Two merged float32 models an iteration, the starting model, and a checkpoint of the adapter beside."""
+    return (2 * recipe.iterations + 2) * shape.parameters * 4 / 2**30

@@ -1,0 +1,72 @@
+"""A model's shape without loading it: from a folder's config.json and the headers of its safetensors, or the hub's."""
+
+import json
+import struct
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tasks.engines.models import DEFAULT
+from tasks.store.home import user_path
+
+
+@dataclass(frozen=True)
+class ModelShape:
+    """What memory depends on, from a model's config.json; `parameters` in all."""
+
+    parameters: float
+    layers: int = 0
+    hidden: int = 0
+    intermediate: int = 0
+    kv_width: int = 0  # key-value heads times their size
+    vocabulary: int = 0
+
+
+OF_THE_DEFAULT = ModelShape(134_515_008, layers=30, hidden=576, intermediate=1536, kv_width=192, vocabulary=49152)
+
+
+def shape_of(model: str) -> ModelShape:
+    """Raises ValueError where the model is neither a folder nor to be asked of the hub."""
+    if model == DEFAULT:
+        return OF_THE_DEFAULT
+    folder = user_path(model)
+    if folder.is_dir():
+        counted = sum(_parameters(file) for file in folder.glob("*.safetensors"))
+        return _shape(json.loads((folder / "config.json").read_text(encoding="utf-8")), counted)
+    try:
+        from huggingface_hub import HfApi, constants, hf_hub_download
+
+        httpx.head(constants.ENDPOINT, timeout=5)  # the library would try for half a minute where there is no network
+        repository, _, revision = model.partition("@")
+        config = Path(hf_hub_download(repository, "config.json", revision=revision or None))
+        counted = sum(HfApi().get_safetensors_metadata(repository, revision=revision or None).parameter_count.values())
+        return _shape(json.loads(config.read_text(encoding="utf-8")), counted)
+    except Exception as error:  # no network, no such model, no right to it: whatever it is, it is said
+        raise ValueError(
+            f"memory and disk of {model}: the hub does not give its configuration ({type(error).__name__}); put its "
+            "config.json and *.safetensors into a folder and give --model FOLDER"
+        ) from None
+
+
+def _shape(config: dict[str, Any], parameters: int) -> ModelShape:
+    heads = config["num_attention_heads"]
+    head = config.get("head_dim") or config["hidden_size"] // heads
+    return ModelShape(
+        parameters=parameters,
+        layers=config["num_hidden_layers"],
+        hidden=config["hidden_size"],
+        intermediate=config["intermediate_size"],
+        kv_width=config.get("num_key_value_heads", heads) * head,
+        vocabulary=config["vocab_size"],
+    )
+
+
+def _parameters(file: Path) -> int:
+    """From the header alone: 8 bytes of length, then JSON with the shape of each tensor."""
+    with file.open("rb") as opened:
+        (length,) = struct.unpack("<Q", opened.read(8))
+        header = json.loads(opened.read(length))
+    return sum(prod(tensor["shape"]) for name, tensor in header.items() if name != "__metadata__")

@@ -1,0 +1,22 @@
+"""Pages and cards from templates/. What others wrote is text in a page, never markup."""
+
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from tasks.evaluate.gate import SEES_FROM, SHOWN
+
+TEMPLATES = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "templates"),
+    autoescape=select_autoescape(["html.j2"]),
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    keep_trailing_newline=True,
+)
+TEMPLATES.globals |= {"shown": SHOWN, "sees_from": SEES_FROM}
+
+
+def write(template: str, file: Path, **values: Any) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(TEMPLATES.get_template(template).render(**values), encoding="utf-8")

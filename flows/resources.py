@@ -1,0 +1,56 @@
+"""The resources of a run: store, devices, progress, budget."""
+
+import contextlib
+from collections.abc import Iterator
+
+from prefect.runtime import flow_run
+
+from flows.cancellation import ends_when_cancelled
+from tasks.engines.lifecycle import Engines
+from tasks.engines.processes import platform
+from tasks.engines.processes.progress import Progress
+from tasks.engines.shards import Shards
+from tasks.evolution import garbage
+from tasks.execution.budget import Budget
+from tasks.execution.local import LocalDevices
+from tasks.execution.remote import RemoteDevices
+from tasks.execution.runner import PrefectRunner
+from tasks.recipe.recipe import Recipe
+from tasks.store.artifacts import Store
+from tasks.store.home import Home
+
+
+@contextlib.contextmanager
+def run_resources(recipe: Recipe, home: Home) -> Iterator[PrefectRunner]:
+    """Devices belong to the run and end with it, whatever ends it."""
+    progress, store = Progress(), Store(home.store)
+    shards = Shards(store, home.work)
+    with garbage.left_alone(home), progress.showing(), ends_when_cancelled():
+        dtype, devices = _devices(recipe, home, shards, progress)
+        try:
+            yield PrefectRunner(
+                recipe=recipe, store=store, work=home.work, dtype=dtype, devices=devices, progress=progress
+            )
+        finally:
+            devices.close()
+
+
+def _devices(
+    recipe: Recipe, home: Home, shards: Shards, progress: Progress
+) -> tuple[str, LocalDevices | RemoteDevices]:
+    """With the dtype that they serve models in."""
+    budget, wanted = Budget(recipe.budget), recipe.engine.dtype
+    if recipe.execution.fan_out == "deployments":
+        of_run = str(flow_run.get_id())
+        return wanted, RemoteDevices(
+            shards=shards,
+            engine=recipe.engine,
+            execution=recipe.execution,
+            progress=progress,
+            budget=budget,
+            run=of_run,
+        )
+    device = platform.detect()
+    engines = Engines(shards.store, recipe.engine, device, home.logs, progress)
+    devices = LocalDevices(shards=shards, platform=device, engines=engines, progress=progress, budget=budget)
+    return device.dtype(wanted), devices

@@ -1,0 +1,112 @@
+"""Which way seeds go, and what of the written text is trained on: split, best of near duplicates, annotate."""
+
+from collections.abc import Sequence
+
+from tasks.annotate import pairs as preferences
+from tasks.annotate import sft_rows
+from tasks.annotate import split as routing
+from tasks.clean import near_duplicate, rules
+from tasks.execution.stage import Stages, numbered, save_rows
+from tasks.recipe.data import Branch
+from tasks.store.artifacts import Draft, Ref
+from tasks.store.reviews import Review, Scored
+from tasks.store.rows import Rejected, Seed, Written
+from tasks.store.vetoes import without
+from tasks.write import target
+from tasks.write.steps import Round, candidates
+
+
+def split(stages: Stages, pool: Ref, reviews: Ref) -> Ref:
+    config, branches = stages.recipe.split, stages.recipe.branches
+
+    def save(draft: Draft) -> None:
+        seeds = stages.store.rows(pool, Seed)
+        low, high, v = routing.split(seeds, stages.store.rows(reviews, Review), config)
+        draft.table("low", low)
+        draft.table("high", high)
+        draft.record["counts"] = {"in": len(seeds), "out": len(low) + len(high), "low": len(low), "high": len(high)}
+        draft.record |= {"thresholds": {"V": v}, "shortage": routing.shortage(low, high, v, branches)}
+
+    return stages.compute(
+        "split",
+        version=routing.VERSION,
+        config=config.model_dump(mode="json") | {"branches": branches},
+        inputs={"pool": pool, "reviews": reviews},
+        save=save,
+    )
+
+
+def best_of_near_duplicates(stages: Stages, answers: Sequence[Ref], reviews: Sequence[Ref], pool: Ref) -> Ref:
+    """Answers whose near duplicates all score lower; what the pool has already goes whatever it scores."""
+    config, store = stages.recipe.clean, stages.store
+
+    def save(draft: Draft) -> None:
+        rows = [row for ref in answers for row in store.rows(ref, Written)]
+        kept, rejects = rows, list[Rejected]()
+        if "near_duplicate" not in config.without:
+            scored = Scored([row for ref in reviews for row in store.rows(ref, Review)])
+            kept, rejects = near_duplicate.best(rows, scored, store.rows(pool, Seed), config)
+        save_rows(draft, len(rows), kept, rejects)
+
+    return stages.compute(
+        "best",
+        "best [answers]",
+        version=rules.VERSION,
+        config=config,
+        inputs={"pool": pool, **numbered("answers", answers), **numbered("reviews", reviews)},
+        save=save,
+    )
+
+
+def annotate(
+    stages: Stages, *, routes: Ref, pool: Ref, seed_reviews: Ref, rounds: Sequence[Round], reviews: Sequence[Ref]
+) -> Ref:
+    """SFT rows and pairs of all rounds so far, cut to the target; its record says which branches have to go on."""
+    recipe, store = stages.recipe, stages.store
+    config, branches = recipe.annotate, recipe.branches
+    answers = [round.clean["answers"] for round in rounds if "answers" in round.clean]
+    texts = [ref for round in rounds for what, ref in round.responses.items() if what != "answers"]
+    if answers:
+        texts.append(best_of_near_duplicates(stages, answers, reviews, pool))
+    vetoed, vetoes = stages.vetoed()
+    written_so_far = candidates(stages, rounds)
+
+    def save(draft: Draft) -> None:
+        written = [row for ref in texts for row in store.rows(ref, Written)]
+        scored = Scored([row for ref in (seed_reviews, *reviews) for row in store.rows(ref, Review)])
+        low, high = (store.rows(routes, Seed, table) for table in ("low", "high"))
+        rows, taken_out = without(written, vetoed)
+        rows, elsewhere = sft_rows.on_their_branch(rows, low, high)
+        sft, low_scores, sft_keep = sft_rows.sft_rows(rows, scored, config)
+        pairs, low_margins, margin = preferences.pairs(high, rows, scored, config)
+        sft, sft_out = without(sft, vetoed)
+        pairs, pairs_out = without(pairs, vetoed)
+        found: dict[Branch, int] = {"sft": len(sft), "preference": len(pairs)}
+        wanted, why = target.still_wanted(found, written_so_far, branches, recipe)
+        sft, sft_over = target.best(sft, recipe.target.sft_rows, [row.score for row in sft])
+        margins = [pair.chosen_score - pair.rejected_score for pair in pairs]
+        pairs, pairs_over = target.best(pairs, recipe.target.pairs, margins)
+        rejects = [*taken_out, *sft_out, *pairs_out, *elsewhere, *low_scores, *low_margins]
+        rejects += [*map(target.left_over, sft_over), *map(target.left_over, pairs_over)]
+        save_rows(draft, len(written), [*sft, *pairs], rejects, tables={"sft": sft, "pairs": pairs})
+        draft.record["thresholds"] = {"sft_keep": sft_keep, "margin": margin}
+        draft.record["shortage"] = sft_rows.shortage(sft, pairs, sft_keep, margin, branches)
+        draft.record |= {"wanted": wanted, "target": why}
+
+    shaped_by = config.model_dump(mode="json") | {"target": recipe.target.model_dump(), "branches": branches}
+    if recipe.target.candidates:
+        shaped_by |= {"candidates": written_so_far, "costs": target.cost_of_a_seed(recipe)}
+    made_of: dict[str, Ref | str] = {"routes": routes, "seed_reviews": seed_reviews, **vetoes}
+    return stages.compute(
+        "annotate",
+        version=10 * sft_rows.VERSION + preferences.VERSION,
+        config=shaped_by,
+        inputs=made_of | numbered("reviews", reviews) | numbered("texts", texts),
+        save=save,
+    )
+
+
+def still_wanted(stages: Stages, rows: Ref) -> list[Branch]:
+    """The branches whose target is not reached and may be."""
+    wanted: list[Branch] = stages.store.record(rows)["wanted"]
+    return wanted

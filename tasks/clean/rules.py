@@ -1,0 +1,63 @@
+"""Clean: rules that take out what a model should not learn from; every row taken out is kept with its rule and detail.
+
+Lengths and ROUGE-L within the family are the published filters; the others are ours. A rule is a file of its own.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from tasks.clean.base import Candidate, Rule
+from tasks.clean.boilerplate import Boilerplate
+from tasks.clean.contamination import Contamination
+from tasks.clean.cut_off import CutOff
+from tasks.clean.language import Language
+from tasks.clean.length import TooLong, TooShort
+from tasks.clean.near_duplicate import NearDuplicate
+from tasks.clean.overlap import Duplicate, Overlap
+from tasks.clean.refusal import Refusal
+from tasks.clean.repetition import Repetition
+from tasks.recipe.data import CleanConfig
+from tasks.store.rows import Rejected, Seed, Written
+
+VERSION = 3  # 3: conversations are items as a whole
+
+
+def clean(
+    rows: Sequence[Written],
+    field: Literal["instruction", "response"],
+    seeds: Sequence[Seed],
+    items: Sequence[Seed],
+    config: CleanConfig,
+) -> tuple[list[Written], list[Rejected]]:
+    """New instructions, or responses of all kinds, against the pool (`seeds`) and the `items` only measured on.
+
+    The first rule that finds something names the reject. Near duplicates among responses wait for their scores:
+    `near.best`.
+    """
+    rules: dict[str, Rule] = {
+        "too_short": TooShort(config),
+        "too_long": TooLong(config),
+        "cut_off": CutOff(),
+        "refusal": Refusal(),
+        "repetition": Repetition(config),
+        "boilerplate": Boilerplate(config),
+        "language": Language(),
+        "duplicate": Duplicate(),
+        "overlap": Overlap(config, seeds),
+        "near_duplicate": NearDuplicate(config, seeds),
+        "contamination": Contamination(config, items),
+    }
+    used = [rule for name, rule in rules.items() if name not in config.without]
+    kept: list[Written] = []
+    rejects: list[Rejected] = []
+    for candidate in (Candidate(row, field) for row in rows):
+        found = next(((one.name, detail) for one in used if (detail := one(candidate))), None)
+        if found:
+            rule, detail = found
+            row = candidate.row.id
+            rejects.append(Rejected(row=row, rule=rule, detail=detail, text=candidate.text, parents=(row,)))
+            continue
+        kept.append(candidate.row)
+        for one in used:
+            one.keep(candidate)
+    return kept, rejects

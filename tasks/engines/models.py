@@ -1,0 +1,96 @@
+"""Starting models: the default one, a local folder, or a hub name. Safetensors only, no code, else refused."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from tasks.engines.processes import launch
+from tasks.engines.processes.job import Job
+from tasks.store.artifacts import RECORD, Ref, Spec, Store, sha256
+from tasks.store.home import user_path
+from tasks.store.rows import digest
+
+DEFAULT = "smollm2-135m-instruct"
+REFUSED = {
+    ".bin": "pickled weights, which run code when they are loaded",
+    ".pt": "pickled weights, which run code when they are loaded",
+    ".pth": "pickled weights, which run code when they are loaded",
+    ".pkl": "a pickle, which runs code when it is loaded",
+    ".py": "code, and none is run from a model",
+    ".gguf": "a format that cannot be trained",
+}
+KEPT = (".safetensors", ".json", ".jinja", ".txt", ".model")  # weights, configuration, tokenizer
+VERSION = 1
+
+
+def starting_model(name: str, store: Store, work: Path, on_progress: launch.Said) -> Ref:
+    """The model as a verified artifact: converted, copied or fetched once. Raises ValueError with the reason."""
+    if name == DEFAULT:
+        spec, module = (
+            Spec(stage="base-model", version=VERSION, inputs={"wheel": DEFAULT}),
+            "tasks.engines.jobs.default_model",
+        )
+        given: dict[str, Any] = {}
+    elif (folder := user_path(name)).is_dir():
+        check_folder(folder)
+        return _adopt(folder, store)
+    elif Path(name).exists() or name.startswith((".", "/", "~")) or name.count("/") != 1:
+        raise ValueError(
+            f"model {name!r}: expected {DEFAULT}, a folder with safetensors, or a hub name like owner/model"
+        )
+    else:
+        repository, _, revision = name.partition("@")
+        spec = Spec(stage="base-model", version=VERSION, inputs={"hub": name})
+        module, given = "tasks.engines.jobs.hub_model", {"repository": repository, "revision": revision or "main"}
+    found = store.find(spec)
+    if found is None:
+        job = Job(store=store.root, spec=spec, work=work / spec.fingerprint, given=given)
+        launch.run(module, job, on_progress, env=launch.pip() if name == DEFAULT else launch.online())
+        found = store.find(spec)
+        assert found
+        check_folder(store.path(found))
+    return found
+
+
+def check_folder(folder: Path) -> None:
+    """Raise ValueError unless the folder is a model that can be loaded without running anything from it."""
+    for file in sorted(folder.rglob("*")):
+        if file.suffix in REFUSED:
+            raise ValueError(
+                f"model {folder}: {file.name} is {REFUSED[file.suffix]}; give a folder with safetensors only"
+            )
+    if not list(folder.glob("*.safetensors")):
+        raise ValueError(
+            f"model {folder}: no *.safetensors in it; save it with save_pretrained(safe_serialization=True)"
+        )
+    for name in ("config.json", "tokenizer_config.json", "tokenizer.json"):
+        path = folder / name
+        if not path.is_file():
+            raise ValueError(f"model {folder}: {name} is missing; save the model and its tokenizer into one folder")
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise ValueError(f"model {folder}: {name} is not valid JSON: {error}") from error
+        if "auto_map" in values:
+            raise ValueError(f"model {folder}: {name} has auto_map, which asks for remote code; none is run")
+    template = "chat_template" in json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
+    if not template and not (folder / "chat_template.jinja").is_file():
+        raise ValueError(f"model {folder}: no chat template; LANCE needs an instruct model that has one")
+
+
+def _adopt(folder: Path, store: Store) -> Ref:
+    """Copy a user's folder into the store, keyed by its content, so that a later change to it is another model."""
+    names = sorted(file.name for file in folder.iterdir() if file.suffix in KEPT and file.name != RECORD)
+    spec = Spec(
+        stage="base-model", version=VERSION, inputs={"folder": digest({name: sha256(folder / name) for name in names})}
+    )
+    found = store.find(spec)
+    if found is None:
+        with store.draft(spec) as draft:
+            for name in names:
+                shutil.copyfile(folder / name, draft.path / name)
+            draft.record["source"] = {"folder": str(folder.resolve())}
+        found = store.find(spec)
+    assert found
+    return found

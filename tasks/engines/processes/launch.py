@@ -1,0 +1,144 @@
+"""Run a job in the model environment: job file in, supervised child, progress out, artifact there when it returns."""
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from tasks.engines.processes.child import Child
+from tasks.engines.processes.job import Job
+from tasks.engines.processes.platform import Platform, model_python
+from tasks.store.artifacts import Store, write_atomically
+
+POLL_S = 0.3
+WAITING = "waiting for the device, which another run holds"
+Said = Callable[[dict[str, Any]], None]
+
+
+def run(module: str, job: Job, on_progress: Said, env: dict[str, str] | None = None) -> None:
+    """Run `python -m module` on the job; raises ChildFailed, or ValueError with what is wrong with the job's input.
+
+    The work folder goes once the artifact stands. A second run that wants the same artifact waits for the first.
+    """
+    with _only_one(job):
+        _run(module, job, on_progress, env or {})
+
+
+def train(
+    module: str, job: Job, on_progress: Said, platform: Platform, *, one_process: bool, deadline_s: float | None
+) -> None:
+    """As `run`, on the device; on several GPUs with a process for each, unless the module knows nothing of others."""
+    on_it = job.model_copy(update={"given": job.given | {"cpu": platform.name == "cpu"}})
+    with _only_one(job):
+        _run(module, on_it, on_progress, {}, platform, 1 if one_process else platform.gpus, deadline_s)
+
+
+def _run(
+    module: str,
+    job: Job,
+    on_progress: Said,
+    env: dict[str, str],
+    trains_on: Platform | None = None,
+    processes: int = 1,
+    deadline_s: float | None = None,
+) -> None:
+    if Store(job.store).find(job.spec):
+        return
+    write_atomically(job.file, job.model_dump_json(indent=1))
+    job.progress_file.unlink(missing_ok=True)
+    job.refusal_file.unlink(missing_ok=True)
+    command = [str(model_python()), *launcher(processes), "-m", module, str(job.file)]
+    # Threads that wait asleep: spinning ones, on cores that others use too, were 2 to 4 times as slow (14 s for 52, 9
+    # for 22), and no faster alone (3.3 s for 3.4; SmolLM2's matrices, two cores).
+    threads = {}
+    if trains_on and trains_on.name == "cpu":
+        threads = {"OMP_NUM_THREADS": str(len(trains_on.cores)), "OMP_WAIT_POLICY": "PASSIVE"}
+    with Child(
+        module.rpartition(".")[2],
+        command,
+        job.work / "log.txt",
+        env=threads | env,
+        locks=trains_on.locks if trains_on else (),
+        deadline_s=deadline_s,
+    ) as child:
+        child.wait_until_started(lambda: on_progress({"what": WAITING, "done": 0, "total": 0, "figures": {}}))
+        seen = 0
+        running = True
+        while running:
+            running = child.poll() is None
+            seen = forward(job.progress_file, seen, on_progress)
+            time.sleep(POLL_S if running else 0)
+        # A launcher may swallow the exit code, so the job leaves its refusal in a file.
+        if job.refusal_file.exists():
+            raise ValueError(job.refusal_file.read_text(encoding="utf-8"))
+        child.check()
+
+
+@contextlib.contextmanager
+def _only_one(job: Job) -> Iterator[None]:
+    """Hold the job's work folder for one run, and remove it behind it; the kernel lets go when a run dies."""
+    folder, lock = job.work, job.work.with_name(f"{job.work.name}.lock")  # NFS has no locks on folders
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = _only(lock)
+    try:
+        folder.mkdir(exist_ok=True)
+        yield
+        shutil.rmtree(folder)
+        lock.unlink()
+    finally:
+        os.close(descriptor)
+
+
+def _only(lock: Path) -> int:
+    """A descriptor that holds the file that is there: the one before may have removed what it held."""
+    while True:
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with contextlib.suppress(FileNotFoundError):
+            if lock.stat().st_ino == os.fstat(descriptor).st_ino:
+                return descriptor
+        os.close(descriptor)
+
+
+def online() -> dict[str, str]:
+    """What a child that fetches from a hub needs beside what all inherit: the hub's token and the way out."""
+    names = ("HF_TOKEN", "HF_ENDPOINT", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
+    return {"HF_HUB_OFFLINE": "0"} | {name: os.environ[name] for name in names if name in os.environ}
+
+
+def pip() -> dict[str, str]:
+    """What a child that fetches from a package index needs: where that is, with a password perhaps, and the way out."""
+    return {key: value for key, value in os.environ.items() if key.startswith("PIP_")} | online()
+
+
+def trackers() -> dict[str, str]:
+    """What a child that tells experiment trackers needs: their own settings and keys, and the way out."""
+    own = {key: value for key, value in os.environ.items() if key.startswith(("WANDB_", "MLFLOW_", "TRACKIO_"))}
+    return own | online()
+
+
+def launcher(processes: int) -> list[str]:
+    """accelerate's arguments where several processes train; one needs no launcher, which takes 10 s on two cores.
+
+    Every value is given, so that a user's own accelerate configuration changes nothing.
+    """
+    if processes < 2:
+        return []
+    several = ["--multi_gpu", "--num_processes", str(processes), "--num_machines", "1", "--main_process_port", "0"]
+    return ["-m", "accelerate.commands.launch", *several, "--mixed_precision", "no", "--dynamo_backend", "no"]
+
+
+def forward(file: Path, seen: int, on_progress: Said) -> int:
+    """Pass on the whole lines after the first `seen` characters; the number of characters seen since the beginning."""
+    if not file.exists():
+        return seen
+    text = file.read_text(encoding="utf-8")
+    end = text.rfind("\n") + 1
+    for line in text[seen:end].splitlines():
+        on_progress(json.loads(line))
+    return end

@@ -1,0 +1,74 @@
+"""What this machine computes on, and where the model environment is."""
+
+import os
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from tasks.store.home import ROOT
+
+
+@dataclass(frozen=True, kw_only=True)
+class Platform:
+    """`locks`, one a GPU or one for the CPU, are held by the child that computes there, for all runs of a machine."""
+
+    name: Literal["cpu", "cuda"]
+    gpus: int
+    cores: tuple[int, ...]
+    locks: tuple[Path, ...]
+
+    def dtype(self, wanted: str) -> str:
+        """The engine's dtype; `auto` is one of a device's own, so that champion and candidate are served alike."""
+        return wanted if wanted != "auto" else {"cpu": "float32", "cuda": "bfloat16"}[self.name]
+
+
+def detect() -> Platform:
+    """What the model environment was installed for; CUDA on all GPUs that this process may use.
+
+    Raises ValueError for a CUDA environment without a GPU: the packages of one device do not run on the other.
+    """
+    installed = installed_for()
+    gpus = [] if installed == "cpu" else visible_gpus()
+    if installed == "cuda" and not gpus:
+        raise ValueError("the model environment is for CUDA, and no GPU is visible: run `make install DEVICE=cpu`")
+    devices = [f"cuda-{gpu.strip().replace('/', '-')}" for gpu in gpus] or ["cpu"]
+    return Platform(
+        name="cuda" if gpus else "cpu",
+        gpus=len(gpus),
+        cores=tuple(sorted(os.sched_getaffinity(0))),
+        locks=tuple(Path(tempfile.gettempdir()) / f"lance-device-{device}.lock" for device in devices),
+    )
+
+
+def visible_gpus() -> list[str]:
+    """Names as CUDA_VISIBLE_DEVICES has them; without it, the driver's numbers."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None and visible.strip() in ("", "-1"):
+        return []
+    try:
+        listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=True).stdout.splitlines()
+    except (OSError, subprocess.CalledProcessError):
+        return []
+    return visible.split(",") if visible and listed else [str(i) for i in range(len(listed))]
+
+
+def installed_for() -> str | None:
+    """ "cpu" or "cuda", by the lock that the model environment was made from (infra/install.py); None if none says."""
+    try:
+        return (_python().parents[1] / "lance-lock.txt").read_text().split()[0].removeprefix("model-")
+    except (OSError, IndexError):
+        return None
+
+
+def _python() -> Path:
+    return Path(os.environ.get("LANCE_MODEL_PYTHON", ROOT / ".venv-model" / "bin" / "python"))
+
+
+def model_python() -> Path:
+    """The interpreter of the model environment; raises ValueError where it is not installed."""
+    python = _python()
+    if not python.exists():
+        raise ValueError(f"the model environment is missing: expected {python}; run `make install`")
+    return python

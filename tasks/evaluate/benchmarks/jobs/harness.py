@@ -1,0 +1,155 @@
+"""lm-evaluation-harness: its tasks' requests, and its scores of the replies. In between, our own engine is asked.
+
+The harness would ask a model itself; asked by us, a benchmark is sharded, cached and gone on with like everything else,
+and what it measures is the model in the dtype that is served. Both times the same requests are built, so that a reply
+finds its request by what was asked.
+"""
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("TQDM_DISABLE", "1")
+
+from lm_eval.api.instance import Instance
+from lm_eval.api.model import LM
+from lm_eval.api.task import Task
+from lm_eval.evaluator import evaluate
+from lm_eval.tasks import TaskManager
+
+from tasks.evaluate.benchmarks.requests import DEFAULT_NEW_TOKENS, SHIPPED, Request
+from tasks.recipe.evaluation import Benchmark
+from tasks.store.home import ROOT
+from tasks.store.rows import SYSTEM
+
+FEW_SHOT_SEED = 1234  # the harness's own default
+
+
+class Tasks:
+    """The tasks of some benchmarks, loaded; a benchmark may be a group of many."""
+
+    def __init__(self, benchmarks: Mapping[str, Benchmark]):
+        """Raises ValueError for a task that the harness does not know or cannot load."""
+        self.benchmarks = benchmarks
+        manager = _manager(benchmarks)
+        self.of: dict[str, dict[str, Task]] = {}
+        for name, benchmark in benchmarks.items():
+            try:
+                # By way of a group of one: only a member's own values are merged over those of the task it names.
+                group = {"group": f"of {name}", "task": [{"task": benchmark.in_harness, **_changes(benchmark)}]}
+                with contextlib.chdir(ROOT):  # shipped tasks name their files from there
+                    self.of[name] = manager.load([group])["tasks"]
+            except Exception as error:  # of a task's own code, of a hub, of a file: the harness has no type of its own
+                raise ValueError(
+                    f"benchmark {name}: the harness could not load task {benchmark.task!r}: {error}"
+                ) from error
+            for task in self.of[name].values():
+                task.set_fewshot_seed(FEW_SHOT_SEED)
+                if task.OUTPUT_TYPE not in ("generate_until", "multiple_choice"):
+                    raise ValueError(
+                        f"benchmark {name}: {task.task_name} is of type {task.OUTPUT_TYPE}, expected generate_until "
+                        "or multiple_choice: a chat model is asked questions"
+                    )
+                if getattr(task, "UNSAFE_CODE", False) and not benchmark.run_generated_code:
+                    raise ValueError(
+                        f"benchmark {name}: {task.task_name} runs code that the model wrote; set run_generated_code "
+                        "for it to allow that, in a child without network"
+                    )
+
+    def instances(self, name: str) -> Iterator[tuple[str, Instance]]:
+        """The benchmark's requests with the item each belongs to, in the harness's own order."""
+        for task_name, task in self.of[name].items():
+            task.build_all_requests(
+                limit=self.benchmarks[name].items,
+                system_instruction=SYSTEM,
+                apply_chat_template=True,
+                fewshot_as_multiturn=True,
+                chat_template=_as_json,
+            )
+            for one in task.instances:
+                if one.repeats != 1:
+                    raise ValueError(f"benchmark {name}: {task_name} wants {one.repeats} samples an item, expected 1")
+                yield f"{task_name}/{one.doc_id}", one
+
+    def scored(self, name: str, said: Mapping[str, Any]) -> dict[str, Sequence[dict[str, Any]]]:
+        """The harness's own samples of each of the benchmark's tasks, given what was said, by what was asked."""
+        found = evaluate(
+            lm=Replies(said),
+            task_dict={"tasks": self.of[name], "groups": {}, "group_map": {}},
+            limit=self.benchmarks[name].items,
+            system_instruction=SYSTEM,
+            apply_chat_template=True,
+            fewshot_as_multiturn=True,
+            bootstrap_iters=0,
+            confirm_run_unsafe_code=self.benchmarks[name].run_generated_code,
+        )
+        samples: dict[str, Sequence[dict[str, Any]]] = found["samples"]
+        return samples
+
+
+class Replies(LM):  # type: ignore[misc]
+    """A model that has said everything already."""
+
+    def __init__(self, said: Mapping[str, Any]):
+        super().__init__()
+        self.said = said
+
+    def generate_until(self, requests: list[Instance]) -> list[str]:
+        return [_until(self.said[asked(one)], one.args[1].get("until") or []) for one in requests]
+
+    def loglikelihood(self, requests: list[Instance]) -> list[tuple[float, bool]]:
+        return [(self.said[asked(one)], False) for one in requests]
+
+    def loglikelihood_rolling(self, requests: list[Instance]) -> list[float]:
+        raise AssertionError("a perplexity task is refused when it is loaded")
+
+    apply_chat_template = staticmethod(lambda history, add_generation_prompt=True: _as_json(history))
+    tokenizer_name = ""
+
+
+def asked(one: Instance) -> str:
+    """What a reply is found by."""
+    return json.dumps([one.request_type, one.args[0], one.args[1] if one.request_type == "loglikelihood" else ""])
+
+
+def request(name: str, item: str, one: Instance, benchmark: Benchmark) -> Request:
+    messages, prefix = json.loads(one.args[0]), ""
+    if messages[-1]["role"] == "assistant":
+        prefix = messages.pop()["content"]
+    shared = {"benchmark": name, "item": item, "index": one.idx, "chat": json.dumps(messages), "prefix": prefix}
+    if one.request_type == "loglikelihood":
+        return Request(**shared, choice=one.args[1] if prefix else one.args[1].strip())
+    wanted = one.args[1]
+    of_the_task = wanted.get("max_gen_toks", DEFAULT_NEW_TOKENS)
+    most = min(of_the_task, benchmark.max_new_tokens or of_the_task)
+    warmth = wanted.get("temperature", 0.0) if wanted.get("do_sample") else 0.0
+    return Request(**shared, max_new_tokens=most, temperature=warmth)
+
+
+def _manager(benchmarks: Mapping[str, Benchmark]) -> TaskManager:
+    """Knows the shipped tasks and those of a user's own files; the harness's 14,000 only where they are needed."""
+    own = {Path(one.task).resolve().parent for one in benchmarks.values() if one.file}
+    shipped = {path.stem for path in SHIPPED.glob("*.yaml")}
+    rest = any(one.file is None and one.task not in shipped for one in benchmarks.values())
+    return TaskManager(include_path=[str(path) for path in (SHIPPED, *own)], include_defaults=rest)
+
+
+def _changes(benchmark: Benchmark) -> dict[str, Any]:
+    changes: dict[str, Any] = {} if benchmark.shots is None else {"num_fewshot": benchmark.shots}
+    if benchmark.data:
+        changes |= {"dataset_path": "json", "dataset_name": None}
+        changes |= {"dataset_kwargs": {"data_files": {"test": benchmark.data}}, "test_split": "test"}
+    return changes
+
+
+def _as_json(history: list[dict[str, str]], add_generation_prompt: bool = True) -> str:
+    """The chat as it is, for the engine's own template."""
+    return json.dumps(history, ensure_ascii=False)
+
+
+def _until(text: str, stops: Sequence[str]) -> str:
+    """The text up to the first of the stop strings; the engine writes on to the end of its turn."""
+    return text[: min([found for stop in stops if stop and (found := text.find(stop)) >= 0], default=len(text))]

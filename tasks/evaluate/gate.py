@@ -1,0 +1,184 @@
+"""Gate: from what was measured of two models and a policy to a verdict: promote, hold or roll back. A pure function.
+
+- roll back: on some axis the candidate is surely beyond its tolerance, all axes taken together (Holm), or a figure is
+  beyond its bound. The champion stays the peak, and the rows that led here leave the pool.
+- hold: the champion stays, the iteration's rows may be kept. Not surely better, or one axis by itself looks too bad.
+- promote: the abilities' weighted mean is surely up, each in units of its tolerance, the smallest change that matters.
+
+Half of the error goes to each side, so that under no difference at most 1 - confidence is promoted or rolled back.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from tasks.evaluate.comparison import AxisComparison, Numbers, compare
+from tasks.evaluate.evidence import Evidence
+from tasks.recipe.evaluation import GateConfig
+
+VERSION = 4  # 4: relevance and duplicates, the reviewer's AUC within a seed
+
+SEES_FROM = "“sees from”: the smallest true change that so many documents show as sure four times in five."
+SHOWN = ("champion", "candidate", "change", "95% interval", "sees from")
+
+
+class Axis(BaseModel):
+    """Both models, the change (for `length` a ratio), its interval, and between what it is tolerated."""
+
+    model_config = ConfigDict(frozen=True)
+    name: str
+    ability: bool
+    champion: float
+    candidate: float
+    change: float
+    low: float
+    high: float
+    floor: float | None
+    ceiling: float | None
+    p: float  # that the true change is within its tolerance after all
+    items: int
+
+    @property
+    def title(self) -> str:
+        return self.name.replace("_", "-")
+
+    @property
+    def sees_from(self) -> float:
+        """The smallest true change that so many documents show as sure four times in five: 2.8 standard errors.
+
+        Of an interval of 95%, which is 1.96 of them to each side. 0 where both models did the same on every document.
+        """
+        return 2.8 / 1.96 * (self.high - self.low) / 2
+
+    @property
+    def shown(self) -> tuple[str, str, str, str, str]:
+        """What a person reads, under the titles of `SHOWN`."""
+        change = f"x {self.change:.3f}" if self.name == "length" else f"{self.change:+.3f}"
+        sees = f"{self.sees_from:.3f}" if self.sees_from else ""
+        return f"{self.champion:.3f}", f"{self.candidate:.3f}", change, f"{self.low:.3f} to {self.high:.3f}", sees
+
+    @property
+    def beyond(self) -> bool:
+        """Whether the whole interval lies outside of what is tolerated."""
+        return (self.floor is not None and self.high < self.floor) or (
+            self.ceiling is not None and self.low > self.ceiling
+        )
+
+    def reason(self, surely: str) -> str:
+        tolerated = f"{self.floor:g}" if self.ceiling is None else f"at most {self.ceiling:g}"
+        if self.floor is not None and self.ceiling is not None:
+            tolerated = f"{self.floor:g} to {self.ceiling:g}"
+        change = self.shown[2]
+        return f"{self.title} {surely} beyond its tolerance: {change} [{self.shown[3]}], tolerated {tolerated}"
+
+
+class Verdict(BaseModel):
+    """`ability` is the abilities' weighted mean change in tolerances, with its interval."""
+
+    model_config = ConfigDict(frozen=True)
+    decision: Literal["promote", "hold", "roll back"]
+    reasons: tuple[str, ...]
+    axes: tuple[Axis, ...] = ()
+    items: int = 0  # held-out ones
+    ability: tuple[float, float, float] | None = None
+    figures: dict[str, float] = {}
+
+
+def held(reasons: Sequence[str]) -> Verdict:
+    """The verdict on an iteration that came to no candidate."""
+    return Verdict(decision="hold", reasons=tuple(reasons))
+
+
+def decide(champion: Evidence, candidate: Evidence, config: GateConfig) -> Verdict:
+    """Raises ValueError unless both were measured on the same documents."""
+    found = compare(champion, candidate, config.bootstrap_draws)
+    tail = (1 - config.confidence) / 2
+    axes = tuple(_axis(one, config, tail) for one in found)
+    low, high = np.quantile(_ability(found, config, lambda one: one.draws), [tail, 1 - tail])
+    ability = (float(_ability(found, config, lambda one: np.array(one.change))), float(low), float(high))
+    sure = _sure(axes, tail)
+    broken = list(_broken(candidate, config))
+    suspected = [axis.reason("looks") for axis in axes if axis.beyond and axis not in sure]
+    worse = [*(axis.reason("is surely") for axis in sure), *broken]
+
+    def verdict(decision: Literal["promote", "hold", "roll back"], *reasons: str) -> Verdict:
+        items, figures = len(champion.held_out), dict(candidate.figures)
+        return Verdict(decision=decision, reasons=reasons, axes=axes, items=items, ability=ability, figures=figures)
+
+    up = f"abilities together {ability[0]:+.2f} tolerances [{ability[1]:.2f} to {ability[2]:.2f}]"
+    if len(champion.held_out) < config.min_items:
+        few = f"{len(champion.held_out)} held-out items, expected at least {config.min_items} to promote on"
+        return verdict("roll back" if broken else "hold", f"{few} (gate.min_items)", *worse, *suspected)
+    if config.policy == "paper":
+        better = ability[0] > 0
+        return verdict(
+            "promote" if better else "hold", f"{up}: {'the best' if better else 'not above the best'} so far"
+        )
+    if worse:
+        return verdict("roll back", *worse, *suspected)
+    if suspected:
+        return verdict("hold", *suspected)
+    if config.policy == "non-inferiority":
+        open_ = [axis for axis in axes if not _within(axis)]
+        if open_:
+            return verdict("hold", *(axis.reason("may be") for axis in open_))
+        return verdict("promote", f"no axis can be beyond its tolerance; {up}")
+    if ability[1] <= 0 or ability[0] < config.min_effect:
+        return verdict("hold", f"not surely better: {up}, expected surely above 0 and at least {config.min_effect:g}")
+    gains = [f"{axis.title} {axis.shown[2]} [{axis.shown[3]}]" for axis in axes if axis.ability and axis.low > 0]
+    return verdict("promote", f"surely better: {up}", *gains)
+
+
+def _axis(one: AxisComparison, config: GateConfig, tail: float) -> Axis:
+    floor, ceiling = config.tolerated(one.name, one.ability)
+    low, high = np.quantile(one.draws, [tail, 1 - tail])
+    # The share of draws within the bound, the smaller where there are two; never 0, for there are so many draws.
+    sides = [float((one.draws >= floor).sum())] if floor is not None else []
+    sides += [float((one.draws <= ceiling).sum())] if ceiling is not None else []
+    return Axis(
+        name=one.name,
+        ability=one.ability,
+        champion=one.champion,
+        candidate=one.candidate,
+        change=one.change,
+        low=float(low),
+        high=float(high),
+        floor=floor,
+        ceiling=ceiling,
+        p=(min(sides, default=float(len(one.draws))) + 1) / (len(one.draws) + 1),
+        items=one.items,
+    )
+
+
+def _sure(axes: Sequence[Axis], level: float) -> list[Axis]:
+    """The axes that are beyond their tolerance with all of them taken together (Holm 1979)."""
+    two_sided = sum(axis.floor is not None and axis.ceiling is not None for axis in axes)
+    sure = []
+    for i, axis in enumerate(sorted(axes, key=lambda axis: axis.p)):
+        if axis.p > level / (len(axes) + two_sided - i):
+            break
+        sure.append(axis)
+    return [axis for axis in axes if axis in sure]
+
+
+def _within(axis: Axis) -> bool:
+    """Whether the whole interval is within what is tolerated."""
+    return (axis.floor is None or axis.low >= axis.floor) and (axis.ceiling is None or axis.high <= axis.ceiling)
+
+
+def _ability(found: Sequence[AxisComparison], config: GateConfig, of: Callable[[AxisComparison], Numbers]) -> Numbers:
+    """The abilities' weighted mean, each in its tolerances."""
+    abilities = [one for one in found if one.ability]
+    weights = [config.weight(one.name) for one in abilities]
+    parts = [w * of(one) / config.tolerance(one.name) for w, one in zip(weights, abilities, strict=True)]
+    total: Numbers = np.sum(parts, axis=0) / max(sum(weights), 1e-9)
+    return total
+
+
+def _broken(candidate: Evidence, config: GateConfig) -> Iterable[str]:
+    """Figures beyond their bound."""
+    for name, most in config.at_most.items():
+        if (found := candidate.figures.get(name)) is not None and found > most:
+            yield f"{name.replace('_', ' ')} is {found:.3g}, tolerated at most {most:g} (gate.at_most.{name})"

@@ -1,0 +1,21 @@
+"""Vetoes of an evolution: only rows that it has, and that something is learned from."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from tasks.evolution.ledger import Ledger
+from tasks.evolution.lineage import Lineage
+from tasks.store import vetoes
+from tasks.store.artifacts import Store
+from tasks.store.home import Home
+from tasks.store.vetoes import Veto
+
+
+def note_vetoes(home: Home, ledger: Ledger, rows: Sequence[str], why: str, iteration: int) -> list[Veto]:
+    """Those that are new; `iteration` is the first that is not yet made. Raises ValueError as `veto`."""
+    lineage = Lineage(Store(home.store), ledger)
+    for row in rows:
+        if {place.table for place in lineage.find(row).places} & {"held_out", "anchors"}:
+            raise ValueError(f"{row} trains nothing: it is only measured on; to be rid of it, take it out of its file")
+    now = datetime.now().astimezone().isoformat(timespec="seconds")
+    return vetoes.add(home.vetoes(ledger.name), rows, why, iteration, now)

@@ -1,0 +1,100 @@
+"""What other weights, thresholds or another calibration would change, from stored signals: no model is asked."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tasks.annotate import steps as annotating
+from tasks.engines.processes.platform import Platform
+from tasks.evolution.ledger import Iteration, Ledger
+from tasks.execution.offline import Offline, WouldAsk
+from tasks.execution.stage import Stages
+from tasks.recipe.recipe import Recipe
+from tasks.review import steps as reviewing
+from tasks.store.artifacts import Ref, Store
+from tasks.store.examples import PreferencePair, SftRow
+from tasks.store.rows import Seed
+from tasks.store.vetoes import Veto
+from tasks.write.steps import rounds_of
+
+
+@dataclass(frozen=True)
+class Change:
+    """Rows of one kind: how many there are now, how many there would be, and the texts that differ."""
+
+    what: str
+    now: int
+    then: int
+    added: list[str]
+    removed: list[str]
+
+
+@dataclass(frozen=True)
+class WhatIf:
+    """`thresholds` by name, now and then. `unwritten` seeds would change sides and have no text for the new one yet."""
+
+    changes: list[Change]
+    thresholds: dict[str, tuple[float, float]]
+    unwritten: int
+
+
+def what_if(
+    store: Store, ledger: Ledger, iteration: Iteration, recipe: Recipe, platform: Platform, vetoes: Sequence[Veto]
+) -> WhatIf:
+    """Raises ValueError for a setting that a model would have to be asked for, or an iteration that came to no rows."""
+    offline, made = Offline(recipe=recipe, store=store, platform=platform), iteration.stages
+    stages = Stages(
+        offline,
+        iteration.number,
+        [veto for veto in vetoes if veto.row in iteration.vetoes],
+        made.get("benchmark items"),
+        ledger.made_again(iteration.number),
+    )
+    if "annotate" not in made:
+        raise ValueError(f"iteration {iteration.number} came to no rows: {'; '.join(iteration.verdict.reasons)}")
+    rounds = rounds_of(made)
+    try:
+        model, pool = iteration.champion_before, made["pool"]
+        reviewer = reviewing.meta_evaluate(stages, model, iteration.seeds)
+        seed_reviews = reviewing.review_seeds(stages, model, reviewer, pool)
+        routes = annotating.split(stages, pool, seed_reviews)
+        reviews = [reviewing.review_written(stages, model, reviewer, round.responses, round.number) for round in rounds]
+    except WouldAsk as missing:
+        raise ValueError(
+            f"{missing} is not in the store under these settings: a model would have to be asked. Settings of "
+            "`review`, `calibration.length`, `calibration.regularisation`, `split` and `annotate` need none"
+        ) from None
+    rows = annotating.annotate(
+        stages, routes=routes, pool=pool, seed_reviews=seed_reviews, rounds=rounds, reviews=reviews
+    )
+    return _compared(store, made, routes, rows)
+
+
+def _compared(store: Store, made: dict[str, Ref], routes: Ref, rows: Ref) -> WhatIf:
+    def change(what: str, before: list[str], after: list[str]) -> Change:
+        return Change(what, len(before), len(after), sorted(set(after) - set(before)), sorted(set(before) - set(after)))
+
+    high = [[seed.instruction for seed in store.rows(ref, Seed, "high")] for ref in (made["split"], routes)]
+    low = [[seed.instruction for seed in store.rows(ref, Seed, "low")] for ref in (made["split"], routes)]
+    sft = [
+        [f"{r.instruction}\n{r.response}" for r in store.rows(ref, SftRow, "sft")] for ref in (made["annotate"], rows)
+    ]
+    pairs = [
+        [f"{pair.chosen}\n{pair.rejected}" for pair in store.rows(ref, PreferencePair, "pairs")]
+        for ref in (made["annotate"], rows)
+    ]
+    changes = [
+        change("low seeds", *low),
+        change("high seeds", *high),
+        change("SFT rows", *sft),
+        change("pairs", *pairs),
+    ]
+    now, then = (
+        (store.record(made["split"]), store.record(made["annotate"])),
+        (store.record(routes), store.record(rows)),
+    )
+    thresholds = {
+        name: (value, later["thresholds"][name])
+        for record, later in zip(now, then, strict=True)
+        for name, value in record["thresholds"].items()
+    }
+    return WhatIf(changes, thresholds, unwritten=len(set(low[1]) ^ set(low[0])))

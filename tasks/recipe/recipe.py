@@ -1,0 +1,162 @@
+"""The recipe: every value that shapes an evolution, read from YAML, with settings from the command line on top.
+
+load("demo", ["annotate.margin.score=1.5"])      # deployments/recipes/demo.yaml
+"""
+
+import copy
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import Field, ValidationError, model_validator
+
+from tasks.recipe.data import AnnotateConfig, Branch, CleanConfig, ReadingConfig, SplitConfig, TargetConfig, WriteConfig
+from tasks.recipe.evaluation import EvaluateConfig, GateConfig
+from tasks.recipe.review import AnchorsConfig, CalibrationConfig, ReviewConfig, SignalsConfig
+from tasks.recipe.running import BudgetConfig, EngineConfig, ExecutionConfig, TrainerConfig
+from tasks.recipe.training import DpoConfig, MixConfig, SftConfig, TeachConfig
+from tasks.recipe.values import Config, Positive
+from tasks.store.home import ROOT
+
+RECIPES = ROOT / "deployments" / "recipes"
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+THRESHOLD = {"score", "quantile"}  # the keys of one, of which it has one
+
+
+class Recipe(Config):
+    """One evolution: from which model and seeds, and how each stage does its work."""
+
+    name: Annotated[str, Field(pattern=NAME)]
+    model: str = "smollm2-135m-instruct"
+    seeds: str = "deployments/seeds/everyday.jsonl"
+    held_out: str | None = None  # seeds to measure on, in place of a share of `seeds`
+    iterations: Positive = 1
+    sampling_seed: int = 1
+    keep_rows_of_held_iterations: bool = False
+    branches: tuple[Branch, ...] = ("sft", "preference")  # what is written and trained on; none: the seeds alone
+    reading: ReadingConfig = ReadingConfig()
+    signals: SignalsConfig = SignalsConfig()
+    anchors: AnchorsConfig = AnchorsConfig()
+    calibration: CalibrationConfig = CalibrationConfig()
+    review: ReviewConfig = ReviewConfig()
+    split: SplitConfig = SplitConfig()
+    write: WriteConfig = WriteConfig()
+    clean: CleanConfig = CleanConfig()
+    annotate: AnnotateConfig = AnnotateConfig()
+    target: TargetConfig = TargetConfig()
+    teach: TeachConfig = TeachConfig()
+    mix: MixConfig = MixConfig()
+    sft: SftConfig = SftConfig()
+    dpo: DpoConfig = DpoConfig()
+    evaluate: EvaluateConfig = EvaluateConfig()
+    gate: GateConfig = GateConfig()
+    trackers: tuple[Literal["tensorboard", "trackio", "wandb", "mlflow"], ...] = ()  # told of each iteration
+    budget: BudgetConfig = BudgetConfig()
+    engine: EngineConfig = EngineConfig()
+    execution: ExecutionConfig = ExecutionConfig()
+    trainer: TrainerConfig = TrainerConfig()
+
+    @model_validator(mode="after")
+    def _score_has_its_signal(self) -> Self:
+        if self.review.score in ("read", "sampled") and self.review.score not in self.signals.use:
+            raise ValueError(
+                f"review.score is {self.review.score!r}; signals.use has {', '.join(self.signals.use)}: add it"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _says_in_what_others_serve(self) -> Self:
+        if self.execution.fan_out == "deployments" and self.engine.dtype == "auto":
+            raise ValueError(
+                "execution.fan_out is deployments, and engine.dtype auto: who asks cannot know what device answers; "
+                "set engine.dtype to bfloat16 (GPU) or float32 (CPU)"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _has_something_to_train_on(self) -> Self:
+        if not self.branches and self.mix.human_share < 1:
+            raise ValueError("without branches nothing is written: set mix.human_share to 1 to train on the seeds")
+        return self
+
+
+def asked_for(
+    recipe: str, *, name: str = "", seeds: str = "", model: str = "", iterations: int = 0, settings: Sequence[str] = ()
+) -> Recipe:
+    """The recipe as a run asks for it: what is empty, or 0, is as the recipe has it. Raises ValueError as `load`."""
+    own = {"name": name, "seeds": seeds, "model": model, "iterations": iterations}
+    return load(recipe, [*(f"{key}={json.dumps(value)}" for key, value in own.items() if value), *settings])
+
+
+def load(recipe: str, settings: Sequence[str] = ()) -> Recipe:
+    """Read a recipe by name or path and apply `key=value` settings; raises ValueError naming file, key and value."""
+    path = _path(recipe)
+    return changed(_values(path), settings, str(path))
+
+
+def _path(recipe: str) -> Path:
+    path = Path(recipe) if recipe.endswith((".yaml", ".yml")) else RECIPES / f"{recipe}.yaml"
+    if not path.is_file():
+        known = ", ".join(sorted(file.stem for file in RECIPES.glob("*.yaml")))
+        raise ValueError(f"recipe {recipe!r}: no file {path}; give a path to a YAML file or one of: {known}")
+    return path
+
+
+def _values(path: Path, below: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """The file's values over those of the recipe that it `extends`: a name, or a path from where the file lies."""
+    if path.resolve() in below:
+        raise ValueError(f"{path} extends itself, by way of {', '.join(file.name for file in below)}")
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: not valid YAML: {error}") from error
+    if not isinstance(values, dict):
+        raise ValueError(f"{path}: expected a mapping of keys to values, found {type(values).__name__}")
+    extended = values.pop("extends", None)
+    if extended is None:
+        return values
+    of_a_file = str(extended).endswith((".yaml", ".yml"))
+    other = _path(str(path.parent / extended) if of_a_file else str(extended))
+    return _merged(_values(other, (*below, path.resolve())), values)
+
+
+def _merged(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """Mapping by mapping; a threshold is replaced whole, being one of two."""
+    if under.keys() <= THRESHOLD >= over.keys():
+        return over
+    merged = dict(under)
+    for key, value in over.items():
+        both = isinstance(value, dict) and isinstance(under.get(key), dict)
+        merged[key] = _merged(under[key], value) if both else value
+    return merged
+
+
+def changed(values: dict[str, Any], settings: Sequence[str], source: str = "the recipe") -> Recipe:
+    """The recipe of these values with `key=value` settings on top; raises ValueError naming source, key and value."""
+    values = copy.deepcopy(values)
+    for setting in settings:
+        _apply(values, setting)
+    try:
+        return Recipe.model_validate(values)
+    except ValidationError as error:
+        lines = [f"  {'.'.join(map(str, e['loc']))}: {e['msg']} (found {e['input']!r})" for e in error.errors()]
+        raise ValueError("\n".join([f"{source}: {len(lines)} value(s) are not as expected", *lines])) from error
+
+
+def _apply(values: dict[str, Any], setting: str) -> None:
+    key, equals, text = setting.partition("=")
+    if not equals or not key:
+        raise ValueError(f"--set {setting}: expected key=value, for example --set annotate.margin.score=1.5")
+    *parents, last = key.split(".")
+    for parent in parents:
+        values = values.setdefault(parent, {})
+        if not isinstance(values, dict):
+            raise ValueError(f"--set {setting}: {parent!r} is a single value and has no keys below it")
+    if parents and last in THRESHOLD >= values.keys():
+        values.clear()  # a threshold is one or the other
+    try:
+        values[last] = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ValueError(f"--set {setting}: the value is not valid YAML: {error}") from error

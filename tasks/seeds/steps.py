@@ -1,0 +1,116 @@
+"""Seeds to work on and to measure on, from a file, a folder, or a dataset's name; and the pool of an iteration."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from tasks.clean.contamination import Contamination
+from tasks.execution.stage import Stages, numbered, save_rows
+from tasks.recipe.data import ReadingConfig
+from tasks.seeds import reading
+from tasks.store.artifacts import Draft, Ref, sha256
+from tasks.store.examples import SftRow
+from tasks.store.home import ROOT, user_path
+from tasks.store.rows import Seed
+from tasks.store.vetoes import without
+
+VERSION = 4  # 4: what is measured on may come from elsewhere
+DATASET_VERSION = 3
+DATASET = "tasks.seeds.jobs.dataset"
+POOL_VERSION = 3  # 2: without what models are measured on; 3: what a vetoed row was made from stays known
+
+
+def take_in_seeds(stages: Stages) -> Ref:
+    """The seeds as an artifact: `rows` to work on, `held_out` to measure on, `rejects`. ValueError for bad input."""
+    recipe = stages.recipe
+    config = recipe.reading
+    source = _files(stages, "seeds", recipe.seeds)
+    measured = _files(stages, "held_out", recipe.held_out) if recipe.held_out else None
+
+    def read(path: Path, config: ReadingConfig) -> reading.SeedSet:
+        with stages.runner.progress.bar(f"reading {path.name}") as bar:
+            return reading.read(path, config, lambda count: bar.to(count))
+
+    def save(draft: Draft) -> None:
+        found = read(source, config)
+        apart = read(measured, config.model_copy(update={"max_rows": None})) if measured else None
+        if apart:
+            found = found.without(apart.seeds)
+        parts = reading.divide(found.seeds, 0 if apart else config.held_out_share, config.anchor_share)
+        if apart:
+            parts = replace(parts, held_out=apart.seeds)
+        if not parts.held_out:
+            raise ValueError(
+                f"{source}: none of {len(found.seeds)} seeds is held out, so nothing could be measured; "
+                "expected at least two different instructions and reading.held_out_share above 0"
+            )
+        draft.table("rows", parts.pool)
+        draft.table("held_out", parts.held_out)
+        draft.table("anchors", parts.anchors)
+        draft.table("rejects", [*found.rejects, *(apart.rejects if apart else [])])
+        counts = {"in": found.rows_read, "out": len(found.seeds), "held out": len(parts.held_out)}
+        counts |= {"anchors": len(parts.anchors)} if parts.anchors else {}
+        counts |= {"repairs": found.repaired} if found.repaired else {}
+        draft.record |= {"counts": counts, "rejected": found.rejected}
+        draft.record |= {"source": str(source), "ignored_columns": found.ignored_columns}
+        if apart:
+            draft.record["held_out"] = {"source": str(measured), "in": apart.rows_read, "rejected": apart.rejected}
+
+    inputs: dict[str, Ref | str] = {**_digests(source)}
+    inputs |= {f"held_out/{name}": sha for name, sha in _digests(measured).items()} if measured else {}
+    return stages.compute("seeds", version=VERSION, config=config, inputs=inputs, save=save)
+
+
+def pool(stages: Stages, seeds: Ref, grown_from: Sequence[Ref]) -> Ref:
+    """The seeds that may be worked on, with what earlier iterations wrote and kept (their annotate artifacts)."""
+    config, (vetoed, vetoes) = stages.recipe.clean, stages.vetoed(before=stages.number)
+
+    def save(draft: Draft) -> None:
+        rows = stages.store.rows(seeds, Seed)
+        for ref in grown_from:
+            rows += [row.as_seed() for row in stages.store.rows(ref, SftRow, "sft")]
+        kept, rejects = without(list({seed.id: seed for seed in rows}.values()), vetoed)
+        if "contamination" not in config.without:
+            kept, hits = Contamination(config, stages.not_to_train_on(seeds)).rows(kept)
+            rejects += hits
+        save_rows(draft, len(rows), kept, rejects)
+
+    inputs: dict[str, Ref | str] = {"seeds": seeds, **vetoes, **stages.items}
+    return stages.compute(
+        "pool", version=POOL_VERSION, config=config, inputs=inputs | numbered("written", grown_from), save=save
+    )
+
+
+def _digests(source: Path) -> dict[str, str]:
+    """Of files by name: what is cached is what stands in them now."""
+    files = [source] if source.is_file() else sorted(path for path in source.glob("*") if path.is_file())
+    return {path.name: sha256(path) for path in files}
+
+
+def _files(stages: Stages, key: str, given: str) -> Path:
+    """What a key of the recipe names, as a path: from where one stands, or the project; a dataset is fetched first."""
+    for path in (user_path(given), ROOT / given):
+        if path.exists():
+            return path
+    if given.endswith((".jsonl", ".ndjson", ".json", ".csv", ".parquet")) or given.startswith((".", "/", "~")):
+        raise ValueError(
+            f"{key} {given}: no such file or folder; give the path of one, or a dataset's name like owner/data"
+        )
+    return _dataset(stages, given)
+
+
+def _dataset(stages: Stages, given: str) -> Path:
+    name, _, split = given.partition(":")
+    asked = {"name": name, "split": split or "train"}
+    label = f"dataset {given}"
+    made = stages.job(
+        "dataset",
+        label,
+        version=DATASET_VERSION,
+        config={},
+        inputs=asked,
+        module=DATASET,
+        given=dict(asked),
+        online=True,
+    )
+    return stages.store.path(made) / "rows.parquet"

@@ -1,1 +1,0 @@
-"""The stages of one iteration as steps of a run: load rows, call the pure function, save rows. Wiring, no judgement."""

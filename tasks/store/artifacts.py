@@ -1,0 +1,202 @@
+"""The store: folders of Parquet tables or model files, each with a `record.json` that is written last.
+
+    store = Store(Path(".lance/store"))
+    spec = Spec(stage="split", version=1, config={...}, inputs={"reviews": reviews.digest})
+    with store.draft(spec) as draft:
+        draft.table("rows", rows)
+    ref = store.find(spec)          # None if missing, incomplete or altered
+
+An artifact's identity is its spec's fingerprint: what was done (stage, version, config) to which content (the digests
+of the inputs' files). A folder without its record does not exist; a file that no longer has its digest makes the
+artifact count as missing, and it is made again.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from tasks.store.provenance import provenance
+from tasks.store.rows import Row, digest
+
+R = TypeVar("R", bound=Row)
+RECORD = "record.json"
+
+
+class Spec(BaseModel):
+    """What makes an artifact the one it is. How it is made (GPUs, ports, paths, retries) is not part of it."""
+
+    model_config = ConfigDict(frozen=True)
+    stage: str
+    version: int
+    config: dict[str, Any] = {}
+    inputs: dict[str, str] = {}  # name -> content digest of an artifact, a prompt, a model
+    sampling: dict[str, int] = {}  # evolution seed and iteration, for stages that sample
+
+    @property
+    def fingerprint(self) -> str:
+        return digest(self.model_dump(mode="json"))[:24]
+
+
+class Ref(BaseModel):
+    """A small reference to an artifact; what flows and tasks pass around instead of rows."""
+
+    model_config = ConfigDict(frozen=True)
+    stage: str
+    fingerprint: str
+    digest: str  # of the content: names and SHA-256 of all data files
+
+
+class Draft:
+    """An artifact that is being written, in a folder beside its final place."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        self.record: dict[str, Any] = {}  # counts, rejects, tokens: what a person asks later
+
+    def table(self, name: str, rows: Sequence[Row]) -> None:
+        columns = [row.model_dump(mode="json") for row in rows]
+        pq.write_table(pa.Table.from_pylist(columns), self.path / f"{name}.parquet")
+        self.record.setdefault("rows", {})[name] = len(rows)
+
+
+class Store:
+    """All artifacts below one folder. Safe for several processes: a folder appears whole or not at all."""
+
+    def __init__(self, root: Path):
+        self.root = root
+
+    def path(self, ref: Ref | Spec) -> Path:
+        return self.root / ref.stage / ref.fingerprint
+
+    def find(self, wanted: Spec | Ref) -> Ref | None:
+        """The artifact, verified byte by byte; None if it is missing, incomplete or altered."""
+        path = self.path(wanted)
+        try:
+            record = json.loads((path / RECORD).read_text())
+            files = {name: sha256(path / name) for name in record["files"]}
+        except (OSError, ValueError, KeyError):
+            return None
+        present = {str(file.relative_to(path)) for file in path.rglob("*") if file.is_file()} - {RECORD}
+        if files != record["files"] or present != set(files) or digest(files) != record["digest"]:
+            return None
+        if isinstance(wanted, Ref) and wanted.digest != record["digest"]:
+            return None
+        return Ref(stage=wanted.stage, fingerprint=wanted.fingerprint, digest=record["digest"])
+
+    @contextlib.contextmanager
+    def draft(self, spec: Spec) -> Iterator[Draft]:
+        """A folder to write into; it becomes the artifact when the block ends, and is removed when it raises."""
+        final = self.path(spec)
+        final.parent.mkdir(parents=True, exist_ok=True)
+        self._sweep(final)
+        started = time.time()
+        draft = Draft(final.with_name(f".{final.name}.{secrets.token_hex(6)}.tmp"))
+        lock = _locked(draft.path)
+        try:
+            draft.path.mkdir()
+            yield draft
+            files = {str(f.relative_to(draft.path)): sha256(f) for f in sorted(draft.path.rglob("*")) if f.is_file()}
+            record = spec.model_dump(mode="json") | {"fingerprint": spec.fingerprint, "files": files}
+            record |= {"digest": digest(files), "seconds": round(time.time() - started, 3)}
+            record |= draft.record | provenance()
+            _write_durably(draft.path / RECORD, json.dumps(record, indent=1, ensure_ascii=False))
+            if self.find(spec):  # another run made it meanwhile: what followed from that stays true
+                return
+            if final.exists():
+                final.rename(final.with_name(f".{final.name}.{secrets.token_hex(6)}.tmp"))
+            draft.path.rename(final)
+        finally:
+            os.close(lock)
+            _lock_of(draft.path).unlink(missing_ok=True)
+            self._sweep(final)
+
+    def record(self, ref: Ref) -> dict[str, Any]:
+        record: dict[str, Any] = json.loads((self.path(ref) / RECORD).read_text())
+        return record
+
+    def of_stage(self, stage: str) -> Iterator[tuple[Ref, dict[str, Any]]]:
+        """All artifacts of a stage with their records, each verified as `find` does."""
+        for path in sorted((self.root / stage).glob("[!.]*/" + RECORD)):
+            with contextlib.suppress(OSError, ValueError, KeyError):  # not a record any more
+                record = json.loads(path.read_text())
+                ref = Ref(stage=stage, fingerprint=path.parent.name, digest=record["digest"])
+                if self.find(ref):
+                    yield ref, record
+
+    def rows(self, ref: Ref, kind: type[R], table: str = "rows") -> list[R]:
+        """The rows of one table.
+
+        Raises FileNotFoundError for a table that the artifact does not have, ValueError for rows of another version.
+        """
+        path = self.path(ref) / f"{table}.parquet"
+        found = []
+        for number, row in enumerate(pq.read_table(path).to_pylist(), 1):
+            try:
+                found.append(kind.model_validate(row))
+            except ValidationError as error:
+                by = self.record(ref).get("commit") or "another version"
+                raise ValueError(
+                    f"{path}, row {number}: not a {kind.kind} as this version writes it (written by {by}): "
+                    f"{' '.join(str(error).splitlines()[1:3])}; read it with that version, or move the folder "
+                    f"{path.parent} away and have it made again"
+                ) from error
+        return found
+
+    def _sweep(self, final: Path) -> None:
+        """Remove what is left beside `final` and nobody writes any more: the kernel frees a dead writer's lock.
+
+        Not by process number: in a container each run has the same one, and another's processes are not seen.
+        """
+        for leftover in final.parent.glob(f".{final.name}.*.tmp"):
+            with contextlib.suppress(OSError):
+                os.close(_locked(leftover))
+                shutil.rmtree(leftover)
+                _lock_of(leftover).unlink()
+
+
+def _lock_of(folder: Path) -> Path:
+    """NFS has locks on files: on a folder they are this machine's alone."""
+    return folder.with_suffix(".lock")
+
+
+def _locked(folder: Path) -> int:
+    """A descriptor that holds the folder until it is closed; raises BlockingIOError if somebody else holds it."""
+    descriptor = os.open(_lock_of(folder), os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _write_durably(path: Path, text: str) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Replace a file whole: readers see the old text or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    _write_durably(temporary, text)
+    temporary.replace(path)

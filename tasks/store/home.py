@@ -1,0 +1,85 @@
+"""Where everything lies: one folder, LANCE_HOME, or `.lance` in the project."""
+
+import os
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+ROOT = Path(__file__).resolve().parents[2]  # of the project: the one place that knows
+
+
+def user_path(given: str) -> Path:
+    """A path as a person writes it; raises ValueError for a home folder that there is not."""
+    try:
+        return Path(given).expanduser()
+    except RuntimeError as error:
+        raise ValueError(f"{given}: {error}") from None
+
+
+@dataclass(frozen=True)
+class Home:
+    root: Path
+
+    @classmethod
+    def here(cls) -> "Home":
+        # Set to nothing is not set: `or`, or the store would be laid out where one happens to stand.
+        return cls(Path(os.environ.get("LANCE_HOME") or ROOT / ".lance").resolve())
+
+    @property
+    def store(self) -> Path:
+        """Artifacts: rows and models."""
+        return self.root / "store"
+
+    @property
+    def work(self) -> Path:
+        """What is under way: journals, checkpoints, job files. Empty when nothing runs and nothing was killed."""
+        return self.root / "work"
+
+    @property
+    def logs(self) -> Path:
+        return self.root / "logs"
+
+    @property
+    def services(self) -> Path:
+        """What `lance up` started on this machine; others may share the home."""
+        return self.root / "services" / socket.gethostname()
+
+    def identity(self) -> str:
+        """The same on all machines that have this home."""
+        file = self.root / "identity"
+        if not file.exists():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(uuid4().hex)
+        return file.read_text(encoding="utf-8")
+
+    @property
+    def prefect(self) -> Path:
+        """Prefect's own home: its database and its result files."""
+        return self.root / "prefect"
+
+    def evolution(self, name: str) -> Path:
+        return self.root / "evolutions" / name
+
+    @property
+    def evolutions(self) -> list[str]:
+        """Names of those that have begun."""
+        return sorted(path.parent.name for path in self.root.glob("evolutions/*/ledger.json"))
+
+    def ledger(self, name: str) -> Path:
+        return self.evolution(name) / "ledger.json"
+
+    def champion(self, name: str) -> Path:
+        return self.evolution(name) / "champion.json"
+
+    @property
+    def in_use(self) -> Path:
+        """The lock that runs share, so that nothing is collected meanwhile."""
+        return self.root / "in-use.lock"
+
+    def waiting(self, name: str) -> Path:
+        """Which run waits for a person's approval, while one does."""
+        return self.evolution(name) / "waiting.json"
+
+    def vetoes(self, name: str) -> Path:
+        return self.evolution(name) / "vetoes.jsonl"

@@ -1,0 +1,75 @@
+"""Vetoes: rows that a person took out of an evolution, with the reason. A file beside the ledger, one line each."""
+
+import fcntl
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+from tasks.store.artifacts import write_atomically
+from tasks.store.examples import PreferencePair, SftRow
+from tasks.store.rows import Rejected, Row, Seed, Written
+
+R = TypeVar("R", Seed, Written, SftRow, PreferencePair)
+KINDS = tuple(row.kind for row in (Seed, Written, SftRow, PreferencePair))
+
+
+class Veto(BaseModel):
+    """From `iteration` on the row is not in the pool; in no iteration does it train, or what was made from it."""
+
+    model_config = ConfigDict(frozen=True)
+    row: str
+    why: str
+    iteration: int  # the first one that was not yet made
+    at: str  # ISO 8601, local time
+
+
+def read(path: Path) -> list[Veto]:
+    """None yet: an empty list. Raises ValueError with the line that is no veto."""
+    if not path.exists():
+        return []
+    found = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        try:
+            found.append(Veto.model_validate_json(line))
+        except ValueError as error:
+            raise ValueError(f"{path}, line {number}: not a veto ({str(error).splitlines()[0]}); mend it") from error
+    return found
+
+
+def add(path: Path, rows: Sequence[str], why: str, iteration: int, at: str) -> list[Veto]:
+    """Those that are new among `rows`, now in the file; raises ValueError for a row that is nothing to learn from."""
+    for row in rows:
+        if not row.startswith(tuple(f"{kind}-" for kind in KINDS)):
+            raise ValueError(f"{row} cannot be vetoed; veto the {', '.join(KINDS)} row that it is about")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_suffix(".lock").open("a") as lock:  # of two at once, each would write without the other's rows
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        known = read(path)
+        new = [
+            Veto(row=row, why=why, iteration=iteration, at=at)
+            for row in dict.fromkeys(rows)
+            if row not in {veto.row for veto in known}
+        ]
+        write_atomically(path, "".join(veto.model_dump_json() + "\n" for veto in [*known, *new]))
+    return new
+
+
+def without(rows: Sequence[R], vetoed: Mapping[str, str]) -> tuple[list[R], list[Rejected]]:
+    """The rows without those that were vetoed, or that were made from one."""
+    kept: list[R] = []
+    rejects: list[Rejected] = []
+    for row in rows:
+        if reason := next((vetoed[one] for one in _made_from(row) if one in vetoed), None):
+            text = row.rejected if isinstance(row, PreferencePair) else row.response or row.instruction
+            # What it was made from, too: it may stand in no table any more, and is still to be explained.
+            parents = tuple(dict.fromkeys(_made_from(row)))
+            rejects.append(Rejected(row=row.id, rule="veto", detail=reason, text=text, parents=parents))
+        else:
+            kept.append(row)
+    return kept, rejects
+
+
+def _made_from(row: Row) -> list[str]:
+    return [row.id, *row.parents, *([row.seed] if isinstance(row, Written | SftRow | PreferencePair) else [])]

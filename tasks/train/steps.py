@@ -1,0 +1,155 @@
+"""Train: what SFT and DPO are given, then each in a child process on the device."""
+
+from collections.abc import Sequence
+
+from tasks.clean.contamination import Contamination
+from tasks.execution.stage import Stages, numbered, save_rows
+from tasks.recipe.training import SftConfig
+from tasks.review import anchors, constitution, skill
+from tasks.store.artifacts import Draft, Ref
+from tasks.store.examples import PreferencePair, SftRow, TrainRow
+from tasks.store.rows import Rejected, Seed, some
+from tasks.store.vetoes import without
+from tasks.train import mix as mixing
+
+TRAINER, DIVERGENCE = "tasks.train.jobs.trl", "tasks.train.jobs.divergence"
+DIVERGENCE_VERSION = 1
+VERSION = 4  # 4: rows that are too long stay out whole
+
+
+def teach(stages: Stages, model: Ref, pool: Ref) -> Ref:
+    """M_0: the starting model after SFT on graded reviews and the seeds themselves; as it is where none are wanted."""
+    config, (vetoed, vetoes) = stages.recipe.teach, stages.vetoed()
+    if not config.skill_rows:
+        return model
+
+    def save(draft: Draft) -> None:
+        seeds, _ = without(stages.store.rows(pool, Seed), vetoed)
+        rows = [TrainRow.of(seed) for seed in seeds] if config.with_seeds else []
+        rows += some(_skill(seeds), config.skill_rows)
+        draft.table("sft", rows)
+        draft.record["counts"] = {"in": len(seeds), "out": len(rows)}
+
+    rows = stages.compute(
+        "teach",
+        "reviews to learn",
+        version=mixing.VERSION,
+        config=config,
+        inputs={"pool": pool, **vetoes},
+        prompts=skill.PROMPTS,
+        save=save,
+    )
+    taught = _train(stages, "sft", "teach", model, rows, "sft.parquet", config.sft)
+    if missing := stages.shortage(taught):
+        raise ValueError(f"M_0 cannot be taught: {'; '.join(missing)}")
+    return taught
+
+
+def mix(stages: Stages, rows: Sequence[Ref], earlier: Sequence[Ref], pool: Ref, seeds: Ref) -> Ref:
+    """What is trained on: this iteration's rows and pairs, earlier ones if the recipe says so, and shares beside.
+
+    What is measured on may have changed since earlier iterations wrote, so nothing of it is let through here either.
+    """
+    clean = stages.recipe.clean
+    config, store, (vetoed, vetoes) = stages.recipe.mix, stages.store, stages.vetoed()
+    sources = [*(earlier if config.accumulate else []), *rows]
+    per_prompt = stages.recipe.annotate.pairs_per_prompt
+
+    def save(draft: Draft) -> None:
+        human, _ = without([seed for seed in store.rows(pool, Seed) if seed.origin == "given"], vetoed)
+        written = [row for ref in sources for row in store.rows(ref, SftRow, "sft")]
+        found = [pair for ref in sources for pair in store.rows(ref, PreferencePair, "pairs")]
+        rows_in, leaks = len(written) + len(found), list[Rejected]()
+        rule = Contamination(clean, stages.not_to_train_on(seeds))
+        if "contamination" not in clean.without:
+            written, of_rows = rule.rows(written)
+            found, of_pairs = rule.rows(found)
+            leaks = [*of_rows, *of_pairs]
+        sft, over = mixing.mix(written, human, _skill(human) if config.skill_share else [], config)
+        pairs, doubled = mixing.preferences(found, per_prompt)
+        save_rows(draft, rows_in, [*sft, *pairs], [*leaks, *over, *doubled], tables={"sft": sft, "pairs": pairs})
+        origins = [row.origin for row in sft]
+        # None, where the rule is used; where not, the gate has to know: a figure on what was trained on says nothing.
+        draft.record["leaked_rows"] = sum(rule.hit(row) is not None for rows in (sft, pairs) for row in rows)
+        draft.record["counts"] |= {name: origins.count(name) for name in sorted(set(origins))} | {"pairs": len(pairs)}
+
+    inputs: dict[str, Ref | str] = {"pool": pool, "seeds": seeds, **vetoes, **stages.items}
+    beside = {"pairs_per_prompt": per_prompt, "clean": clean.model_dump(mode="json")}
+    return stages.compute(
+        "mix",
+        version=mixing.VERSION,
+        config=config.model_dump(mode="json") | beside,
+        inputs=inputs | numbered("rows", sources),
+        prompts=skill.PROMPTS if config.skill_share else (),
+        save=save,
+    )
+
+
+def sft(stages: Stages, model: Ref, rows: Ref) -> Ref:
+    return _train(stages, "sft", "sft", model, rows, "sft.parquet", stages.recipe.sft)
+
+
+def dpo(stages: Stages, model: Ref, rows: Ref, *, champion: Ref, base: Ref) -> Ref:
+    reference = {"sft": model, "champion": champion, "base": base}[stages.recipe.dpo.reference]
+    return _train(stages, "dpo", "dpo", model, rows, "pairs.parquet", stages.recipe.dpo, reference)
+
+
+def divergence(stages: Stages, candidate: Ref, base: Ref, seeds: Ref) -> Ref:
+    """How far the candidate is from M_0, on the held-out seeds; tracked, and no axis of the gate."""
+    most = stages.recipe.dpo.max_tokens
+    given = {
+        "model": str(stages.store.path(candidate)),
+        "base": str(stages.store.path(base)),
+        "rows": str(stages.store.path(seeds) / "held_out.parquet"),
+        "max_tokens": most,
+    }
+    return stages.train(
+        "divergence",
+        version=DIVERGENCE_VERSION,
+        config={"max_tokens": most},
+        inputs={"model": candidate, "base": base, "rows": stages.store.record(seeds)["files"]["held_out.parquet"]},
+        module=DIVERGENCE,
+        given=given,
+        one_process=True,
+    )
+
+
+def _skill(seeds: Sequence[Seed]) -> list[TrainRow]:
+    return skill.rows(anchors.human(seeds, draws=1), constitution.load())
+
+
+def _train(
+    stages: Stages,
+    method: str,
+    label: str,
+    model: Ref,
+    rows: Ref,
+    table: str,
+    config: SftConfig,
+    reference: Ref | None = None,
+) -> Ref:
+    recipe, store = stages.recipe, stages.store
+    of_its_own = reference is not None and reference != model
+    given = {
+        "method": method,
+        "model": str(store.path(model)),
+        "rows": str(store.path(rows) / table),
+        "config": config.model_dump(mode="json"),
+        "reference": str(store.path(reference)) if reference and of_its_own else "",
+        "device_rows": recipe.trainer.device_rows,
+        "save_steps": recipe.trainer.save_steps,
+        "seed": recipe.sampling_seed,
+    }
+    # The table's digest, not the artifact's: other pairs do not make it another SFT.
+    inputs: dict[str, Ref | str] = {"model": model, "rows": store.record(rows)["files"][table]}
+    inputs |= {"reference": reference} if reference and of_its_own else {}
+    return stages.train(
+        method,
+        label,
+        version=VERSION,
+        config=config,
+        inputs=inputs,
+        sampling="evolution",  # LoRA's beginnings, the rows' order
+        module=TRAINER,
+        given=given,
+    )

@@ -1,0 +1,129 @@
+"""Write, in rounds: from low seeds instructions and answers, from high ones flawed and ordinary responses; clean."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count
+from typing import Any, Literal
+
+from tasks.clean import rules
+from tasks.engines.calls import Answer, Call
+from tasks.execution.stage import Stages, in_round, numbered, save_rows
+from tasks.recipe.data import Branch
+from tasks.store.artifacts import Draft, Ref
+from tasks.store.rows import Row, Seed, Written, some
+from tasks.write import target, writers
+
+RESPONSES = ("answers", "flawed", "ordinary")
+
+
+@dataclass(frozen=True)
+class Round:
+    """What one round wrote, by kind: as the model wrote it, and what cleaning left. A round may leave a branch out."""
+
+    number: int
+    written: dict[str, Ref]
+    clean: dict[str, Ref]
+
+    @property
+    def responses(self) -> dict[str, Ref]:
+        return {what: ref for what, ref in self.clean.items() if what in RESPONSES}
+
+
+def write_round(
+    stages: Stages,
+    model: Ref,
+    *,
+    routes: Ref,
+    pool: Ref,
+    seeds: Ref,
+    branches: Sequence[Branch],
+    earlier: Sequence[Round],
+) -> Round:
+    """New instructions and answers from low seeds, flawed and ordinary responses from high ones, cleaned.
+
+    What earlier rounds of the iteration wrote is known to the rules, and no sample is drawn twice. Where the target's
+    candidates would not last for a whole round, it works on as many seeds of each side as they do for.
+    """
+    store, made = stages.store, Round(len(earlier) + 1, {}, {})
+    sides = [store.rows(routes, Seed, side) for side in ("low", "high")]
+    before = candidates(stages, earlier)
+    counts = target.seeds_of_a_round(len(sides[0]), len(sides[1]), before, branches, stages.recipe)
+    low, high = (some(side, n) if n < len(side) else side for side, n in zip(sides, counts, strict=True))
+    part = {"seeds": counts} if counts != (len(sides[0]), len(sides[1])) else {}
+
+    def write_one(what: str, source: Ref, rows: Callable[[], Sequence[Row]]) -> Ref:
+        made.written[what] = _write(stages, what, model, source, rows, {"round": made.number, **part})
+        before = [round.written[what] for round in earlier if what in round.written]
+        made.clean[what] = _clean(stages, what, made.written[what], before, pool, seeds, made.number)
+        return made.clean[what]
+
+    if "sft" in branches:
+        asked = write_one("instructions", routes, lambda: low)
+        write_one("answers", asked, lambda: store.rows(asked, Written))
+    if "preference" in branches:
+        write_one("flawed", routes, lambda: high)
+        if stages.recipe.write.ordinary_per_high_seed:
+            write_one("ordinary", routes, lambda: high)
+    return made
+
+
+def rounds_of(made: Mapping[str, Ref]) -> list[Round]:
+    """The rounds of an iteration that is done, from its artifacts by label."""
+    found: list[Round] = []
+    for number in count(1):
+        kinds = [what for what in ("instructions", *RESPONSES) if f"clean [{in_round(what, number)}]" in made]
+        if not kinds:
+            return found
+        written, clean = ({k: made[f"{stage} [{in_round(k, number)}]"] for k in kinds} for stage in ("write", "clean"))
+        found.append(Round(number, written, clean))
+    raise AssertionError("count ends nowhere")
+
+
+def _clean(stages: Stages, what: str, written: Ref, earlier: Sequence[Ref], pool: Ref, seeds: Ref, round: int) -> Ref:
+    field: Literal["instruction", "response"] = "instruction" if what == "instructions" else "response"
+
+    def save(draft: Draft) -> None:
+        before = [row for ref in earlier for row in stages.store.rows(ref, Written)]
+        rows, items = stages.store.rows(written, Written), stages.not_to_train_on(seeds)
+        mine = {row.id for row in rows}
+        kept, rejects = rules.clean([*before, *rows], field, stages.store.rows(pool, Seed), items, stages.recipe.clean)
+        save_rows(draft, len(rows), [r for r in kept if r.id in mine], [r for r in rejects if r.row in mine])
+
+    inputs: dict[str, Ref | str] = {"written": written, "pool": pool, "seeds": seeds, **stages.items}
+    return stages.compute(
+        "clean",
+        f"clean [{in_round(what, round)}]",
+        version=rules.VERSION,
+        config=stages.recipe.clean,
+        inputs=inputs | numbered("before", earlier),
+        save=save,
+    )
+
+
+def candidates(stages: Stages, rounds: Sequence[Round]) -> int:
+    """Texts that these rounds wrote, new instructions among them."""
+    return sum(len(stages.store.rows(ref, Written)) for round in rounds for ref in round.written.values())
+
+
+def _write(
+    stages: Stages, what: str, model: Ref, source: Ref, rows: Callable[[], Sequence[Row]], shaped: dict[str, Any]
+) -> Ref:
+    config = stages.recipe.write
+    round = shaped["round"]
+    writer = writers.WRITERS[what](config, model.digest, stages.number, stages.recipe.sampling_seed, round)
+
+    def save(draft: Draft, asked: list[Call], answers: list[Answer]) -> None:
+        save_rows(draft, len(asked), writer.rows(rows(), asked, answers), [])
+
+    return stages.infer(
+        f"write-{what}",
+        f"write [{in_round(what, round)}]",
+        version=writers.VERSION,
+        config=config.model_dump(mode="json") | shaped,
+        inputs={"source": source},
+        prompts=writer.used_prompts,
+        sampling="iteration",
+        model=model,
+        calls=lambda _: writer.calls(rows()),
+        save=save,
+    )

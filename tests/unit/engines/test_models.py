@@ -1,0 +1,61 @@
+"""Starting models: safetensors without code, or refused with the reason."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tasks.engines.models import check_folder, starting_model
+from tasks.store.artifacts import Store
+
+
+def folder(path: Path, **files: str) -> Path:
+    """A folder that passes; `files` replace or add to it, `-` takes one out."""
+    whole = {
+        "model.safetensors": "weights",
+        "config.json": json.dumps({"model_type": "llama"}),
+        "tokenizer_config.json": json.dumps({"chat_template": "{{ messages }}"}),
+        "tokenizer.json": "{}",
+    }
+    path.mkdir(exist_ok=True)
+    for name, text in (whole | {key.replace("__", "."): value for key, value in files.items()}).items():
+        if text != "-":
+            (path / name).write_text(text)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("files", "says"),
+    [
+        ({"pytorch_model__bin": "x"}, "pytorch_model.bin is pickled weights"),
+        ({"weights__pt": "x"}, "weights.pt is pickled weights"),
+        ({"data__pkl": "x"}, "data.pkl is a pickle"),
+        ({"modeling__py": "import os"}, "modeling.py is code"),
+        ({"model__gguf": "x"}, "model.gguf is a format that cannot be trained"),
+        ({"config__json": json.dumps({"auto_map": {}})}, "config.json has auto_map, which asks for remote code"),
+        ({"config__json": "{"}, "config.json is not valid JSON"),
+        ({"config__json": "-"}, "config.json is missing"),
+        ({"tokenizer_config__json": "-"}, "tokenizer_config.json is missing"),
+        ({"model__safetensors": "-"}, r"no \*.safetensors"),
+        ({"tokenizer_config__json": "{}"}, "no chat template"),
+    ],
+)
+def test_what_could_run_code_or_not_work_is_refused(tmp_path: Path, files: dict[str, str], says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        check_folder(folder(tmp_path / "model", **files))
+
+
+@pytest.mark.parametrize("name", ["no-such-model", "./missing", "/missing/model", "a/b/c"])
+def test_a_name_that_is_nothing_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ValueError, match="expected smollm2-135m-instruct, a folder with safetensors, or a hub name"):
+        starting_model(name, Store(tmp_path), tmp_path, print)
+
+
+def test_a_folder_is_taken_by_content(tmp_path: Path) -> None:
+    store, given = Store(tmp_path / "store"), folder(tmp_path / "model")
+    first = starting_model(str(given), store, tmp_path, print)
+    assert starting_model(str(given), store, tmp_path, print) == first
+    (given / "model.safetensors").write_text("other weights")
+    other = starting_model(str(given), store, tmp_path, print)
+    assert other.digest != first.digest
+    assert store.find(first), "the model as it was is still there"
