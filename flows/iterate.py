@@ -14,7 +14,8 @@ from tasks.evaluate import steps as evaluating
 from tasks.evolution import tracking
 from tasks.evolution.champion import now
 from tasks.evolution.ledger import Iteration
-from tasks.execution.stage import Runner, Stages
+from tasks.execution.runner import PrefectRunner
+from tasks.execution.stage import Stages
 from tasks.recipe.data import Branch
 from tasks.review import steps as reviewing
 from tasks.seeds import steps as seeding
@@ -27,7 +28,7 @@ from tasks.write import steps as writing
 
 @flow(name="iterate", flow_run_name="iteration {number}", validate_parameters=False, persist_result=False)
 def iterate(
-    runner: Runner,
+    runner: PrefectRunner,
     number: int,
     start: Ref,
     champion: Ref,

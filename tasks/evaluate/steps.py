@@ -13,9 +13,8 @@ from tasks.store.artifacts import Draft, Ref
 from tasks.store.reviews import AnchorScore
 from tasks.store.rows import Measured, Seed
 
-Measures = dict[
-    str, Ref
-]  # of one model: "held_out", and "benchmarks", "judge", "mix", "divergence" where there are any
+# Of one model: "held_out", and "benchmarks", "judge", "mix", "divergence" where there are any.
+Measures = dict[str, Ref]
 
 
 def measure(stages: Stages, who: str, model: Ref, seeds: Ref) -> Measures:
@@ -51,15 +50,15 @@ def decide(stages: Stages, champion: Measures, candidate: Measures) -> gate.Verd
         before, after = (evidence(stages, one) for one in (champion, candidate))
         draft.record["verdict"] = gate.decide(before, after, stages.recipe.gate).model_dump(mode="json")
 
-    inputs = {f"{who} {what}": ref for who, found in _both(champion, candidate) for what, ref in found.items()}
-    # A record's figures are no content: an artifact of figures alone is told by what made it.
-    told: dict[str, Ref | str] = {k: v.fingerprint if k.endswith("divergence") else v for k, v in inputs.items()}
-    decided = stages.compute("gate", version=gate.VERSION, config=stages.recipe.gate, inputs=told, save=save)
+    both = {"champion": champion, "candidate": candidate}
+    decided = stages.compute(
+        "gate",
+        version=gate.VERSION,
+        config=stages.recipe.gate,
+        inputs={f"{who} {what}": ref.identity for who, found in both.items() for what, ref in found.items()},
+        save=save,
+    )
     return gate.Verdict.model_validate(stages.store.record(decided)["verdict"])
-
-
-def _both(champion: Measures, candidate: Measures) -> list[tuple[str, Measures]]:
-    return [("champion", champion), ("candidate", candidate)]
 
 
 def evidence(stages: Stages, found: Mapping[str, Ref]) -> Evidence:

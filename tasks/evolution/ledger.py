@@ -11,6 +11,7 @@ from tasks.recipe.evaluation import GateConfig
 from tasks.store.artifacts import Ref, write_atomically
 
 FORMAT = 1
+FOUND_THEN = ("seeds", "recipe", "seconds", "run", "at", "person")  # of an iteration: a later reading keeps them
 
 
 class Decision(BaseModel):
@@ -149,7 +150,9 @@ class Ledger(BaseModel):
         if position < len(self.iterations):
             old = self.iterations[position]
             if same_result(old, iteration):
-                return self._with(position, old.model_copy(update={"vetoes": iteration.vetoes}))
+                # As it was found then, with its artifacts where they are now.
+                there = iteration.model_copy(update={name: getattr(old, name) for name in FOUND_THEN})
+                return self._with(position, there)
             superseded = [*self.superseded, *self.iterations[position:]]
         else:
             superseded = self.superseded
@@ -165,11 +168,15 @@ class Ledger(BaseModel):
 
 
 def same_result(one: Iteration, other: Iteration) -> bool:
-    return (_made(one), one.champion_after, one.verdict) == (_made(other), other.champion_after, other.verdict)
+    def result(it: Iteration) -> tuple[object, ...]:
+        return _made(it), it.champion_after.identity, it.verdict
+
+    return result(one) == result(other)
 
 
-def _made(one: Iteration) -> tuple[dict[str, Ref], Ref]:
-    return one.stages, one.champion_before
+def _made(one: Iteration) -> tuple[dict[str, str], str]:
+    """By content: what was made again and came out the same is no other result."""
+    return {label: ref.identity for label, ref in one.stages.items()}, one.champion_before.identity
 
 
 def read(path: Path) -> Ledger | None:

@@ -39,7 +39,7 @@ def track(stages: Stages, verdict: Verdict, folder: str) -> Ref | None:
         "curves": curves,
         "figures": figures,
     }
-    told: dict[str, Ref | str] = {"gate": made["gate"].fingerprint, **trained}
+    told: dict[str, Ref | str] = {"gate": made["gate"].identity, **trained}
     return stages.job(
         "tracked",
         "trackers",

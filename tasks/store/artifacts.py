@@ -32,6 +32,7 @@ from tasks.store.rows import Row, digest
 
 R = TypeVar("R", bound=Row)
 RECORD = "record.json"
+NO_FILES = digest({})
 
 
 class Spec(BaseModel):
@@ -56,6 +57,11 @@ class Ref(BaseModel):
     stage: str
     fingerprint: str
     digest: str  # of the content: names and SHA-256 of all data files
+
+    @property
+    def identity(self) -> str:
+        """Its content; of an artifact without files, whose figures are in its record alone, what made it."""
+        return self.fingerprint if self.digest == NO_FILES else self.digest
 
 
 class Draft:

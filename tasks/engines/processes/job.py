@@ -1,6 +1,6 @@
 """A job: what a child process in the model environment is asked to do, as a file; and what it says while it works.
 
-The parent writes JOB.json and starts `python -m tasks.ROOM.jobs.MODULE JOB.json`; the child commits the artifact itself,
+The parent writes JOB.json and starts `python -m ROOM.jobs.MODULE JOB.json`; the child commits the artifact itself,
 so that a run which died meanwhile finds it. Progress goes back as JSON lines in a file of its own beside the job's.
 """
 

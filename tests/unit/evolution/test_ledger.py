@@ -8,7 +8,7 @@ import pytest
 from tasks.evaluate.gate import Verdict
 from tasks.evolution.ledger import Decision, Iteration, Ledger, read
 from tasks.evolution.lock import only_one_run
-from tasks.store.artifacts import Ref
+from tasks.store.artifacts import NO_FILES, Ref
 
 
 def ref(name: str, stage: str = "dpo") -> Ref:
@@ -60,6 +60,21 @@ def test_the_same_result_changes_nothing_whoever_found_it_and_when() -> None:
     again = ONE.model_copy(update={"run": "r2", "seconds": 99.0})
     assert found.put(again) == found
     assert found.put(again).iterations[0].run == "r1"
+
+
+def test_what_was_made_again_and_came_out_the_same_is_the_same_result() -> None:
+    split = ref("x", "split").model_copy(update={"fingerprint": "f-again"})
+    found = ledger(ONE, TWO).put(ONE.model_copy(update={"run": "r2", "stages": {"split": split}}))
+    assert (found.superseded, found.iterations[0].run) == ([], "r1")
+    assert found.iterations[0].stages == {"split": split}, "its artifact is where it is now"
+
+
+def test_figures_alone_are_told_by_what_made_them() -> None:
+    gate = Ref(stage="gate", fingerprint="f-one", digest=NO_FILES)
+    of_one, of_other = (
+        ONE.model_copy(update={"stages": {"gate": one}}) for one in (gate, gate.model_copy(update={"fingerprint": "f"}))
+    )
+    assert ledger(of_one).put(of_other).superseded == [of_one]
 
 
 OTHERS = {
