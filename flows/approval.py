@@ -16,7 +16,7 @@ from flows.report.prefect_ui import scoreboard
 from tasks.evolution.champion import now
 from tasks.evolution.ledger import Decision, Iteration, Ledger
 from tasks.evolution.lock import Busy
-from tasks.evolution.vetoes import note_vetoes
+from tasks.evolution.vetoes import add_vetoes
 from tasks.store.artifacts import Store, write_atomically
 from tasks.store.examples import PreferencePair, SftRow
 from tasks.store.home import Home
@@ -52,7 +52,7 @@ def ask(home: Home, ledger: Ledger, one: Iteration) -> Decision | None:
         if answer.decision != "veto":
             return Decision(decision=answer.decision, why=answer.why, at=now())
         try:
-            if note_vetoes(home, ledger, answer.rows.split(), answer.why, one.number):
+            if add_vetoes(home, ledger, answer.rows.split(), answer.why, one.number):
                 return None
             problem = "No row was vetoed: expected ids of rows that are not vetoed yet, with spaces between."
         except ValueError as error:
@@ -92,8 +92,8 @@ def check_nobody_else_waits(home: Home, name: str) -> None:
             state = None
     if state and not state.is_final():
         raise Busy(
-            f"evolution {name!r} waits for a person, or for a worker to go on: answer run {run} (Resume in the UI), or "
-            "cancel it"
+            f"evolution {name!r} is waiting for approval, or for a worker to continue: answer run {run} (Resume in the "
+            "UI), or cancel it"
         )
     file.unlink(missing_ok=True)
 
@@ -103,7 +103,7 @@ def _samples(home: Home, one: Iteration) -> str:
     if "annotate" not in one.stages:
         return ""
     store, ref = Store(home.store), one.stages["annotate"]
-    lines = ["## What it was trained on, some rows", ""]
+    lines = ["## Sample of the training rows", ""]
     for row in store.rows(ref, SftRow, "sft")[:SAMPLES]:
         lines += [f"`{row.id}`", "", _quoted(row.instruction), "", _quoted(row.response), ""]
     for pair in store.rows(ref, PreferencePair, "pairs")[:SAMPLES]:

@@ -36,7 +36,7 @@ def ends_when_cancelled(parent: str = "") -> Iterator[None]:
     thread = threading.Thread(target=_look, args=(over, UUID(str(flow_run.get_id())), parent), daemon=True)
     log = get_run_logger()
     if parent:
-        log.info("this run works for run %s", parent)
+        log.info("this is a child run of %s", parent)
     thread.start()
     try:
         yield
@@ -68,4 +68,4 @@ def _end_with(client: SyncPrefectClient, own: UUID, parent: str) -> None:
     """Have this run cancelled where the other has ended, or waits for a person."""
     state = client.read_flow_run(UUID(parent)).state if parent else None
     if state and (state.is_final() or state.is_paused()):
-        client.set_flow_run_state(own, Cancelling(message=f"run {parent}, which it works for, is {state.name}"))
+        client.set_flow_run_state(own, Cancelling(message=f"its parent run {parent} is {state.name}"))

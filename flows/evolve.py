@@ -66,7 +66,7 @@ def evolve(
         from_stage: Make this stage of the last iteration again, and what follows from what comes of it.
     """
     if go_on and from_stage:
-        raise ValueError("go_on and from_stage: expected one; a stage is made again first, and gone on from later")
+        raise ValueError("go_on and from_stage: expected only one of the two")
     chosen = recipes.asked_for(recipe, name=name, seeds=seeds, model=model, iterations=iterations, settings=settings)
     try:
         return Evolution(chosen, Home.here(), approve).run(go_on, from_stage)
@@ -92,7 +92,7 @@ class Evolution:
                 if len(ledger.iterations) != recipe.iterations:  # another run may have added some since
                     raise ValueError(
                         f"from_stage={from_stage}: evolution {recipe.name!r} has {len(ledger.iterations)} iterations, "
-                        f"and {recipe.iterations} are asked for: expected as many, the last of which is made again"
+                        f"and {recipe.iterations} are asked for: expected the same number: the last one is redone"
                     )
                 ledger = ledger.from_stage(from_stage, own)
                 ledger.save(self.path)
@@ -169,7 +169,7 @@ def _patience_is_at_its_end(ledger: Ledger, number: int, recipe: Recipe) -> bool
     gate, count = recipe.gate, ledger.without_promotion(number)
     if not gate.patience or gate.then != "stop" or count < gate.patience:
         return False
-    get_run_logger().warning("%d iterations in a row promoted nothing (gate.patience): it ends here", count)
+    get_run_logger().warning("%d iterations in a row without a promotion (gate.patience): stopping", count)
     return True
 
 
@@ -204,12 +204,15 @@ def _check_what_it_goes_on_from(ledger: Ledger, recipe: Recipe, store: Store, ve
         )
     again = f"run it without --continue and with --iterations {len(ledger.iterations)}"
     if {veto.row for veto in vetoed} != set(ledger.iterations[-1].vetoes):
-        raise ValueError(f"rows of evolution {ledger.name!r} were vetoed since: {again} to make what follows from them")
+        raise ValueError(
+            f"rows of evolution {ledger.name!r} were vetoed since its last iteration: {again} to recompute what "
+            "depends on them"
+        )
     needed = {"the champion": ledger.champion}
     needed |= {f"iteration {one.number}'s rows": one.stages.get("annotate") for one in ledger.iterations}
     lost = [what for what, ref in needed.items() if ref is not None and store.find(ref) is None]
     if lost:
         raise ValueError(
-            f"evolution {ledger.name!r} cannot go on: missing or altered in the store: {', '.join(lost)}; "
-            f"{again} to make them again"
+            f"evolution {ledger.name!r} cannot continue: missing or altered in the store: {', '.join(lost)}; "
+            f"{again} to recompute them"
         )

@@ -63,7 +63,9 @@ def serve_champion(home: Home, found: Champion, port: int, key: str, console: Co
         key,
     )
     try:
-        engine.wait_until_ready(lambda _: None, lambda: console.print("another run holds the device; waiting for it"))
+        engine.wait_until_ready(
+            lambda _: None, lambda: console.print("the device is in use by another run; waiting for it")
+        )
         console.print(f"serving iteration {found.now.iteration} of {found.evolution}; end it with Ctrl-C")
         console.print(f"  base URL  http://127.0.0.1:{port}/v1\n  model     {SERVED_NAME}\n  API key   {key}")
         while True:

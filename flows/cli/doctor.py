@@ -43,7 +43,7 @@ def examine(progress: Progress) -> list[Finding]:
         _memory,
         partial(_database, progress),
     ]
-    with progress.showing(), progress.bar("looking at this machine", len(looks)) as bar:
+    with progress.showing(), progress.bar("checking this machine", len(looks)) as bar:
         found = []
         for look in looks:
             found.append(look())
@@ -83,7 +83,7 @@ def _kernels() -> Finding:
     def check() -> str:
         flags = next((line for line in open("/proc/cpuinfo") if line.startswith("flags")), "").split()
         if platform.detect().name == "cuda":
-            return "any will do: a GPU computes"
+            return "not computed on: there is a GPU"
         if "avx2" not in flags:
             raise ValueError("this processor has no AVX2")
         return "AVX-512 with bfloat16" if "avx512_bf16" in flags else "AVX2: use engine.dtype=float32"

@@ -9,7 +9,7 @@ from rich.tree import Tree
 
 from tasks.evolution import lookup
 from tasks.evolution.lineage import Lineage
-from tasks.evolution.vetoes import note_vetoes
+from tasks.evolution.vetoes import add_vetoes
 from tasks.store.artifacts import Store
 from tasks.store.home import Home
 
@@ -52,7 +52,7 @@ class Explained:
         for what, path in trained.items():
             console.print(f"trained {what}: {path}", soft_wrap=True)
         if not trained:
-            console.print("it trained no checkpoint")
+            console.print("no checkpoint was trained on it")
 
     def _trained(self) -> dict[str, str]:
         found = self.lineage.trained({self.row, *self.lineage.descendants(self.row)})
@@ -103,9 +103,9 @@ def explain(home: Home, row: str, evolution: str | None, backwards: bool) -> Exp
 def veto(home: Home, evolution: str, rows: list[str], why: str) -> str:
     """Note the rows as vetoed; what to say about it. Raises ValueError for a row that the evolution does not have."""
     ledger = lookup.ledger(home, evolution)
-    new = note_vetoes(home, ledger, rows, why, len(ledger.iterations) + 1)
+    new = add_vetoes(home, ledger, rows, why, len(ledger.iterations) + 1)
     before = len(rows) - len(new)
-    return f"{len(new)} vetoed{f', {before} were before' if before else ''}; kept in {home.vetoes(evolution)}"
+    return f"{len(new)} vetoed{f', {before} were vetoed already' if before else ''}; kept in {home.vetoes(evolution)}"
 
 
 def _said(value: Any) -> bool:

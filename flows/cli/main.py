@@ -59,7 +59,7 @@ def evolve(
 
             evolve_flow(recipe=recipe, **asked, go_on=go_on)
     except KeyboardInterrupt:
-        _fail("interrupted; the same command goes on from here", INTERRUPTED)
+        _fail("interrupted; the same command continues", INTERRUPTED)
     _show(chosen.name, None, as_json)
 
 
@@ -69,8 +69,8 @@ def show(
     rows: Annotated[
         str | None, typer.Option(help="Print the rows of this stage, e.g. 'annotate' or 'clean [answers]'.")
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many rows of each table.")] = 10,
-    reviewer: Annotated[bool, typer.Option("--reviewer", help="How well the reviewer sees, by iteration.")] = False,
+    limit: Annotated[int, typer.Option(min=1, help="Maximum number of rows of each table.")] = 10,
+    reviewer: Annotated[bool, typer.Option("--reviewer", help="The reviewer's quality, by iteration.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show an evolution: funnel, times, verdict, and where things are."""
@@ -88,10 +88,10 @@ def show(
 def whatif(
     run: Annotated[str, typer.Argument(help="An evolution's name, or NAME/ITERATION.")],
     settings: Annotated[list[str], typer.Option("--set", help="key=value of review, calibration, split or annotate.")],
-    limit: Annotated[int, typer.Option(min=0, help="Show at most so many texts of each change.")] = 3,
+    limit: Annotated[int, typer.Option(min=0, help="Maximum number of texts shown for each change.")] = 3,
     as_json: AsJson = False,
 ) -> None:
-    """Say what other weights or thresholds would change, from stored signals: no model is asked, nothing is redone."""
+    """Show what other weights or thresholds would change, from stored signals: no model is called."""
     from dataclasses import asdict
 
     from flows.cli.whatif import print_changes
@@ -115,19 +115,21 @@ def whatif(
 def plan(
     recipe: Annotated[str, typer.Argument(help="A recipe's name or path.")],
     settings: Annotated[list[str] | None, typer.Option("--set", help="key=value of the recipe.")] = None,
-    model: Annotated[str | None, typer.Option(help="The model's folder, where the hub cannot be asked.")] = None,
-    tokens_per_second: Annotated[float | None, typer.Option(min=0.001, help="What the engines write together.")] = None,
+    model: Annotated[str | None, typer.Option(help="The model's folder, if the hub cannot be reached.")] = None,
+    tokens_per_second: Annotated[
+        float | None, typer.Option(min=0.001, help="Tokens generated per second, by all engines together.")
+    ] = None,
     read_tokens_per_second: Annotated[
-        float | None, typer.Option(min=0.001, help="Of prompts; default: 5 times what they write.")
+        float | None, typer.Option(min=0.001, help="Prompt tokens read per second; default: 5 times those generated.")
     ] = None,
     train_tokens_per_second: Annotated[
-        float | None, typer.Option(min=0.001, help="Of training; default: half of what they write.")
+        float | None, typer.Option(min=0.001, help="Tokens trained on per second; default: half of those generated.")
     ] = None,
-    price_per_hour: Annotated[float | None, typer.Option(min=0, help="Of all GPUs together.")] = None,
-    gpu_memory_gib: Annotated[float | None, typer.Option(min=0, help="Of one GPU.")] = None,
+    price_per_hour: Annotated[float | None, typer.Option(min=0, help="Of one hour of all GPUs together.")] = None,
+    gpu_memory_gib: Annotated[float | None, typer.Option(min=0, help="Memory of one GPU.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check a recipe without running it, and say what it will ask, take and cost."""
+    """Check a recipe without running it: requests, tokens, hours, memory, and what is wrong with it."""
     from flows.plan.estimate import plan as make_plan
     from flows.plan.estimate import print_plan
     from flows.plan.workload import Rates
@@ -147,11 +149,13 @@ def plan(
 @app.command()
 def explain(
     row: Annotated[str, typer.Argument(help="A row's id, e.g. pair-0123456789abcdef.")],
-    evolution: Annotated[str | None, typer.Option(help="Look in this evolution alone.")] = None,
-    descendants: Annotated[bool, typer.Option(help="What came from the row, not what it came from.")] = False,
+    evolution: Annotated[str | None, typer.Option(help="Search this evolution only.")] = None,
+    descendants: Annotated[
+        bool, typer.Option(help="Show what was made from the row, not what it was made from.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Say where a row comes from, back to its seed, what was said of it, and which checkpoints it trained."""
+    """Trace a row back to its seed, with its reviews and the checkpoints that were trained on it."""
     from flows.cli.explain import explain as explain_row
     from tasks.store.home import Home
 
@@ -213,13 +217,13 @@ def main() -> NoReturn:
     except ValueError as error:
         _fail(str(error), BAD_INPUT)
     except BudgetSpent as spent:
-        _fail(f"{spent}; what was finished is kept, and the same command with more goes on from here", BUDGET_SPENT)
+        _fail(f"{spent}; finished stages are kept, and the same command with a larger budget continues", BUDGET_SPENT)
     except Exception as error:
         # Children, disks and servers fail, and their messages say how; anything else is our own bug and shows where.
         origin = type(error).__module__.partition(".")[0]
         if not isinstance(error, OSError) and origin not in ("tasks", "openai", "httpx", "httpcore", "prefect"):
             raise
-        _fail(f"{error}\nWhat was finished is kept: the same command goes on from here.", FAILED)
+        _fail(f"{error}\nFinished stages are kept: the same command continues.", FAILED)
 
 
 def _fail(message: str, code: int) -> NoReturn:

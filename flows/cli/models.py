@@ -12,7 +12,7 @@ app = typer.Typer()
 
 @app.command()
 def champion(evolution: Annotated[str, typer.Argument(help="The evolution's name.")], as_json: AsJson = False) -> None:
-    """Show which model of an evolution is the one to use, and how it came to be."""
+    """Show an evolution's champion, the model to use, and those before it."""
     from flows.cli.champion import print_champion, read
     from tasks.store.home import Home
 
@@ -27,7 +27,10 @@ def champion(evolution: Annotated[str, typer.Argument(help="The evolution's name
 def rollback(
     evolution: Annotated[str, typer.Argument(help="The evolution's name.")],
     why: Annotated[str, typer.Option(help="The reason; it is kept.")],
-    to: Annotated[int | None, typer.Option(min=0, help="To this iteration's model, 0 for M_0; else one back.")] = None,
+    to: Annotated[
+        int | None,
+        typer.Option(min=0, help="The iteration whose model it shall be, 0 for M_0; default: the one before."),
+    ] = None,
 ) -> None:
     """Set the champion back. The next iteration goes on from there, without the rows of those behind it."""
     from flows.cli.champion import print_champion, roll_back
@@ -40,7 +43,9 @@ def rollback(
 def serve(
     evolution: Annotated[str, typer.Argument(help="The evolution's name.")],
     port: Annotated[int, typer.Option(min=1, max=65535, help="On 127.0.0.1.")] = 8000,
-    key: Annotated[str, typer.Option(envvar="LANCE_SERVE_KEY", help="What clients must give; none: made up.")] = "",
+    key: Annotated[
+        str, typer.Option(envvar="LANCE_SERVE_KEY", help="API key that clients must send; default: a generated one.")
+    ] = "",
 ) -> None:
     """Serve the champion as an OpenAI-compatible endpoint until interrupted."""
     from flows.cli.champion import read, serve_champion
@@ -72,7 +77,7 @@ def report(
 @app.command()
 def compare(
     runs: Annotated[list[str], typer.Argument(help="Evolutions' names, or NAME/ITERATION.")],
-    html: Annotated[Path | None, typer.Option(help="Write it as one HTML file, too.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Also write it as one HTML file.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show several candidates side by side: verdicts, figures with intervals, tokens, time."""
@@ -97,7 +102,7 @@ def export(
     model: Annotated[Path | None, typer.Option(help="Write weights, tokenizer and card into this folder.")] = None,
     adapter: Annotated[Path | None, typer.Option(help="Write it as a LoRA adapter to the starting model.")] = None,
     data: Annotated[Path | None, typer.Option(help="Write what it was trained on, and a card, into this one.")] = None,
-    push: Annotated[str | None, typer.Option(help="Upload, too, as this repository of the hub: owner/name.")] = None,
+    push: Annotated[str | None, typer.Option(help="Also upload it to this repository of the hub: owner/name.")] = None,
 ) -> None:
     """Export a model and the data that made it, each with a card. HF_TOKEN is needed to push."""
     from flows.report import publish

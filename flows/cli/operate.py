@@ -20,13 +20,14 @@ def up(
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535)] = 4200,
     server: Annotated[
-        str, typer.Option(help="Instead: a server that runs elsewhere, http://HOST:PORT; this machine works for it.")
+        str, typer.Option(help="Work for a server that runs elsewhere, http://HOST:PORT, instead of starting one.")
     ] = "",
     slots: Annotated[int, typer.Option(min=1, help="How many runs share this machine's GPUs.")] = 1,
-    workers: Annotated[bool, typer.Option(help="Start this machine's workers, too.")] = True,
+    workers: Annotated[bool, typer.Option(help="Also start this machine's workers.")] = True,
     notify: Annotated[str, typer.Option(help="A notification block, TYPE/NAME, to tell of failed runs.")] = "",
     pool: Annotated[
-        str | None, typer.Option(help="Where all deployments run from now on; '': as deployments/prefect.yaml says.")
+        str | None,
+        typer.Option(help="Work pool of all deployments from now on; '': those of deployments/prefect.yaml."),
     ] = None,
 ) -> None:
     """Start a Prefect server and this machine's workers, with pools, deployments and automations in place."""
@@ -43,7 +44,8 @@ def up(
 
 @app.command()
 def runs(
-    limit: Annotated[int, typer.Option(min=1, max=200, help="The newest so many.")] = 20, as_json: AsJson = False
+    limit: Annotated[int, typer.Option(min=1, max=200, help="Maximum number of runs, the newest first.")] = 20,
+    as_json: AsJson = False,
 ) -> None:
     """List runs: state, iteration, stage, verdict, age."""
     from flows.operations.server import client_of
@@ -67,7 +69,8 @@ def runs(
 
 @app.command()
 def logs(
-    run: Annotated[str, RUN], follow: Annotated[bool, typer.Option("--follow", help="Until the run ends.")] = False
+    run: Annotated[str, RUN],
+    follow: Annotated[bool, typer.Option("--follow", help="Keep printing until the run ends.")] = False,
 ) -> None:
     """Print what a run logged. What its engine and trainers said is in files below `logs` and `work` of the home."""
     from flows.operations.server import client_of
@@ -83,7 +86,7 @@ def logs(
 
 @app.command()
 def cancel(run: Annotated[str, RUN]) -> None:
-    """Cancel a run. What was finished is kept."""
+    """Cancel a run. Finished stages are kept."""
     from flows.operations.server import client_of
     from tasks.store.home import Home
 
@@ -97,9 +100,9 @@ def cancel(run: Annotated[str, RUN]) -> None:
 @app.command()
 def rerun(
     run: Annotated[str, RUN],
-    from_stage: Annotated[str, typer.Option("--from", help="Make this stage of its last iteration again.")] = "",
+    from_stage: Annotated[str, typer.Option("--from", help="Redo this stage of its last iteration.")] = "",
 ) -> None:
-    """Run again what failed; finished stages come back as cached. With --from, what follows from that stage, too."""
+    """Rerun what failed; finished stages are cached. With --from, redo that stage and what depends on it."""
     from flows.operations.server import client_of
     from tasks.store.home import Home
 
@@ -119,7 +122,7 @@ def rerun(
 
 @app.command()
 def reap() -> None:
-    """End engine and training processes whose run is over."""
+    """End engine and training processes that have no run any more."""
     from flows.operations import reap as orphaned
     from tasks.store.home import Home
 
@@ -127,13 +130,13 @@ def reap() -> None:
     for line in orphaned.reap(found):
         output().print(f"ended {line}", markup=False, soft_wrap=True)
     if not found:
-        output().print("no process without a run")
+        output().print("no orphaned process")
 
 
 @app.command()
 def gc(
-    older_than_days: Annotated[float, typer.Option(min=0, help="What is newer stays.")] = 7.0,
-    yes: Annotated[bool, typer.Option("--yes", help="Delete; without it, only say what would go.")] = False,
+    older_than_days: Annotated[float, typer.Option(min=0, help="Keep what is newer.")] = 7.0,
+    yes: Annotated[bool, typer.Option("--yes", help="Delete; without it, only list what would be deleted.")] = False,
 ) -> None:
     """Delete artifacts that no iteration and no champion needs."""
     from tasks.evolution import garbage
@@ -144,11 +147,13 @@ def gc(
         for stage in sorted({one.stage for one in found}):
             own = [one.gib for one in found if one.stage == stage]
             table.add_row(stage, str(len(own)), f"{sum(own):.2f}")
-        output().print(table if found else "nothing that could go")
+        output().print(table if found else "nothing to delete")
         if found and yes:
             garbage.remove(found)
         if found:
-            output().print(f"{'deleted' if yes else 'would go, with --yes'}: {sum(one.gib for one in found):.2f} GiB")
+            output().print(
+                f"{'deleted' if yes else 'would be deleted with --yes'}: {sum(one.gib for one in found):.2f} GiB"
+            )
 
 
 @app.command()

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from tasks.evaluate.gate import SEES_FROM, SHOWN
+from tasks.evaluate.gate import MDE_NOTE, SHOWN
 from tasks.evolution.funnel import funnel
 from tasks.evolution.ledger import Iteration
 from tasks.evolution.lookup import Found
@@ -45,7 +45,7 @@ def print_summary(found: Found, console: Console) -> None:
         table.add_row(escape(row.label), *counts, escape(rejected), f"{row.seconds:.1f}", escape(row.note))
     console.print(table)
     _print_verdict(one, console)
-    console.print(f"\nthe run that finished it took {one.seconds:.0f} s for it")
+    console.print(f"\nduration   {one.seconds:.0f} s, of the run that finished it")
     for what in ("candidate", "champion"):
         console.print(f"{what:<10} {known[what] or 'none'}", soft_wrap=True)
     if rows := known["data"].get("annotate"):
@@ -105,4 +105,4 @@ def _print_verdict(one: Iteration, console: Console) -> None:
         for axis in one.verdict.axes:
             table.add_row(axis.name, *axis.shown)
         console.print(table)
-        console.print(SEES_FROM)
+        console.print(MDE_NOTE)

@@ -15,10 +15,10 @@ def print_changes(found: WhatIf, limit: int, console: Console) -> None:
         table.add_row(one.what, str(one.now), str(one.then), str(len(one.added)), str(len(one.removed)))
     console.print(table)
     if found.unwritten:
-        console.print(f"{found.unwritten} seeds would change sides: for them nothing is written yet")
+        console.print(f"{found.unwritten} seeds would move between low and high; nothing is written for them yet")
     for one in found.changes:
         for what, texts in (("added", one.added), ("removed", one.removed)):
             for text in texts[:limit]:
                 console.rule(f"{one.what}: {what}", align="left")
                 console.print(escape(text), soft_wrap=True)
-    console.print("\nno model was asked; `lance evolve` with the same --set makes it so, and writes what is missing")
+    console.print("\nno model was called; `lance evolve` with the same --set applies it, and writes what is missing")

@@ -32,6 +32,10 @@ class Applied(BaseModel):
         else:
             client.create_variable(VariableCreate(name=VARIABLE, value=value))
 
+    def knows(self, what: str, content: Any) -> bool:
+        """Whether this content was what was applied to it last."""
+        return self.digests.get(what) == digest(content)
+
     def is_new(self, what: str, content: Any) -> bool:
         """Whether this content was not what was applied to it last; from now on it is."""
         now = digest(content)

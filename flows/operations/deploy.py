@@ -1,4 +1,4 @@
-"""Pools, deployments and automations: made where they are missing, made anew where they changed, else left alone.
+"""Pools, deployments and automations: created where they are missing, updated where they changed, else left alone.
 
 What a person changed in the UI (a schedule, parameters, a pool's defaults) stays until the project's own file of it
 changes; other flows alone, as after an upgrade, bring a deployment no more than their parameters' schema.
@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import DeploymentUpdate, WorkPoolCreate, WorkPoolUpdate
+from prefect.client.schemas.responses import DeploymentResponse
 from prefect.events.schemas.automations import AutomationCore
 from prefect.exceptions import ObjectNotFound
 from prefect.flows import Flow, load_flow_from_entrypoint
@@ -67,10 +68,10 @@ def _pool(client: SyncPrefectClient, applied: Applied, name: str, kind: str, tem
         client.read_work_pool(name)
     except ObjectNotFound:
         client.create_work_pool(WorkPoolCreate(name=name, type=kind, base_job_template=template))
-        return "made"
+        return "created"
     if new:
         client.update_work_pool(name, WorkPoolUpdate(base_job_template=template))
-    return "changed" if new else "stands"
+    return "updated" if new else "unchanged"
 
 
 def _check_pool(client: SyncPrefectClient, name: str) -> None:
@@ -88,19 +89,26 @@ def _deployments(client: SyncPrefectClient, applied: Applied, root: Path) -> Ite
     version = digest([flows, project["pull"], applied.pool])[:12]
     for given in project["deployments"]:
         name = f"{given['entrypoint'].rpartition(':')[2]}/{given['name']}"
-        new = applied.is_new(f"deployment {name}", given)
-        try:
-            before = client.read_deployment_by_name(name).version
-        except ObjectNotFound:
-            before = ""
+        there = _read(client, name)
+        before = there.version if there else ""
+        # A flow whose file moved is no change of what a person may have set: the entrypoint alone follows.
+        moved = there and applied.knows(f"deployment {name}", given | {"entrypoint": there.entrypoint})
+        new = applied.is_new(f"deployment {name}", given) and not moved
         if not before or new:
             _deploy(root, given["name"])
         if new or before != version:
             update = _of_this_project(root, given, project["pull"])
             update.version, update.work_pool_name = version, applied.pool or given["work_pool"]["name"]
             client.update_deployment(client.read_deployment_by_name(name).id, update)
-        done = "made" if not before else "changed" if new or before != version else "stands"
+        done = "created" if not before else "updated" if new or before != version else "unchanged"
         yield f"{'deployment':<12} {name} {done}"
+
+
+def _read(client: SyncPrefectClient, name: str) -> DeploymentResponse | None:
+    try:
+        return client.read_deployment_by_name(name)
+    except ObjectNotFound:
+        return None
 
 
 def _deploy(root: Path, name: str) -> None:
@@ -118,7 +126,7 @@ def _of_this_project(root: Path, given: dict[str, Any], pull: list[Any]) -> Depl
     """
     flow: Flow[..., Any] = load_flow_from_entrypoint(str(root / given["entrypoint"]))
     schema = parameter_schema(flow).model_dump(exclude_unset=True) | {"additionalProperties": False}
-    return DeploymentUpdate(parameter_openapi_schema=schema, pull_steps=pull)
+    return DeploymentUpdate(entrypoint=given["entrypoint"], parameter_openapi_schema=schema, pull_steps=pull)
 
 
 def _automation(client: SyncPrefectClient, applied: Applied, given: dict[str, Any]) -> str:
@@ -126,10 +134,10 @@ def _automation(client: SyncPrefectClient, applied: Applied, given: dict[str, An
     there = client.read_automations_by_name(wanted.name)
     if not there:
         client.create_automation(wanted)
-        return "made"
+        return "created"
     if new:
         client.update_automation(there[0].id, wanted.model_copy(update={"enabled": there[0].enabled}))
-    return "changed" if new else "stands"
+    return "updated" if new else "unchanged"
 
 
 def _on_failure(client: SyncPrefectClient, block: str) -> dict[str, Any]:

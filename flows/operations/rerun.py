@@ -7,11 +7,11 @@ from uuid import UUID
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.states import AwaitingRetry
 
-from flows.operations.runs import Run, bury
+from flows.operations.runs import Run, mark_crashed
 from tasks.evolution import ledger as ledgers
 from tasks.store.home import Home
 
-SECOND_WORD_S = 15.0  # 5.5 s behind the first, measured on a busy machine
+SECOND_REPORT_S = 15.0  # 5.5 s behind the first, measured on a busy machine
 POLL_S = 0.5
 
 
@@ -20,7 +20,7 @@ def rerun(client: SyncPrefectClient, home: Home, run: Run, from_stage: str) -> s
 
     Finished stages come back as cached. Raises ValueError for a run that goes on, or a stage that it does not have.
     """
-    if not run.ended and not bury(client, home, run):
+    if not run.ended and not mark_crashed(client, home, run):
         raise ValueError(f"run {run.id} is {run.state}: wait for it, or `lance cancel {str(run.id)[:8]}`")
     given = client.read_flow_run(run.id)
     parameters = dict(given.parameters)
@@ -34,16 +34,16 @@ def rerun(client: SyncPrefectClient, home: Home, run: Run, from_stage: str) -> s
         parameters |= {"from_stage": from_stage, "go_on": False, "iterations": len(ledger.iterations)}
     elif run.deployed and run.state != "Completed":
         _go_on(client, run.id)
-        return f"run {run.id} goes on as soon as a worker takes it"
+        return f"run {run.id} continues as soon as a worker takes it"
     if given.deployment_id is None:
         return parameters
     made = client.create_flow_run_from_deployment(given.deployment_id, parameters=parameters)
-    return f"run {made.id} was made of its deployment, with the same parameters{_also(from_stage)}"
+    return f"run {made.id} was created from its deployment, with the same parameters{_also(from_stage)}"
 
 
 def _go_on(client: SyncPrefectClient, run: UUID) -> None:
     """Have it made again. A worker tells of a dead process twice, seconds apart: its second word ends nothing here."""
-    until, state = time.monotonic() + SECOND_WORD_S, None
+    until, state = time.monotonic() + SECOND_REPORT_S, None
     while time.monotonic() < until and (state is None or state.is_scheduled() or state.is_crashed()):
         if state is None or state.is_crashed():
             client.set_flow_run_state(run, AwaitingRetry(message="by `lance rerun`"), force=True)

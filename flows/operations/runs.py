@@ -118,7 +118,7 @@ def cancel(client: SyncPrefectClient, home: Home, run: Run) -> str:
     """Have it cancelled; what was done. Raises ValueError for one that has ended."""
     if run.ended:
         if _nobody_waits(home, run):
-            return f"it is {run.state} already, and waits for nobody's word any more"
+            return f"it is {run.state} already, and no longer waits for approval"
         raise ValueError(f"run {run.id} is {run.state} already")
     if run.deployed:
         # What has not begun has nothing that a worker could end.
@@ -126,9 +126,9 @@ def cancel(client: SyncPrefectClient, home: Home, run: Run) -> str:
         client.set_flow_run_state(run.id, state(message="by `lance cancel`"), force=not run.begun)
         if not run.begun:
             _nobody_waits(home, run)
-        return "its worker ends it" if run.begun else "cancelled"
-    if bury(client, home, run):
-        return "its process was gone; it is Crashed now, and `lance rerun` goes on from it"
+        return "its worker is stopping it" if run.begun else "cancelled"
+    if mark_crashed(client, home, run):
+        return "its process is gone; marked as Crashed, `lance rerun` continues it"
     held = lock.holder(home.evolution(run.evolution))
     if held is None or held.run != str(run.id):
         raise ValueError(
@@ -140,7 +140,7 @@ def cancel(client: SyncPrefectClient, home: Home, run: Run) -> str:
     return f"process {held.pid} was interrupted"
 
 
-def bury(client: SyncPrefectClient, home: Home, run: Run) -> bool:
+def mark_crashed(client: SyncPrefectClient, home: Home, run: Run) -> bool:
     """Have a run of `lance evolve` whose process is gone marked as Crashed, as nobody else will; whether it was one.
 
     It is known by its evolution's lock: nobody holds it, and this run held it last.

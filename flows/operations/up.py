@@ -18,9 +18,7 @@ from tasks.store.artifacts import write_atomically
 from tasks.store.home import ROOT, Home
 
 START_DEADLINE_S = 300.0
-NO_GPU = (
-    "no GPU here: what is deployed to lance-gpu waits for another machine; `lance up --pool lance-cpu` has it run here"
-)
+NO_GPU = "no GPU here: deployments on lance-gpu wait for another machine; `lance up --pool lance-cpu` runs them here"
 STOP_DEADLINE_S = 15.0  # of nothing that works; a worker that had once lost its server did not end of a SIGTERM in 30
 LEAVES_WITHIN_S = 15.0  # the process of a run whose state is final already
 ANY = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # where a server listens, and one of the addresses that it has by that
@@ -92,7 +90,7 @@ def up(home: Home, asked: Asked, console: Console) -> str:
         platform = detect()
         for name, command, own in _workers(platform, asked.slots):
             started = Service(home, name).start(command, WORKER | env | own)
-            console.print(f"{'worker':<12} {name} {'started' if started else 'runs'}")
+            console.print(f"{'worker':<12} {name} {'started' if started else 'is running already'}")
         if not platform.gpus and not asked.pool:
             console.print(NO_GPU, soft_wrap=True)
     return url
@@ -114,7 +112,7 @@ def down(home: Home, console: Console) -> None:
         stopped = service.stop(STOP_DEADLINE_S)
         console.print(f"{service.name} {'stopped' if stopped else 'was not running'}")
     if not found:
-        console.print(f"nothing runs from {home.root}")
+        console.print(f"no service is running from {home.root}")
 
 
 def environment(home: Home, url: str) -> dict[str, str]:
@@ -147,9 +145,7 @@ def secured(host: str) -> dict[str, str]:
 
 def _check(asked: Asked) -> None:
     if asked.server and (asked.host, asked.port) != (Asked.host, Asked.port):
-        raise ValueError(
-            f"--server {asked.server} listens where it listens: expected no --host and no --port beside it"
-        )
+        raise ValueError(f"--server {asked.server} is running already: expected no --host and no --port with it")
     if asked.host not in LOOPBACK and not os.environ.get("PREFECT_SERVER_API_AUTH_STRING"):
         raise ValueError(
             f"--host {asked.host} lets other machines in, and whoever may deploy may run code: set "

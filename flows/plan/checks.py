@@ -1,6 +1,6 @@
 """What stands in a recipe's way, as far as it can be known without running it: seeds, model, labels, weights, lengths.
 
-`problems` would end the run; `open` is what could not be found out here.
+`problems` would end the run; `unknown` is what could not be found out here.
 """
 
 import json
@@ -30,7 +30,7 @@ class Checks:
 
     recipe: Recipe
     problems: list[str] = field(default_factory=list)
-    open: list[str] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
     given: Given = field(default_factory=lambda: Given(0))
     longest_words: int = 0
 
@@ -46,9 +46,9 @@ class Checks:
         found = self._seeds("seeds", recipe.seeds, reading)
         if found is None:
             self.given = Given(reading.max_rows or 0)
-            self.open.append(
-                f"what is in {recipe.seeds}: reading.max_rows ({reading.max_rows or 'none: 0'}) seeds with "
-                f"{self.given.words.instruction:g} and {self.given.words.response:g} words are taken"
+            self.unknown.append(
+                f"what is in {recipe.seeds}: assumed are reading.max_rows ({reading.max_rows or 'none: 0'}) seeds with "
+                f"{self.given.words.instruction:g} and {self.given.words.response:g} words"
             )
         else:
             sizes = [(length(" ".join([*one.history, one.instruction])), length(one.response)) for one in found]
@@ -90,7 +90,7 @@ class Checks:
 
     def _check_labels(self, file: Path) -> None:
         if not file.exists():
-            self.open.append(
+            self.unknown.append(
                 "whether each digit is one token: the tokenizer is not here; the run checks it at its start"
             )
             return
@@ -129,7 +129,9 @@ class Checks:
             self.problems += [f"benchmark {name}: {what}" for what in missing]
         self.given = replace(self.given, benchmarks=tuple(one for one in asked.values() if one))
         if unknown := [name for name, one in asked.items() if one is None]:
-            self.open.append(f"what {', '.join(unknown)} ask: their items are not here, and in no figure")
+            self.unknown.append(
+                f"what {', '.join(unknown)} ask: their items are not on this machine, and are not counted"
+            )
 
     def _check_lengths(self) -> None:
         recipe, longest = self.recipe, forecast.longest_prompt_tokens(self.recipe, self.longest_words)
@@ -141,7 +143,7 @@ class Checks:
         row = self.longest_words * forecast.TOKENS_PER_WORD
         for method, config in (("sft", recipe.sft), ("dpo", recipe.dpo)):
             if row > config.max_tokens:
-                self.open.append(
+                self.unknown.append(
                     f"how many rows are too long to train on: the longest may have {row} tokens, "
                     f"{method}.max_tokens is {config.max_tokens}, and longer ones are left out"
                 )

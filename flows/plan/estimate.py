@@ -21,7 +21,7 @@ BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 
 
 class Plan(BaseModel):
-    """`problems` would end the run; `open` is what could not be found out here. `hours` are of all iterations."""
+    """`problems` would end the run; `unknown` is what could not be found out here. `hours` are of all iterations."""
 
     seeds: int
     work: list[dict[str, int | str]]  # of the first iteration
@@ -31,13 +31,13 @@ class Plan(BaseModel):
     memory_gib: dict[str, float]
     disk_gib: float | None
     problems: list[str]
-    open: list[str]
+    unknown: list[str]
 
 
 def plan(recipe: Recipe, home: Home, *, rates: Rates | None, price: float | None, gpu_memory_gib: float | None) -> Plan:
     """`rates` and `price` (an hour) of all GPUs together."""
     checks = Checks(recipe)
-    problems, unknown = checks.problems, checks.open
+    problems, unknown = checks.problems, checks.unknown
     numbers = range(1, recipe.iterations + 1)
     hours = rates.hours(list(chain(*(workload(recipe, checks.given, number) for number in numbers)))) if rates else {}
     if not rates:
@@ -52,7 +52,7 @@ def plan(recipe: Recipe, home: Home, *, rates: Rates | None, price: float | None
         memory_gib=memory,
         disk_gib=disk,
         problems=problems,
-        open=unknown,
+        unknown=unknown,
     )
 
 
@@ -81,7 +81,7 @@ def _sizes(
 
 
 def print_plan(found: Plan, recipe: Recipe, console: Console) -> None:
-    title = f"{recipe.name}: the first iteration on {found.seeds} seeds, at most"
+    title = f"{recipe.name}: upper bounds for the first iteration on {found.seeds} seeds"
     columns = ("texts", "readings", "written_tokens", "read_tokens", "trained_tokens")
     table = Table("stage", title=title, title_justify="left", box=None)
     for column in columns:
@@ -99,9 +99,9 @@ def print_plan(found: Plan, recipe: Recipe, console: Console) -> None:
     if found.all_hours is not None:
         paid = f", {found.money:,.2f} at that price" if found.money is not None else ""
         console.print(f"{found.all_hours:10.2f} h    in all, {recipe.iterations} iterations{paid}; start-ups on top")
-    for line in found.open:
-        console.print(f"[yellow]open[/yellow]     {escape(line)}", soft_wrap=True)
+    for line in found.unknown:
+        console.print(f"[yellow]unknown[/yellow]  {escape(line)}", soft_wrap=True)
     for line in found.problems:
         console.print(f"[red]problem[/red]  {escape(line)}", soft_wrap=True)
     if not found.problems:
-        console.print("[green]nothing stands in its way[/green]")
+        console.print("[green]no problems found[/green]")

@@ -43,8 +43,8 @@ def intervals(found: Sequence[Interval], unit: str, floor: Sequence[float | None
     with mpl.rc_context(STYLE):
         figure, axes = _new(0.7 + 0.32 * len(found))
         for y, one in enumerate(found):
-            sure = one.low > 0 or one.high < 0
-            colour = HUES[2] if one.low > 0 else HUES[1] if sure else INK
+            significant = one.low > 0 or one.high < 0
+            colour = HUES[2] if one.low > 0 else HUES[1] if significant else INK
             axes.plot([one.low, one.high], [y, y], color=colour, lw=2, solid_capstyle="butt")
             axes.plot([one.value], [y], "o", color=colour, ms=5)
         for y, bound in enumerate(floor):

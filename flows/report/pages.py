@@ -5,7 +5,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-from tasks.evaluate.gate import SEES_FROM, SHOWN
+from tasks.evaluate.gate import MDE_NOTE, SHOWN
 
 TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
@@ -14,7 +14,7 @@ TEMPLATES = Environment(
     trim_blocks=True,
     keep_trailing_newline=True,
 )
-TEMPLATES.globals |= {"shown": SHOWN, "sees_from": SEES_FROM}
+TEMPLATES.globals |= {"shown": SHOWN, "mde": MDE_NOTE}
 
 
 def write(template: str, file: Path, **values: Any) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
-from tasks.evaluate.gate import SEES_FROM, SHOWN, Verdict
+from tasks.evaluate.gate import MDE_NOTE, SHOWN, Verdict
 from tasks.evolution.funnel import funnel
 from tasks.execution.stage import Stages
 from tasks.review.drift import figures
@@ -28,7 +28,7 @@ def publish_reviewer(stages: Stages) -> None:
     """Scores are 0-10, of anchors that nothing trains on."""
     if found := figures(stages.store, stages.made):
         rows = [{"figure": name, "value": value} for name, value in found.items()]
-        create_table_artifact(rows, key="reviewer", description=f"Iteration {stages.number}: how well it sees")
+        create_table_artifact(rows, key="reviewer", description=f"Iteration {stages.number}: reviewer quality")
 
 
 def publish_training(stages: Stages) -> None:
@@ -64,6 +64,6 @@ def scoreboard(verdict: Verdict, number: int) -> str:
         lines += [
             "",
             f"Measured on {verdict.items} held-out items; intervals are paired bootstraps over them.",
-            SEES_FROM,
+            MDE_NOTE,
         ]
     return "\n".join(lines)

@@ -38,7 +38,7 @@ class Export:
         self.one: Iteration | None = ledger.iterations[self.number - 1] if self.number else None
         candidate = self.one.candidate if self.one else ledger.base
         if candidate is None:
-            raise ValueError(f"{ledger.name}: iteration {self.number} came to no candidate that could be exported")
+            raise ValueError(f"{ledger.name}: iteration {self.number} has no candidate to export")
         self.weights = candidate
 
     def model(self, folder: Path) -> None:
@@ -63,9 +63,7 @@ class Export:
     def data(self, folder: Path) -> None:
         """Both parts as Parquet, and the card. Raises ValueError where nothing was trained on."""
         if self.one is None or "mix" not in self.one.stages:
-            raise ValueError(
-                f"{self.ledger.name}: iteration {self.number} was trained on nothing that could be exported"
-            )
+            raise ValueError(f"{self.ledger.name}: iteration {self.number} has no training data to export")
         _empty(folder)
         found = {SFT: self._sft(self.one), PAIRS: self._pairs(self.one)}
         parts = []

@@ -91,7 +91,7 @@ class EngineClient:
         try:
             await asyncio.wait((asking, watching), return_when=asyncio.FIRST_COMPLETED)
             if not asking.done():
-                raise ConnectionError("the engine takes no more requests, and those it has it will not answer")
+                raise ConnectionError("the engine takes no more requests and does not answer those it has")
             asking.result()
         finally:
             asking.cancel()

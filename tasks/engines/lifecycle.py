@@ -70,4 +70,4 @@ class Engines:
         self._engine = self._model = None
 
     def _say_that_it_waits(self) -> None:
-        self._progress.say(f"another run holds the device ({self._platform.locks[0]}); waiting for it")
+        self._progress.say(f"the device is in use by another run ({self._platform.locks[0]}); waiting for it")

@@ -96,7 +96,7 @@ class Shards:
             }
         path.unlink(missing_ok=True)
         there = len(shard.calls) - len(missing)
-        said = f", {there} were there" if there else ""
+        said = f", {there} known before" if there else ""
         return f"{len(missing)} answers{said}, {tokens} new tokens, {time.monotonic() - started:.0f} s"
 
     def new_tokens(self, ref: Ref) -> int:

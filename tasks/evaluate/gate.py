@@ -1,9 +1,10 @@
 """Gate: from what was measured of two models and a policy to a verdict: promote, hold or roll back. A pure function.
 
-- roll back: on some axis the candidate is surely beyond its tolerance, all axes taken together (Holm), or a figure is
-  beyond its bound. The champion stays the peak, and the rows that led here leave the pool.
-- hold: the champion stays, the iteration's rows may be kept. Not surely better, or one axis by itself looks too bad.
-- promote: the abilities' weighted mean is surely up, each in units of its tolerance, the smallest change that matters.
+- roll back: on some axis the candidate is significantly beyond its tolerance, all axes taken together (Holm), or a
+  figure is beyond its bound. The champion stays the peak, and the rows that led here leave the pool.
+- hold: the champion stays, the iteration's rows may be kept. Not significantly better, or one axis by itself looks bad.
+- promote: the abilities' weighted mean is significantly up, each in units of its tolerance, the smallest change that
+  matters.
 
 Half of the error goes to each side, so that under no difference at most 1 - confidence is promoted or rolled back.
 """
@@ -20,8 +21,11 @@ from tasks.recipe.evaluation import GateConfig
 
 VERSION = 4  # 4: relevance and duplicates, the reviewer's AUC within a seed
 
-SEES_FROM = "“sees from”: the smallest true change that so many documents show as sure four times in five."
-SHOWN = ("champion", "candidate", "change", "95% interval", "sees from")
+MDE_NOTE = (
+    "MDE: minimum detectable effect, the smallest true change that so many documents show as significant (95%) with a "
+    "power of 80%."
+)
+SHOWN = ("champion", "candidate", "change", "95% interval", "MDE")
 
 
 class Axis(BaseModel):
@@ -45,8 +49,8 @@ class Axis(BaseModel):
         return self.name.replace("_", "-")
 
     @property
-    def sees_from(self) -> float:
-        """The smallest true change that so many documents show as sure four times in five: 2.8 standard errors.
+    def minimum_detectable_effect(self) -> float:
+        """The smallest true change that so many documents show as significant four times in five: 2.8 standard errors.
 
         Of an interval of 95%, which is 1.96 of them to each side. 0 where both models did the same on every document.
         """
@@ -56,8 +60,8 @@ class Axis(BaseModel):
     def shown(self) -> tuple[str, str, str, str, str]:
         """What a person reads, under the titles of `SHOWN`."""
         change = f"x {self.change:.3f}" if self.name == "length" else f"{self.change:+.3f}"
-        sees = f"{self.sees_from:.3f}" if self.sees_from else ""
-        return f"{self.champion:.3f}", f"{self.candidate:.3f}", change, f"{self.low:.3f} to {self.high:.3f}", sees
+        smallest = f"{self.minimum_detectable_effect:.3f}" if self.minimum_detectable_effect else ""
+        return f"{self.champion:.3f}", f"{self.candidate:.3f}", change, f"{self.low:.3f} to {self.high:.3f}", smallest
 
     @property
     def beyond(self) -> bool:
@@ -66,12 +70,12 @@ class Axis(BaseModel):
             self.ceiling is not None and self.low > self.ceiling
         )
 
-    def reason(self, surely: str) -> str:
+    def reason(self, how: str) -> str:
         tolerated = f"{self.floor:g}" if self.ceiling is None else f"at most {self.ceiling:g}"
         if self.floor is not None and self.ceiling is not None:
             tolerated = f"{self.floor:g} to {self.ceiling:g}"
         change = self.shown[2]
-        return f"{self.title} {surely} beyond its tolerance: {change} [{self.shown[3]}], tolerated {tolerated}"
+        return f"{self.title} {how} beyond its tolerance: {change} [{self.shown[3]}], tolerated {tolerated}"
 
 
 class Verdict(BaseModel):
@@ -98,10 +102,10 @@ def decide(champion: Evidence, candidate: Evidence, config: GateConfig) -> Verdi
     axes = tuple(_axis(one, config, tail) for one in found)
     low, high = np.quantile(_ability(found, config, lambda one: one.draws), [tail, 1 - tail])
     ability = (float(_ability(found, config, lambda one: np.array(one.change))), float(low), float(high))
-    sure = _sure(axes, tail)
+    significant = _significant(axes, tail)
     broken = list(_broken(candidate, config))
-    suspected = [axis.reason("looks") for axis in axes if axis.beyond and axis not in sure]
-    worse = [*(axis.reason("is surely") for axis in sure), *broken]
+    suspected = [axis.reason("looks") for axis in axes if axis.beyond and axis not in significant]
+    worse = [*(axis.reason("is significantly") for axis in significant), *broken]
 
     def verdict(decision: Literal["promote", "hold", "roll back"], *reasons: str) -> Verdict:
         items, figures = len(champion.held_out), dict(candidate.figures)
@@ -124,11 +128,13 @@ def decide(champion: Evidence, candidate: Evidence, config: GateConfig) -> Verdi
         open_ = [axis for axis in axes if not _within(axis)]
         if open_:
             return verdict("hold", *(axis.reason("may be") for axis in open_))
-        return verdict("promote", f"no axis can be beyond its tolerance; {up}")
+        return verdict("promote", f"every axis is significantly within its tolerance; {up}")
     if ability[1] <= 0 or ability[0] < config.min_effect:
-        return verdict("hold", f"not surely better: {up}, expected surely above 0 and at least {config.min_effect:g}")
+        return verdict(
+            "hold", f"not significantly better: {up}, expected significantly above 0 and at least {config.min_effect:g}"
+        )
     gains = [f"{axis.title} {axis.shown[2]} [{axis.shown[3]}]" for axis in axes if axis.ability and axis.low > 0]
-    return verdict("promote", f"surely better: {up}", *gains)
+    return verdict("promote", f"significantly better: {up}", *gains)
 
 
 def _axis(one: AxisComparison, config: GateConfig, tail: float) -> Axis:
@@ -152,15 +158,15 @@ def _axis(one: AxisComparison, config: GateConfig, tail: float) -> Axis:
     )
 
 
-def _sure(axes: Sequence[Axis], level: float) -> list[Axis]:
+def _significant(axes: Sequence[Axis], level: float) -> list[Axis]:
     """The axes that are beyond their tolerance with all of them taken together (Holm 1979)."""
     two_sided = sum(axis.floor is not None and axis.ceiling is not None for axis in axes)
-    sure = []
+    found = []
     for i, axis in enumerate(sorted(axes, key=lambda axis: axis.p)):
         if axis.p > level / (len(axes) + two_sided - i):
             break
-        sure.append(axis)
-    return [axis for axis in axes if axis in sure]
+        found.append(axis)
+    return [axis for axis in axes if axis in found]
 
 
 def _within(axis: Axis) -> bool:

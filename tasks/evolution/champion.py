@@ -40,7 +40,7 @@ class Champion(BaseModel):
 def history(ledger: Ledger) -> list[Step]:
     """Raises ValueError for an evolution that has not begun."""
     if ledger.base is None:
-        raise ValueError(f"evolution {ledger.name!r} has no champion: it has not got as far as a starting model")
+        raise ValueError(f"evolution {ledger.name!r} has no champion: it has no starting model yet")
     steps = [Step(model=ledger.base, iteration=0, since="", by="start", reasons=("the starting model",))]
     trained = {ledger.base.digest: 0} | {one.candidate.digest: one.number for one in ledger.iterations if one.candidate}
     for number in range(len(ledger.iterations) + 1):

@@ -44,7 +44,7 @@ def funnel(store: Store, made: Mapping[str, Ref]) -> list[FunnelRow]:
             aucs = [a for a in judge["aucs"] if a["source"] == "human"]
             notes.append("AUC " + ", ".join(f"{a['corruption']} {a['auc']:.2f}" for a in aucs))
         if retest := record.get("retest"):
-            notes.append(f"again ±{retest['spread'] or 0:.2f}")
+            notes.append(f"retest ±{retest['spread'] or 0:.2f}")
         if shift := record.get("canaries"):
             notes.append(f"{shift['n']} canaries {shift['mean']:+.2f}")
         if requests := record.get("requests"):

@@ -60,7 +60,7 @@ def _garbage(home: Home, older_than_s: float) -> list[Garbage]:
     for name in sorted(path.name for path in home.root.glob("evolutions/*")):
         if (waiting := home.waiting(name)).exists():
             run = json.loads(waiting.read_text(encoding="utf-8"))["run"]
-            raise ValueError(f"evolution {name!r} waits for a person's word: give it, or `lance cancel {run}`")
+            raise ValueError(f"evolution {name!r} is waiting for approval: answer it, or `lance cancel {run}`")
     needed = {(ref.stage, ref.fingerprint) for ledger in found for ref in _needed(ledger)}
     models = {ref.digest for ledger in found for ref in _needed(ledger)}
     before = time.time() - older_than_s

@@ -36,7 +36,7 @@ def ledger(home: Home, name: str) -> Ledger:
     """Raises ValueError with the evolutions that there are."""
     found = ledgers.read(home.ledger(name))
     if found is None:
-        raise ValueError(f"no evolution {name!r} in {home.root}; there is: {', '.join(home.evolutions) or 'none'}")
+        raise ValueError(f"no evolution {name!r} in {home.root}; known: {', '.join(home.evolutions) or 'none'}")
     return found
 
 

@@ -11,11 +11,11 @@ from tasks.store.home import Home
 from tasks.store.vetoes import Veto
 
 
-def note_vetoes(home: Home, ledger: Ledger, rows: Sequence[str], why: str, iteration: int) -> list[Veto]:
+def add_vetoes(home: Home, ledger: Ledger, rows: Sequence[str], why: str, iteration: int) -> list[Veto]:
     """Those that are new; `iteration` is the first that is not yet made. Raises ValueError as `veto`."""
     lineage = Lineage(Store(home.store), ledger)
     for row in rows:
         if {place.table for place in lineage.find(row).places} & {"held_out", "anchors"}:
-            raise ValueError(f"{row} trains nothing: it is only measured on; to be rid of it, take it out of its file")
+            raise ValueError(f"{row} is never trained on, only measured on; to drop it, remove it from its file")
     now = datetime.now().astimezone().isoformat(timespec="seconds")
     return vetoes.add(home.vetoes(ledger.name), rows, why, iteration, now)

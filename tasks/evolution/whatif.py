@@ -50,7 +50,7 @@ def what_if(
         ledger.made_again(iteration.number),
     )
     if "annotate" not in made:
-        raise ValueError(f"iteration {iteration.number} came to no rows: {'; '.join(iteration.verdict.reasons)}")
+        raise ValueError(f"iteration {iteration.number} has no annotated rows: {'; '.join(iteration.verdict.reasons)}")
     rounds = rounds_of(made)
     try:
         model, pool = iteration.champion_before, made["pool"]
@@ -60,7 +60,7 @@ def what_if(
         reviews = [reviewing.review_written(stages, model, reviewer, round.responses, round.number) for round in rounds]
     except WouldAsk as missing:
         raise ValueError(
-            f"{missing} is not in the store under these settings: a model would have to be asked. Settings of "
+            f"{missing} is not in the store under these settings: a model would have to be called. Only settings of "
             "`review`, `calibration.length`, `calibration.regularisation`, `split` and `annotate` need none"
         ) from None
     rows = annotating.annotate(

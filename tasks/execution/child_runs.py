@@ -57,7 +57,7 @@ class ChildRuns:
         """A pool without workers, or one whose only slot this run has, keeps it waiting."""
         if all(child.state and child.state.is_scheduled() for child in children):
             get_run_logger().warning(
-                f"no worker takes runs of {self.deployment}: is one started for its pool (`lance up`), and has it a "
+                f"no worker takes runs of {self.deployment}: is a worker started for its pool (`lance up`), with a "
                 "slot beside this run's?"
             )
 
@@ -84,5 +84,5 @@ def ending(run: ChildRun) -> str | None:
         return None
     why = run.state.message or "no message"
     if run.state.is_completed():
-        why = "and what it was to make is not in this home; do all machines have the same LANCE_HOME?"
+        why = "but its artifact is not in this home; do all machines share one LANCE_HOME?"
     return f"run {run.name} ({run.id}) is {run.state.name}: {why}"

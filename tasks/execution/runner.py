@@ -51,7 +51,7 @@ class PrefectRunner:
 
         def write_rows(draft: Draft) -> None:
             if stands:
-                raise OSError(f"{label}: its artifact {self.store.path(spec)} went while the run read it")
+                raise OSError(f"{label}: its artifact {self.store.path(spec)} disappeared while the run read it")
             save(draft, asked, list(answers.values()))
             tokens = {
                 "prompt": sum(a.prompt_tokens for a in answers.values()),
@@ -64,7 +64,7 @@ class PrefectRunner:
         answers: dict[str, Answer] = {}
         while not stands and (now := [call for call in calls(answers) if call.key not in answers]):
             if len({call.key for call in now}) < len(now):
-                raise AssertionError(f"{label}: the same request stands twice among its calls")
+                raise AssertionError(f"{label}: the same request is among its calls twice")
             asked += now
             answers |= {answer.call: answer for answer in self._ask(spec, label, model, now)}
         return self.compute(spec, label, write_rows)

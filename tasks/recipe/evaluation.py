@@ -65,8 +65,8 @@ BETTER_DOWN = ("duplicates", "refusals", "repetition", "off_language", "judge_sc
 class GateConfig(Config):
     """When a candidate takes the champion's place.
 
-    strict: surely better, and on no axis surely worse beyond its tolerance. non-inferiority: on every axis surely
-    within its tolerance. paper: the best of all iterations, as published, however small the difference.
+    strict: significantly better, and on no axis significantly beyond its tolerance. non-inferiority: on every axis
+    significantly within its tolerance. paper: the best of all iterations, as published, however small the difference.
     """
 
     policy: Literal["strict", "non-inferiority", "paper"] = "strict"

@@ -70,7 +70,7 @@ class Recipe(Config):
     def _says_in_what_others_serve(self) -> Self:
         if self.execution.fan_out == "deployments" and self.engine.dtype == "auto":
             raise ValueError(
-                "execution.fan_out is deployments, and engine.dtype auto: who asks cannot know what device answers; "
+                "execution.fan_out is deployments, and engine.dtype auto: this run cannot know which device answers; "
                 "set engine.dtype to bfloat16 (GPU) or float32 (CPU)"
             )
         return self

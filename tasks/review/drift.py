@@ -30,10 +30,10 @@ def figures(store: Store, made: Mapping[str, Ref], before: Mapping[str, Ref] | N
         "mean score": judge["mean_score"],
         "drift of the mean": judge["mean_score"] - earlier["judge"]["mean_score"] if earlier else None,
         "share above 9.5": judge["ceiling_share"],
-        "human less own": judge["human_own_gap"],
+        "human minus own": judge["human_own_gap"],
         "correlation with length": judge["length_correlation"],
-        "looked at again, ±": record["retest"]["spread"],
-        "gained by canaries": record["canaries"]["mean"] if record["canaries"] else None,
+        "retest difference": record["retest"]["spread"],
+        "canary gain": record["canaries"]["mean"] if record["canaries"] else None,
     }
 
 

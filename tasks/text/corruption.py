@@ -1,6 +1,6 @@
-"""Corrupt a text so that it is surely worse, in a known way: what a reviewer that can see at all prefers less.
+"""Corrupt a text so that it is certainly worse, in a known way: what any useful reviewer prefers less.
 
-FAULTS says which principles of the constitution each fault breaks; the others hold as they did before.
+Which principles of the constitution each one breaks: review/faults.py.
 """
 
 import json

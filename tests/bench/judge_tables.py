@@ -50,7 +50,7 @@ def auc_table(who: str, by_way: dict[str, Quality], counts: dict[str, int]) -> T
     lengths = (f"{one.length_correlation or 0:+.2f}" for one in by_way.values())
     table.add_row("score with length, Spearman", "", "", *lengths)
     gaps = (one.human_own_gap for one in by_way.values())
-    table.add_row("human less own text", "", "", *("" if gap is None else f"{gap:+.2f}" for gap in gaps))
+    table.add_row("human minus own text", "", "", *("" if gap is None else f"{gap:+.2f}" for gap in gaps))
     return table
 
 

@@ -28,7 +28,7 @@ def test_up_twice_changes_nothing(finished: tuple[Served, str]) -> None:
 
     before = there()
     said = served.up()
-    assert "made" not in said and "changed" not in said and "started" not in said, said
+    assert "created" not in said and "updated" not in said and "started" not in said, said
     assert len(before) >= 10 and there() == before
 
 
@@ -66,7 +66,7 @@ def test_a_finished_run_again_starts_no_child(finished: tuple[Served, str]) -> N
     before, log = served.ledger(), served.home / "logs" / "engine.log"
     size = log.stat().st_size
     done = served.lance("rerun", run[:8])
-    (again,) = re.findall(r"run ([0-9a-f-]{36}) was made", done.stdout)
+    (again,) = re.findall(r"run ([0-9a-f-]{36}) was created", done.stdout)
     assert served.wait(again)["state_type"] == "COMPLETED"
     assert set(served.states(again)["dpo"] + served.states(again)["annotate"]) == {"Cached"}
     assert (served.ledger(), log.stat().st_size) == (before, size)
@@ -77,7 +77,7 @@ def test_from_dpo_on_nothing_is_asked_or_tuned_again(finished: tuple[Served, str
     before = served.ledger()["iterations"][0]["stages"]
     done = served.lance("rerun", "tiny", "--from", "dpo")
     assert done.returncode == 0, done.stderr
-    run = re.findall(r"run ([0-9a-f-]{36}) was made", done.stdout)[0]
+    run = re.findall(r"run ([0-9a-f-]{36}) was created", done.stdout)[0]
     assert served.wait(run)["state_type"] == "COMPLETED"
     states = served.states(run)
     assert states["dpo"] == ["Completed"] and states["sft"] == ["Cached"]

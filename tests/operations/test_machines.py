@@ -8,8 +8,11 @@ from typing import Any
 
 import psutil
 import pytest
+import yaml
 
+from flows.operations.deploy import FILE
 from tasks.store.home import ROOT, Home
+from tasks.store.rows import digest
 from tests.operations.served import Served
 from tests.support.evolution import LANCE
 from tests.support.processes import wait_until
@@ -30,7 +33,7 @@ def test_a_machine_takes_runs_of_a_server_elsewhere_and_leaves_it_alone(served: 
     said = on_another_machine(served, "up", "--server", f"{served.url}/api")
     try:
         assert "worker-cpu started" in said and f"PREFECT_API_URL={served.url}/api" in said, said
-        assert "made" not in said and "changed" not in said
+        assert "created" not in said and "updated" not in said
         services = Home(served.home).services
         assert [file.name for file in services.with_name("second").iterdir()] == ["worker-cpu.json"]
         psutil.Process(json.loads((services / "worker-cpu.json").read_text())["pid"]).kill()
@@ -63,7 +66,7 @@ def test_a_server_that_is_not_one_of_ours_is_named(other: Served, served: Served
     done = other.lance("up", "--server", "http://127.0.0.1:9")
     assert done.returncode != 0 and "no Prefect server answers at http://127.0.0.1:9/api" in done.stderr, done.stderr
     done = other.lance("up", "--server", served.url, "--port", "4201")
-    assert done.returncode == 2 and "expected no --host and no --port beside it" in done.stderr, done.stderr
+    assert done.returncode == 2 and "expected no --host and no --port with it" in done.stderr, done.stderr
     done = other.lance("up", "--port", str(served.port))
     assert done.returncode == 2 and "something else than a server of" in done.stderr, done.stderr
     done = served.lance("up", "--port", str(served.port + 1))
@@ -75,7 +78,7 @@ def test_what_a_person_changed_in_a_pool_stays(served: Served) -> None:
     template = pool["base_job_template"]
     template["variables"]["properties"]["stream_output"]["default"] = False
     served.api.patch("/work_pools/lance-gpu", json={"base_job_template": template}).raise_for_status()
-    assert "lance-gpu stands" in served.up()
+    assert "lance-gpu unchanged" in served.up()
     assert served.api.get("/work_pools/lance-gpu").json()["base_job_template"] == template
 
 
@@ -99,6 +102,24 @@ def test_what_a_person_changed_in_a_schedule_stays_wherever_its_runs_go(served: 
         assert refused.returncode == 2 and "--pool elsewhere: no such pool" in refused.stderr
     finally:
         pause(schedule, active=True)
+
+
+def test_a_flow_whose_file_moved_keeps_what_a_person_changed(served: Served) -> None:
+    def export() -> dict[str, Any]:
+        found: dict[str, Any] = served.api.get("/deployments/name/export/export").raise_for_status().json()
+        return found
+
+    (given,) = (one for one in yaml.safe_load((ROOT / FILE).read_text())["deployments"] if one["name"] == "export")
+    applied = served.api.get("/variables/name/lance").raise_for_status().json()["value"]
+    applied["digests"]["deployment export/export"] = digest(given | {"entrypoint": "flows/before.py:export"})
+    served.api.patch("/variables/name/lance", json={"value": applied}).raise_for_status()
+    changed = {"entrypoint": "flows/before.py:export", "parameters": {"run": "mine", "folder": "out"}, "version": "old"}
+    served.api.patch(f"/deployments/{export()['id']}", json=changed).raise_for_status()
+    assert "export/export updated" in served.up()
+    found = export()
+    assert (found["entrypoint"], found["parameters"]) == (given["entrypoint"], changed["parameters"])
+    assert "export/export unchanged" in served.up()
+    served.api.patch(f"/deployments/{found['id']}", json={"parameters": {}}).raise_for_status()
 
 
 def test_deployments_are_found_where_each_worker_has_them(served: Served) -> None:

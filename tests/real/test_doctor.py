@@ -22,4 +22,4 @@ def test_it_finds_what_works_and_what_does_not_and_says_what_it_waits_for(tmp_pa
     assert (found["compiler"]["works"], found["compiler"]["found"]) == (False, "there is no C++ compiler (no-compiler)")
     assert "g++" in found["compiler"]["advice"]
     assert "starting the Prefect server (0 s)" in done.stderr
-    assert "looking at this machine 8/8" in done.stderr
+    assert "checking this machine 8/8" in done.stderr

@@ -293,8 +293,8 @@ def test_the_reviewer_is_fitted_retested_and_attacked_with_anchors_that_train_no
     assert record["retest"]["spread"] > 0, "the second look is another one"
     assert record["judge"]["aucs"]
     shown = figures(found.stages.store, found.stages.made, found.stages.made)
-    assert (shown["drift of the mean"], shown["gained by canaries"]) == (0, record["canaries"]["mean"])
-    assert {"AUC mismatched", "AUC own mismatched", "looked at again, ±"} <= shown.keys()
+    assert (shown["drift of the mean"], shown["canary gain"]) == (0, record["canaries"]["mean"])
+    assert {"AUC mismatched", "AUC own mismatched", "retest difference"} <= shown.keys()
     assert figures(found.stages.store, {}) == {}
     anchors = {row.response for row in found.rows("write [anchors]", Anchor)}
     trained = {row.response for row in found.rows("mix", TrainRow, "sft")}

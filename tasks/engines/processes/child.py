@@ -78,7 +78,7 @@ class Child:
         )
 
     def wait_until_started(self, on_waiting: Callable[[], None] = lambda: None) -> None:
-        """Block until the child runs; `on_waiting` is called if another run holds the device. Raises ChildFailed."""
+        """Block until the child runs; `on_waiting` is called if another run has the device. Raises ChildFailed."""
         assert self._supervisor.stdout
         for line in self._supervisor.stdout:
             if line.startswith("started"):

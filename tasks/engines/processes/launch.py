@@ -16,7 +16,7 @@ from tasks.engines.processes.platform import Platform, model_python
 from tasks.store.artifacts import Store, write_atomically
 
 POLL_S = 0.3
-WAITING = "waiting for the device, which another run holds"
+WAITING = "waiting for the device, which is in use by another run"
 Said = Callable[[dict[str, Any]], None]
 
 

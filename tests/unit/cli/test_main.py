@@ -148,7 +148,7 @@ def test_a_row_is_explained_wherever_it_is(home: Home, monkeypatch: pytest.Monke
     shown = capsys.readouterr().out
     assert "Name river 1 of [Europe]." in shown
     assert "iteration 1: seeds, review [seeds]" in shown
-    assert "it trained no checkpoint" in shown
+    assert "no checkpoint was trained on it" in shown
     assert lance(monkeypatch, "explain", row, "--descendants", "--json") == 0
     found = json.loads(capsys.readouterr().out)
     assert (found["row"], found["descendants"], found["trained"]) == (row, [], {})
@@ -167,7 +167,7 @@ def test_a_veto_is_kept_with_its_reason(home: Home, monkeypatch: pytest.MonkeyPa
     row = seed("Name river 1 of [Europe].").id
     assert lance(monkeypatch, "veto", "mine", row, "--why", "a joke") == 0
     assert lance(monkeypatch, "veto", "mine", row, "--why", "a joke") == 0
-    assert "1 were before" in capsys.readouterr().out
+    assert "1 were vetoed already" in capsys.readouterr().out
     kept = json.loads(home.vetoes("mine").read_text())
     assert (kept["row"], kept["why"], kept["iteration"]) == (row, "a joke", 2)
     assert lance(monkeypatch, "veto", "mine", "seed-0", "--why", "a joke") == 2
@@ -178,7 +178,7 @@ def test_a_plan_ends_with_2_where_something_stands_in_the_way(
 ) -> None:
     assert lance(monkeypatch, "plan", "demo", "--tokens-per-second", "50", "--price-per-hour", "2") == 0
     shown = capsys.readouterr().out
-    assert "nothing stands in its way" in shown
+    assert "no problems found" in shown
     assert "at that price" in shown
     rates = ["--tokens-per-second", "50", "--read-tokens-per-second", "50", "--train-tokens-per-second", "50"]
     assert lance(monkeypatch, "plan", "demo", *rates, "--json") == 0

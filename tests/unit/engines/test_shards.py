@@ -85,7 +85,7 @@ def test_what_is_known_is_not_asked_and_needs_no_engine_where_it_is_all(shards: 
     said = shards.answer(SHARD, nobody, {call.key: answered(call, "known") for call in CALLS[2:]})
     found = shards.stands(SHARD)
     assert found and [row.text for row in shards.store.rows(found, Answer)] == ["noted", "noted", "known", "known"]
-    assert said.startswith("0 answers, 4 were there, 0 new tokens") and record(shards)["asked"] == 0
+    assert said.startswith("0 answers, 4 known before, 0 new tokens") and record(shards)["asked"] == 0
 
 
 def test_one_that_another_run_made_while_the_engine_started_is_left_alone(shards: Shards) -> None:

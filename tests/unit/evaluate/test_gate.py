@@ -1,4 +1,4 @@
-"""Gate: a promotion needs abilities that are surely up, and no axis surely beyond its tolerance."""
+"""Gate: a promotion needs abilities that are significantly up, and no axis significantly beyond its tolerance."""
 
 import random
 from collections.abc import Callable, Sequence
@@ -72,7 +72,7 @@ def policy(**changes: Any) -> GateConfig:
 def test_the_same_model_again_is_held_on_no_gain() -> None:
     verdict = decide(CHAMPION, model(), CONFIG)
     assert (verdict.decision, verdict.items, verdict.ability) == ("hold", 30, (0, 0, 0))
-    assert verdict.reasons[0].startswith("not surely better: abilities together +0.00 tolerances")
+    assert verdict.reasons[0].startswith("not significantly better: abilities together +0.00 tolerances")
     assert {found.change for found in verdict.axes if found.name != "length"} == {0}
     assert axis(verdict, "length").change == 1
 
@@ -84,8 +84,8 @@ def test_what_an_axis_sees_from_is_seen_four_times_in_five() -> None:
         noise = chance.normal(mean, 0.3, len(ITEMS))
         return axis(decide(CHAMPION, model(lambda n: float(noise[n])), config), "log_likelihood")
 
-    sees_from = float(np.mean([measured_change(0).sees_from for _ in range(20)]))
-    seen = np.mean([measured_change(sees_from).low > 0 for _ in range(150)])
+    mde = float(np.mean([measured_change(0).minimum_detectable_effect for _ in range(20)]))
+    seen = np.mean([measured_change(mde).low > 0 for _ in range(150)])
     assert 0.7 < seen < 0.9
 
 
@@ -110,7 +110,7 @@ def test_a_clear_gain_promotes_and_says_where() -> None:
     verdict = decide(CHAMPION, model(up), CONFIG)
     found = axis(verdict, "log_likelihood")
     assert verdict.decision == "promote"
-    assert verdict.reasons[0].startswith("surely better: abilities together +3.5")
+    assert verdict.reasons[0].startswith("significantly better: abilities together +3.5")
     assert verdict.reasons[1:] == (f"log-likelihood +0.210 [{found.low:.3f} to {found.high:.3f}]",)
     assert found.champion == pytest.approx(sum(LEVELS) / 30)
     assert found.candidate == pytest.approx(sum(LEVELS) / 30 + 0.21)
@@ -135,7 +135,7 @@ def test_a_gain_on_a_benchmark_promotes_alone() -> None:
 def test_a_gain_that_only_a_few_items_have_is_not_sure() -> None:
     verdict = decide(CHAMPION, model(lambda n: 3.0 if n == 4 else -0.01), CONFIG)
     assert verdict.axes[0].change > 0 > verdict.axes[0].low
-    assert (verdict.decision, verdict.reasons[0][:18]) == ("hold", "not surely better:")
+    assert (verdict.decision, verdict.reasons[0][:25]) == ("hold", "not significantly better:")
 
 
 def test_a_sure_gain_that_is_too_small_to_matter_is_held() -> None:
@@ -145,20 +145,20 @@ def test_a_sure_gain_that_is_too_small_to_matter_is_held() -> None:
     assert decide(CHAMPION, small, policy(min_effect=0.0)).decision == "promote"
 
 
-# Each candidate is surely better on the log-likelihood, so that it is the one sure loss that counts.
+# Each candidate is significantly better on the log-likelihood, so that it is the one sure loss that counts.
 WORSE = {
-    "log-likelihood is surely beyond its tolerance: -0.210 [": model(lambda n: -up(n), beaten=2),
-    "preference is surely beyond its tolerance: -0.500 [": model(up, beaten=0),
-    "sums is surely beyond its tolerance: -": model(up, solve=lambda n: 0.0),
-    "length is surely beyond its tolerance: x 3.000 [": model(up, say=lambda n: " ".join(SAID[n::30])),
-    "length is surely beyond its tolerance: x 0.222 [": model(up, say=lambda n: " ".join(SAID[n].split()[:2])),
-    "distinct-2 is surely beyond its tolerance: -0.": model(up, say=lambda n: SAID[n % 2]),
-    "duplicates is surely beyond its tolerance: +1.000 [": model(up, say=lambda n: SAID[n % 15]),
-    "refusals is surely beyond its tolerance: +1.000 [": model(up, say=lambda n: f"I'm sorry, no. {SAID[n]}"),
-    "repetition is surely beyond its tolerance: +0.": model(up, say=lambda n: " ".join([f"a{n} b c d"] * 3)),
-    "off-language is surely beyond its tolerance: +1.000 [": model(up, off_language=True),
-    "judge-score is surely beyond its tolerance: +2": model(up, judge=lambda good, n: 7.9 + 2 * good + n % 3),
-    "judge-auc is surely beyond its tolerance: -0.": model(up, judge=lambda good, n: 6.0),
+    "log-likelihood is significantly beyond its tolerance: -0.210 [": model(lambda n: -up(n), beaten=2),
+    "preference is significantly beyond its tolerance: -0.500 [": model(up, beaten=0),
+    "sums is significantly beyond its tolerance: -": model(up, solve=lambda n: 0.0),
+    "length is significantly beyond its tolerance: x 3.000 [": model(up, say=lambda n: " ".join(SAID[n::30])),
+    "length is significantly beyond its tolerance: x 0.222 [": model(up, say=lambda n: " ".join(SAID[n].split()[:2])),
+    "distinct-2 is significantly beyond its tolerance: -0.": model(up, say=lambda n: SAID[n % 2]),
+    "duplicates is significantly beyond its tolerance: +1.000 [": model(up, say=lambda n: SAID[n % 15]),
+    "refusals is significantly beyond its tolerance: +1.000 [": model(up, say=lambda n: f"I'm sorry, no. {SAID[n]}"),
+    "repetition is significantly beyond its tolerance: +0.": model(up, say=lambda n: " ".join([f"a{n} b c d"] * 3)),
+    "off-language is significantly beyond its tolerance: +1.000 [": model(up, off_language=True),
+    "judge-score is significantly beyond its tolerance: +2": model(up, judge=lambda good, n: 7.9 + 2 * good + n % 3),
+    "judge-auc is significantly beyond its tolerance: -0.": model(up, judge=lambda good, n: 6.0),
 }
 
 
@@ -202,7 +202,7 @@ def test_one_axis_that_looks_too_bad_by_itself_holds_and_does_not_roll_back() ->
     assert verdict.reasons[0].startswith("sums looks beyond its tolerance: -0.")
 
 
-def test_non_inferiority_promotes_what_is_surely_within_all_tolerances() -> None:
+def test_non_inferiority_promotes_what_is_significantly_within_all_tolerances() -> None:
     same = model(lambda n: -0.001)
     assert decide(CHAMPION, same, CONFIG).decision == "hold"
     assert decide(CHAMPION, same, policy(policy="non-inferiority")).decision == "promote"
@@ -317,7 +317,10 @@ def test_likelihood_that_no_longer_depends_on_the_question_shows_as_relevance() 
 
     verdict = decide(with_others(1.2), with_others(1.1), CONFIG)
     assert axis(verdict, "relevance").change == pytest.approx(-0.1)
-    assert (verdict.decision, verdict.reasons[0][:42]) == ("roll back", "relevance is surely beyond its tolerance: ")
+    assert (verdict.decision, verdict.reasons[0][:49]) == (
+        "roll back",
+        "relevance is significantly beyond its tolerance: ",
+    )
 
 
 def test_anchors_that_a_model_wrote_itself_are_not_compared() -> None:

@@ -53,7 +53,7 @@ def test_nothing_out_of_something_is_a_zero(tmp_path: Path) -> None:
     [
         (
             {"retest": {"n": 8, "spread": 0.02}, "canaries": {"n": 13, "mean": -0.314}},
-            "again ±0.02, 13 canaries -0.31",
+            "retest ±0.02, 13 canaries -0.31",
         ),
         ({"counts": {"in": 5, "out": 5, "low": 3, "high": 2}, "thresholds": {"V": 4.567}}, "low 3, high 2, V 4.57"),
         ({"thresholds": {"sft_keep": 8.0, "margin": 2.0}}, "sft_keep 8.00, margin 2.00"),

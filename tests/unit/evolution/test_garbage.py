@@ -72,7 +72,7 @@ def test_while_somebody_is_asked_nothing_may(tmp_path: Path) -> None:
     home.evolution("mine").mkdir(parents=True)
     home.waiting("mine").write_text('{"run": "0123"}')
     with (
-        pytest.raises(ValueError, match="'mine' waits for a person's word: give it, or `lance cancel 0123`"),
+        pytest.raises(ValueError, match="'mine' is waiting for approval: answer it, or `lance cancel 0123`"),
         collecting(home, 0),
     ):
         pass

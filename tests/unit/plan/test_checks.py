@@ -129,7 +129,7 @@ def test_an_empty_file_of_seeds_is_a_problem(tmp_path: Path) -> None:
 def test_rows_too_long_to_train_on_are_left_open(tmp_path: Path) -> None:
     (tmp_path / "seeds.jsonl").write_text(json.dumps({"prompt": "word " * 300, "response": "Yes."}) + "\n")
     found = planned(load("robust", [f"seeds={tmp_path / 'seeds.jsonl'}", "reading.anchor_share=0"]), tmp_path)
-    assert any("602 tokens, sft.max_tokens is 384" in line for line in found.open)
+    assert any("602 tokens, sft.max_tokens is 384" in line for line in found.unknown)
 
 
 def test_hours_and_money_are_those_of_all_iterations(tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ def test_hours_and_money_are_those_of_all_iterations(tmp_path: Path) -> None:
 
 def test_benchmarks_that_are_not_here_are_left_open(tmp_path: Path) -> None:
     found = planned(load("robust", ["evaluate.benchmarks=[{task: sum}, {task: gsm8k}, {task: mmlu}]"]), tmp_path)
-    assert "what gsm8k, mmlu ask: their items are not here, and in no figure" in found.open
+    assert "what gsm8k, mmlu ask: their items are not on this machine, and are not counted" in found.unknown
     assert [one["texts"] for one in found.work if str(one["stage"]).startswith("benchmarks")] == [60, 60]
 
 
