@@ -14,7 +14,7 @@ test: install lint  ## real vLLM, TRL, Prefect, on a tiny model that the tests m
 	.venv/bin/pytest -m "not long" $(ARGS)
 
 test-fast: install  ## seconds: neither Prefect nor torch is imported
-	.venv/bin/pytest --ignore tests/real --ignore tests/operations $(ARGS)
+	.venv/bin/pytest tests/unit $(ARGS)
 
 lint: install
 	.venv/bin/ruff check .

@@ -26,7 +26,7 @@ WAIT_S = 7 * 24 * 3600  # then the run fails; its artifacts stay, and the next r
 SAMPLES = 3
 
 
-class Answer(RunInput):
+class Approval(RunInput):
     """`rows` are ids of rows to veto, with spaces between; `why` is kept with the verdict or the vetoes.
 
     The decision has no default: where there is no answer, Prefect gives an empty one.
@@ -60,19 +60,19 @@ def ask(home: Home, ledger: Ledger, one: Iteration) -> Decision | None:
         get_run_logger().warning(problem)
 
 
-def _answer(waiting: Path, key: str, text: str) -> Answer | None:
+def _answer(waiting: Path, key: str, text: str) -> Approval | None:
     """To what was asked by this key; suspends where nothing was yet. None where that ended without an answer.
 
     A retry may or may not have Prefect forget that it has asked; what it was told stands beside the run.
     """
     if given := read_flow_run_input(f"suspended-{key}-response"):
         waiting.unlink(missing_ok=True)
-        return Answer.model_validate(given)
+        return Approval.model_validate(given)
     if read_flow_run_input(f"suspended-{key}-schema"):
         return None
     write_atomically(waiting, json.dumps({"run": str(flow_run.get_id())}))
     try:
-        return suspend_flow_run(wait_for_input=Answer.with_initial_data(description=text), timeout=WAIT_S, key=key)
+        return suspend_flow_run(wait_for_input=Approval.with_initial_data(description=text), timeout=WAIT_S, key=key)
     except ValidationError:  # killed between its suspension and its question
         return None
 

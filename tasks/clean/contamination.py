@@ -42,7 +42,7 @@ class Contamination(Rule):
         """Which item was found in this pair or before it, and how."""
         if found := self.instructions.find(words(" ".join((*row.history, row.instruction)))):
             return f"ROUGE-L {found[1]:.2f} with the instruction of {found[0]}, which is only measured on"
-        for text in (*row.history, row.instruction, answer(row)):
+        for text in (*row.history, row.instruction, learned_text(row)):
             tokens = words(text)
             for run in chain.from_iterable(grams(tokens, length) for length in self.run_lengths):
                 if run in self.runs:
@@ -60,6 +60,6 @@ class Contamination(Rule):
         return [row for row in rows if not hits[row.id]], rejects
 
 
-def answer(row: Asked) -> str:
+def learned_text(row: Asked) -> str:
     """What is learned from the row: of a pair, the preferred text."""
     return row.chosen if isinstance(row, PreferencePair) else row.response

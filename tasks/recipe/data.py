@@ -1,4 +1,4 @@
-"""The values that shape what is written, cleaned and kept."""
+"""The values that shape which rows are read, written, cleaned and kept. Published values are the defaults."""
 
 from typing import Annotated, Literal, Self
 
@@ -8,34 +8,44 @@ from tasks.recipe.values import Config, NotNegative, Positive, Share, Threshold
 
 
 class ReadingConfig(Config):
-    """`held_out` is only measured on, `anchors` only calibrate the reviewer; neither is ever trained on.
-
-    `max_words` bounds instruction plus response.
-    """
+    """How seeds are read and divided. Held-out rows and anchors are never trained on."""
 
     held_out_share: Share = 0.2
+    """Share of the seeds that is only measured on, chosen by content."""
     anchor_share: Share = 0.2
+    """Share of the seeds that only calibrates the reviewer; at least four rows."""
     max_rows: Positive | None = None
+    """At most so many seeds, the first ones."""
     max_words: Positive = 1000
-    turn: Literal["last", "first"] = "last"  # of a conversation; the last one with what was said before it
+    """Longer rows (instruction plus response) are rejected."""
+    turn: Literal["last", "first"] = "last"
+    """Of a conversation: the last answer with the turns before it, or the first question and answer."""
 
 
 class SplitConfig(Config):
-    """High is strictly above the threshold (V)."""
+    """Where low and high seeds part."""
 
     threshold: Threshold = Threshold(score=7.0)
+    """V: seeds that score strictly above it are high, the others low."""
 
 
 class WriteConfig(Config):
-    """What is written for each seed; published: 4 instructions x 4 answers (low), 4 flawed responses (high)."""
+    """What is written for each seed, and how it is sampled."""
 
     instructions_per_low_seed: Positive = 4
+    """New instructions for each low seed."""
     answers_per_instruction: Positive = 4
+    """Answers to each new instruction."""
     flawed_per_high_seed: Positive = 4
-    ordinary_per_high_seed: int = Field(default=0, ge=0)  # natural rejects: samples that may turn out badly
+    """Responses with a flaw for each high seed."""
+    ordinary_per_high_seed: int = Field(default=0, ge=0)
+    """Responses without a flaw for each high seed: those that score low become natural rejects."""
     max_new_tokens: Positive = 512
+    """Token limit of one text."""
     temperature: Annotated[float, Field(ge=0, le=2)] = 0.7
+    """Sampling temperature."""
     top_p: Share = 0.9
+    """Nucleus sampling."""
 
 
 CleanRule = Literal[
@@ -56,31 +66,43 @@ CleanRule = Literal[
 class CleanConfig(Config):
     """Published: ROUGE-L above 0.70 within the family; instructions under 5 words; responses under 10 or over 4,096."""
 
-    without: tuple[CleanRule, ...] = ()  # rules that are not used
-    max_rouge_l: Share = 0.7  # overlap: with the seed or a sibling; the larger of recall and precision
+    without: tuple[CleanRule, ...] = ()
+    """Rules that are not used, by their names in tasks/clean/rules.py."""
+    max_rouge_l: Share = 0.7
+    """Rule `overlap`: ROUGE-L, the larger of recall and precision, with the seed or a sibling."""
     min_instruction_words: Positive = 5
+    """Rule `too_short`, of new instructions."""
     min_response_words: Positive = 10
+    """Rule `too_short`, of responses."""
     max_response_words: Positive = 4096
-    max_repeated_share: Share = 0.5  # repetition: of a text's word 4-grams that stood before in it
-    max_boilerplate_share: Share = 0.3  # of a text's words that stand in stock phrases
-    near_duplicate_rouge_l: Share = 0.7  # F; over the whole pool
-    contamination_run_words: Positive = 10  # in common with an item that is only measured on
-    contamination_rouge_l: Share = 0.9  # F; of an instruction with an item's, of 11 words all but one
+    """Rule `too_long`."""
+    max_repeated_share: Share = 0.5
+    """Rule `repetition`: share of a text's word 4-grams that occurred before in it."""
+    max_boilerplate_share: Share = 0.3
+    """Rule `boilerplate`: share of a text's words in stock phrases."""
+    near_duplicate_rouge_l: Share = 0.7
+    """Rule `near_duplicate`: ROUGE-L (F) with anything in the pool."""
+    contamination_run_words: Positive = 10
+    """Rule `contamination`: words in a row in common with an item that is only measured on."""
+    contamination_rouge_l: Share = 0.9
+    """Rule `contamination`: ROUGE-L (F) of an instruction with such an item's."""
 
 
 class AnnotateConfig(Config):
-    """SFT keeps low-branch rows strictly above `sft_keep`; pairs need a margin strictly above `margin`.
-
-    `max_margin` and `length_ratio` (words of the rejected over those of the chosen) leave out what is too easy to tell
-    apart; an ordinary response is chosen in place of the original if it scores more than `beats_by` above it.
-    """
+    """Which written rows are trained on."""
 
     sft_keep: Threshold = Threshold(score=8.0)
+    """Low-branch rows that score strictly above it become SFT rows."""
     margin: Threshold = Threshold(score=2.0)
+    """A pair's chosen response scores more than this above the rejected one."""
     max_margin: NotNegative | None = None
+    """Pairs further apart are left out as too easy."""
     length_ratio: tuple[float, float] | None = None
+    """Bounds of the rejected response's words over the chosen one's."""
     pairs_per_prompt: Positive = 1
+    """At most so many pairs of one prompt."""
     beats_by: NotNegative = 1.0
+    """An ordinary response is chosen over the seed's own if it scores more than this above it."""
 
 
 Branch = Literal["sft", "preference"]
@@ -94,8 +116,11 @@ class TargetConfig(Config):
     """
 
     sft_rows: Positive | None = None
+    """Exactly so many SFT rows, the best-scored."""
     pairs: Positive | None = None
-    candidates: Positive | None = None  # new instructions count too
+    """Exactly so many pairs, those furthest apart."""
+    candidates: Positive | None = None
+    """At most so many texts are written for the target, new instructions included."""
 
     @model_validator(mode="after")
     def _has_an_end(self) -> Self:

@@ -17,13 +17,21 @@ class Benchmark(Config):
     """
 
     task: str
-    name: str = ""  # what its axis is called, in place of the task's name
-    data: str = ""  # a JSON Lines file in place of the task's own data
+    """A task's name in the harness or in deployments/benchmarks, or a YAML file of your own."""
+    name: str = ""
+    """What its axis is called, in place of the task's name."""
+    data: str = ""
+    """A JSON Lines file in place of the task's own data."""
     shots: int | None = Field(default=None, ge=0)
-    items: Positive | None = None  # the first so many of each task
-    max_new_tokens: Positive | None = None  # of an answer, where the task allows more
-    metric: str = ""  # of the task's metrics, "METRIC" or "METRIC,FILTER"; the first if empty
-    run_generated_code: bool = False  # tasks that run what the model wrote: in a child without network
+    """Examples in the prompt, in place of the task's own number."""
+    items: Positive | None = None
+    """The first so many of each task."""
+    max_new_tokens: Positive | None = None
+    """Token limit of an answer, where the task allows more."""
+    metric: str = ""
+    """Which of the task's metrics, as METRIC or METRIC,FILTER; empty: the first."""
+    run_generated_code: bool = False
+    """Allows tasks that run what the model wrote, in a sandbox without network."""
 
     @property
     def file(self) -> Path | None:
@@ -39,11 +47,14 @@ class Benchmark(Config):
 
 
 class EvaluateConfig(Config):
-    """Held-out seeds (likelihood, preference, one greedy response each), and benchmarks beside."""
+    """What champion and candidate are measured on."""
 
     max_items: Positive = 200
+    """At most so many held-out seeds: likelihoods and one greedy response each."""
     max_new_tokens: Positive = 128
+    """Token limit of a greedy response."""
     benchmarks: tuple[Benchmark, ...] = ()
+    """Tasks of lm-evaluation-harness, each with the keys below."""
 
 
 TOLERANCES = {  # the smallest change that matters, in the axis's own unit
@@ -70,18 +81,27 @@ class GateConfig(Config):
     """
 
     policy: Literal["strict", "non-inferiority", "paper"] = "strict"
-    min_items: Positive = 10  # an interval over a handful of items says nothing, and over one it has no width
+    """When a candidate is promoted: `strict`, `non-inferiority` or `paper` (flows/README.md, The verdict)."""
+    min_items: Positive = 10
+    """With fewer held-out seeds nothing is promoted: an interval over a handful of items says nothing."""
     bootstrap_draws: Positive = 10_000
+    """Draws of the paired bootstrap."""
     confidence: Share = 0.95
-    min_effect: NotNegative = 0.2  # of the abilities' weighted mean, in tolerances
-    tolerances: dict[str, Tolerance] = Field(default={})  # of axes by name, in place of the built-in ones
-    weights: dict[str, NotNegative] = Field(default={})  # of abilities in their mean; 1 each
-    length_ratio: tuple[float, float] = (0.5, 2.0)  # candidate's mean words over the champion's
-    at_most: dict[str, float] = Field(
-        default={"kl": 1.0, "leaked_rows": 0, "unparsed": 0.2}
-    )  # kl: to M_0, nats a token
-    patience: Positive | None = None  # with so many iterations in a row that promote nothing
-    then: Literal["stop", "peak"] = "stop"  # then the evolution ends, or goes on from its best with other samples
+    """Of intervals, and of all decisions to roll back together."""
+    min_effect: NotNegative = 0.2
+    """Least gain of the abilities' weighted mean, in tolerances."""
+    tolerances: dict[str, Tolerance] = Field(default={})
+    """Smallest change that matters, by axis, in place of `TOLERANCES` in tasks/recipe/evaluation.py."""
+    weights: dict[str, NotNegative] = Field(default={})
+    """Weights of abilities in their mean, by axis; 1 each."""
+    length_ratio: tuple[float, float] = (0.5, 2.0)
+    """Bounds of the candidate's mean words over the champion's."""
+    at_most: dict[str, float] = Field(default={"kl": 1.0, "leaked_rows": 0, "unparsed": 0.2})
+    """Bounds of single figures: KL to M_0 (nats a token), training rows that hold a measured item, unparsed scores."""
+    patience: Positive | None = None
+    """So many iterations in a row without a promotion end the evolution, or send it back."""
+    then: Literal["stop", "peak"] = "stop"
+    """What follows then: the end, or the next iteration from the best model with other samples."""
 
     def tolerance(self, axis: str) -> float:
         return self.tolerances.get(axis, TOLERANCES.get(axis, BENCHMARK_TOLERANCE))

@@ -29,13 +29,21 @@ class Recipe(Config):
     """One evolution: from which model and seeds, and how each stage does its work."""
 
     name: Annotated[str, Field(pattern=NAME)]
+    """The evolution's name."""
     model: str = "smollm2-135m-instruct"
+    """Where it starts: a folder with safetensors, a hub name (owner/model[@revision]), or the default model."""
     seeds: str = "deployments/seeds/everyday.jsonl"
-    held_out: str | None = None  # seeds to measure on, in place of a share of `seeds`
+    """A file, a folder of files, or a dataset's name (owner/data:split)."""
+    held_out: str | None = None
+    """Seeds of your own that are only measured on, in place of a share of `seeds`."""
     iterations: Positive = 1
+    """How many iterations it has."""
     sampling_seed: int = 1
+    """What all sampling is seeded from."""
     keep_rows_of_held_iterations: bool = False
-    branches: tuple[Branch, ...] = ("sft", "preference")  # what is written and trained on; none: the seeds alone
+    """Whether what a held iteration wrote joins the pool."""
+    branches: tuple[Branch, ...] = ("sft", "preference")
+    """What is written and trained on; none: SFT on the seeds alone."""
     reading: ReadingConfig = ReadingConfig()
     signals: SignalsConfig = SignalsConfig()
     anchors: AnchorsConfig = AnchorsConfig()
@@ -52,7 +60,8 @@ class Recipe(Config):
     dpo: DpoConfig = DpoConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
     gate: GateConfig = GateConfig()
-    trackers: tuple[Literal["tensorboard", "trackio", "wandb", "mlflow"], ...] = ()  # told of each iteration
+    trackers: tuple[Literal["tensorboard", "trackio", "wandb", "mlflow"], ...] = ()
+    """Experiment trackers that get a run for each iteration."""
     budget: BudgetConfig = BudgetConfig()
     engine: EngineConfig = EngineConfig()
     execution: ExecutionConfig = ExecutionConfig()

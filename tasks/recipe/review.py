@@ -8,46 +8,66 @@ from tasks.recipe.values import Config, NotNegative, Positive, Share
 
 
 class SampledConfig(Config):
-    """Rationales with a score; published: 3, the mean of those that parse."""
+    """The signal `sampled`: rationales with a score; published are 3, and the mean of those that parse."""
 
     samples: Positive = 3
+    """Rationales for each pair."""
     stop_when_two_agree: bool = False
-    retries: int = Field(default=2, ge=0)  # more samples in place of those without a score
+    """Ask for no third one where two give the same score."""
+    retries: int = Field(default=2, ge=0)
+    """More samples in place of those without a score."""
     max_new_tokens: Positive = 512
+    """Token limit of one rationale."""
     temperature: Annotated[float, Field(ge=0, le=2)] = 0.7
+    """Sampling temperature."""
     top_p: Share = 0.9
+    """Nucleus sampling."""
 
 
 class SignalsConfig(Config):
     """What the reviewer is asked. All of it is stored; `review` makes scores of it without asking again."""
 
     use: tuple[Literal["likelihood", "contrast", "read", "sampled"], ...] = ("likelihood", "contrast")
-    contrasts: Positive = 2  # contradictions of each response
+    """Signals that are collected (tasks/review/signals)."""
+    contrasts: Positive = 2
+    """Signal `contrast`: contradictions of each response."""
     read: Literal["whole", "principles"] = "whole"
+    """Signal `read`: one question about the pair, or one for each principle."""
     sampled: SampledConfig = SampledConfig()
 
 
 class AnchorsConfig(Config):
     """What the reviewer is calibrated with: corrupted anchor seeds, and texts that it wrote itself."""
 
-    draws: Positive = 1  # of each corruption of each anchor seed
+    draws: Positive = 1
+    """Draws of each corruption of each anchor seed."""
     own_texts: bool = True
-    retested: int = Field(default=20, ge=0)  # anchors that are looked at twice
-    canaries: int = Field(default=52, ge=0)  # pairs that ask for a better score, each beside a harmless twin
-    max_new_tokens: Positive = 64  # of an own text
+    """Whether the model writes anchors itself."""
+    retested: int = Field(default=20, ge=0)
+    """Anchors that are asked about twice, to see how stable scores are."""
+    canaries: int = Field(default=52, ge=0)
+    """Texts that ask for a better score, each with a harmless twin."""
+    max_new_tokens: Positive = 64
+    """Token limit of an anchor that the model writes."""
 
 
 class CalibrationConfig(Config):
-    """How scores are fitted to signals. `length` lets the number of words be a feature: a score in disguise."""
+    """How scores are fitted to signals."""
 
     length: bool = False
-    regularisation: Annotated[float, Field(gt=0)] = 1.0  # 1/C of the softmax regressions
+    """Whether the number of words may be a feature: a score in disguise."""
+    regularisation: Annotated[float, Field(gt=0)] = 1.0
+    """1/C of the softmax regressions."""
 
 
 class ReviewConfig(Config):
-    """Which signal becomes the score, and when there is none: too little label mass, no score in any rationale."""
+    """Which signal becomes the score, and when there is none."""
 
-    score: Literal["calibrated", "read", "sampled", "random"] = "calibrated"  # random: a control that looks at nothing
-    weights: dict[str, NotNegative] = Field(default={})  # of principles, in place of the constitution's
+    score: Literal["calibrated", "read", "sampled", "random"] = "calibrated"
+    """What the score is made from; `random` is a control that looks at nothing."""
+    weights: dict[str, NotNegative] = Field(default={})
+    """Weights of principles by name, in place of those in tasks/text/prompts/principles.yaml."""
     min_label_mass: Share = 0.5
+    """Signal `read`: with less probability on the score tokens there is no score."""
     max_unparsed_share: Share = 0.2
+    """With a larger share of pairs without a score the run ends."""

@@ -8,10 +8,12 @@ from tasks.recipe.values import Config, NotNegative, Positive
 
 
 class BudgetConfig(Config):
-    """What a run may spend before it stops; nothing of it shapes an artifact."""
+    """What one run may spend; then it stops, and the next run continues."""
 
-    tokens: Positive | None = None  # written by the engines
+    tokens: Positive | None = None
+    """Tokens written by the engines."""
     hours: Annotated[float, Field(gt=0)] | None = None
+    """Hours of the run."""
 
 
 class ExecutionConfig(Config):
@@ -22,27 +24,42 @@ class ExecutionConfig(Config):
     """
 
     fan_out: Literal["threads", "deployments"] = "threads"
-    workers: Positive = 1  # child runs that answer
-    answer: str = "answer/answer"  # FLOW/DEPLOYMENT of those
+    """`threads`: on this machine; `deployments`: by child runs on machines that share LANCE_HOME."""
+    workers: Positive = 1
+    """Child runs that answer requests."""
+    answer: str = "answer/answer"
+    """FLOW/DEPLOYMENT of the child runs that answer."""
     train: str = "train/train"
-    idle_s: NotNegative = 60  # for so long a child run keeps its engine without a question
+    """FLOW/DEPLOYMENT of the child run that trains."""
+    idle_s: NotNegative = 60
+    """Seconds for which a child run keeps its engine without a request."""
 
 
 class EngineConfig(Config):
-    """How inference is run. `dtype` must have kernels on the device: bfloat16 is 7x slower than float32 on AVX2."""
+    """How inference is run."""
 
     dtype: Literal["float32", "bfloat16", "float16", "auto"] = "auto"
+    """What the model is served and measured in; `auto`: float32 on a CPU, bfloat16 on a GPU."""
     context_tokens: Positive = 2048
-    in_flight: Positive = 64  # requests the engine is given at once
-    shard_requests: Positive = 2000  # requests of one Prefect task run, with an artifact of its own
-    shards_at_once: Positive = 2  # the next shard fills the engine while the last answers of one come in
-    kv_cache_gib: Positive = 1  # on a CPU only
+    """Longest request, answer included."""
+    in_flight: Positive = 64
+    """Requests that the engine is given at once."""
+    shard_requests: Positive = 2000
+    """Requests of one Prefect task run, with an artifact of its own."""
+    shards_at_once: Positive = 2
+    """The next shard fills the engine while the last answers of one come in."""
+    kv_cache_gib: Positive = 1
+    """Key-value cache, on a CPU only."""
     start_deadline_s: Positive = 600
+    """Seconds after which an engine that is not up counts as failed."""
 
 
 class TrainerConfig(Config):
-    """How training is run. A step's rows are spread over devices, `device_rows` at a time."""
+    """How training is run."""
 
     device_rows: Positive = 8
+    """Rows at a time on each device; a step's rows are spread over devices and accumulated."""
     save_steps: Positive = 50
+    """Steps between checkpoints."""
     deadline_s: Positive = 48 * 3600
+    """Seconds after which a training is ended."""

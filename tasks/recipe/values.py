@@ -16,7 +16,9 @@ NotNegative = Annotated[float, Field(ge=0)]
 
 
 class Config(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    """The text under a key says what it is: deployments/README.md has all of them in one table."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class Threshold(Config):

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from tasks.recipe.review import ReviewConfig
 from tasks.review.calibration import Calibration
 from tasks.review.constitution import Constitution
-from tasks.store.reviews import Pair, Review, Signals
+from tasks.store.reviews import Review, Reviewable, Signals
 from tasks.store.rows import Rejected, digest
 
 VERSION = 2  # 2: from stored signals
@@ -71,7 +71,7 @@ def _random(item: str) -> float:
     return 10 * int(digest(item)[:12], 16) / 16**12
 
 
-def quarantine(items: Sequence[Pair], reviews: Sequence[Review], config: ReviewConfig) -> list[Rejected]:
+def quarantine(items: Sequence[Reviewable], reviews: Sequence[Review], config: ReviewConfig) -> list[Rejected]:
     """The unparsed reviews with their texts; raises ValueError if they are too many to go on."""
     texts = {item.id: f"{item.instruction}\n\n{item.response}" for item in items}
     unparsed = [

@@ -8,13 +8,15 @@ from tasks.review import anchors, canaries, constitution, meta_evaluation, revie
 from tasks.review.calibration import Calibration
 from tasks.review.signals.collect import Collector
 from tasks.store.artifacts import Draft, Ref
-from tasks.store.reviews import Anchor, Pair, Review, Signals
+from tasks.store.reviews import Anchor, Review, Reviewable, Signals
 from tasks.store.rows import Seed, Written, digest
 
 SIGNALS_VERSION = 3  # 3: the end of a turn is its end token, not the line break behind it
 
 
-def signals(stages: Stages, what: str, model: Ref, inputs: dict[str, Ref], items: Callable[[], Sequence[Pair]]) -> Ref:
+def signals(
+    stages: Stages, what: str, model: Ref, inputs: dict[str, Ref], items: Callable[[], Sequence[Reviewable]]
+) -> Ref:
     """What the model sees in each item, as the recipe asks; everything is stored, no score is made of it."""
     collector = Collector(stages.recipe.signals, model.digest, stages.recipe.sampling_seed)
 
@@ -55,7 +57,7 @@ def _review(
     model: Ref,
     evaluated: Ref | None,
     inputs: dict[str, Ref],
-    items: Callable[[], Sequence[Pair]],
+    items: Callable[[], Sequence[Reviewable]],
 ) -> Ref:
     """`evaluated` is the reviewer's meta-evaluation, which holds its calibration."""
     config = stages.recipe.review

@@ -8,7 +8,7 @@ from pydantic import model_validator
 from tasks.store.rows import History, Row, Seed, Written
 
 
-class Pair(Protocol):
+class Reviewable(Protocol):
     """What can be reviewed: a seed, a written row, an anchor."""
 
     @property

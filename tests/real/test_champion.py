@@ -35,7 +35,7 @@ SETTINGS = ["gate.policy=paper", "gate.min_items=1", "mix.human_share=0.5", "eva
 SETTINGS += ["signals.use=[]", "review.score=random", "reading.held_out_share=0.35", "reading.anchor_share=0"]
 KILLED_AT_ITS_PROMOTION = """
 import os, signal
-from tasks import champion
+from tasks.evolution import champion
 champion.write = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 from flows.cli import main
 main()

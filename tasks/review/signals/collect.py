@@ -6,7 +6,7 @@ from tasks.engines.calls import Answer, Call
 from tasks.recipe.review import SignalsConfig
 from tasks.review import constitution
 from tasks.review.signals import contrast, likelihood, read, sampled
-from tasks.store.reviews import Pair, Signals
+from tasks.store.reviews import Reviewable, Signals
 from tasks.store.rows import digest
 
 
@@ -28,15 +28,15 @@ class Collector:
         """Digest of the principles' texts as far as the model reads them: weights are not among what it is told."""
         return digest([(p.id, p.of, p.text) for p in self.constitution.principles] if self.prompts else [])
 
-    def calls(self, items: Sequence[Pair], answers: Mapping[str, Answer]) -> list[Call]:
+    def calls(self, items: Sequence[Reviewable], answers: Mapping[str, Answer]) -> list[Call]:
         """All that is to be asked as far as the answers tell, each text once."""
         found = [call for item in items for group in self._of(item, answers).values() for call in group]
         return list({call.key: call for call in found}.values())
 
-    def rows(self, items: Sequence[Pair], answers: Mapping[str, Answer]) -> list[Signals]:
+    def rows(self, items: Sequence[Reviewable], answers: Mapping[str, Answer]) -> list[Signals]:
         return [self._row(item, answers) for item in items]
 
-    def _of(self, item: Pair, answers: Mapping[str, Answer]) -> dict[str, list[Call]]:
+    def _of(self, item: Reviewable, answers: Mapping[str, Answer]) -> dict[str, list[Call]]:
         asks = {
             "likelihood": lambda: likelihood.calls(item),
             "contrast": lambda: contrast.calls(item, self.config.contrasts),
@@ -45,7 +45,7 @@ class Collector:
         }
         return {signal: asks[signal]() for signal in self.config.use}
 
-    def _row(self, item: Pair, answers: Mapping[str, Answer]) -> Signals:
+    def _row(self, item: Reviewable, answers: Mapping[str, Answer]) -> Signals:
         found: dict[str, float] = {}
         texts: list[str] = []
         for signal, calls in self._of(item, answers).items():

@@ -10,7 +10,7 @@ from statistics import fmean
 
 from tasks.engines.calls import Answer, Call
 from tasks.review.signals import likelihood
-from tasks.store.reviews import Pair
+from tasks.store.reviews import Reviewable
 from tasks.store.rows import digest
 from tasks.text.corruption import RESPONSE, corrupted
 
@@ -18,7 +18,7 @@ from tasks.text.corruption import RESPONSE, corrupted
 NOTHING_TO_CONTRADICT = 8.0
 
 
-def calls(item: Pair, versions: int) -> list[Call]:
+def calls(item: Reviewable, versions: int) -> list[Call]:
     """The response itself, then up to `versions` different contradictions of it."""
     kind = {"contradicted": RESPONSE["contradicted"]}
     name = digest(item.response)  # the same text is held against the same contradictions, whatever row it stands in

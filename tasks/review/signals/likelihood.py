@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from statistics import fmean, pstdev
 
 from tasks.engines.calls import Answer, Call, chat
-from tasks.store.reviews import Pair
+from tasks.store.reviews import Reviewable
 from tasks.store.rows import History, digest
 from tasks.text.words import longest_repeat, repeated_share, said_again, words
 
@@ -24,12 +24,12 @@ def _call(context: str, instruction: str, response: str, history: History = ()) 
     return Call(kind="likelihood", row=name, messages=chat(instruction, history=history), response=response)
 
 
-def given(item: Pair, response: str) -> Call:
+def given(item: Reviewable, response: str) -> Call:
     """This response to what the item was asked."""
     return _call("given", item.instruction, response, item.history)
 
 
-def calls(item: Pair) -> list[Call]:
+def calls(item: Reviewable) -> list[Call]:
     """The response given its instruction; the response given nothing to say; the instruction as a text of its own."""
     return [
         given(item, item.response),
@@ -38,7 +38,7 @@ def calls(item: Pair) -> list[Call]:
     ]
 
 
-def values(item: Pair, answers: Mapping[str, Answer]) -> dict[str, float]:
+def values(item: Reviewable, answers: Mapping[str, Answer]) -> dict[str, float]:
     """Natural logarithms, per token where it says mean; the last token of each text is the end of its turn.
 
     What a text says twice is read from the text itself: the model finds a repetition likely, and sees nothing wrong.

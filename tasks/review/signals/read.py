@@ -11,14 +11,14 @@ from tasks.engines.calls import LABELS, Answer, Call, chat
 from tasks.recipe.review import SignalsConfig
 from tasks.review.constitution import Constitution
 from tasks.review.signals import framing as asking
-from tasks.store.reviews import Pair
+from tasks.store.reviews import Reviewable
 from tasks.text.prompts import templates as prompts
 
 PROMPTS = ("constitution", "review", "read", "read_principle")
 PREFIX = "Score: "  # without it SmolLM2 begins a sentence: label mass 0.13 against 0.96
 
 
-def calls(item: Pair, config: SignalsConfig, constitution: Constitution) -> list[Call]:
+def calls(item: Reviewable, config: SignalsConfig, constitution: Constitution) -> list[Call]:
     """One question about everything, or one for each principle."""
     # The constitution first and the item last: vLLM's prefix cache holds what all requests share.
     system = constitution.prompt()

@@ -11,7 +11,7 @@ from tasks.engines.calls import Answer, Call, chat
 from tasks.recipe.review import SampledConfig
 from tasks.review.constitution import Constitution
 from tasks.review.signals import framing as asking
-from tasks.store.reviews import Pair
+from tasks.store.reviews import Reviewable
 from tasks.store.rows import sampling_seed
 from tasks.text.prompts import templates as prompts
 
@@ -26,7 +26,7 @@ def parse(text: str) -> float | None:
 
 
 def calls(
-    item: Pair, answers: Mapping[str, Answer], config: SampledConfig, constitution: Constitution, seed: int
+    item: Reviewable, answers: Mapping[str, Answer], config: SampledConfig, constitution: Constitution, seed: int
 ) -> list[Call]:
     """All samples to ask for, as far as `answers` tell: one more for each that did not parse, up to `retries`."""
     messages = chat(asking.about(item, prompts.render("sampled")), system=constitution.prompt())
