@@ -37,7 +37,7 @@ KILLED_AT_ITS_PROMOTION = """
 import os, signal
 from tasks.evolution import champion
 champion.write = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
-from flows.cli import main
+from flows.cli.main import main
 main()
 """
 TIE = 1e-3  # nats between the two likeliest tokens; below it, the order of sums may decide
