@@ -20,7 +20,7 @@ MIN_PYTHON = (3, 11)
 TORCH = "torch==2.13.0"
 # On PyPI this torch is a CUDA build; the CPU build is on PyTorch's own index, or where pip was told to look.
 TORCH_CPU_WHEELS = "https://download.pytorch.org/whl/cpu"
-STAMP = "lance-lock.txt"  # in each environment: the lock that it was made from
+STAMP = "lance-lock.txt"  # in each environment: the lock and the pyproject.toml that it was made from
 NEEDED_GIB = {"cpu": 7, "cuda": 20}
 
 
@@ -63,21 +63,24 @@ def torch_for_cpu(environment: Path) -> None:
 
 
 def install(environment: Path, lock: str, device: str) -> None:
-    """Make `environment` from `lock`, unless it was made from it as it is."""
+    """Make `environment` from `lock`, unless it was; and install the project into it, unless it was as it is."""
     lock_file = ROOT / "infra" / "locks" / (lock + ".txt")
-    wanted = f"{lock} {hashlib.sha256(lock_file.read_bytes()).hexdigest()}"
+    wanted = [lock, *(hashlib.sha256(file.read_bytes()).hexdigest() for file in (lock_file, ROOT / "pyproject.toml"))]
     stamp = environment / STAMP
-    if stamp.exists() and stamp.read_text() == wanted:
+    made_from = stamp.read_text().split() if stamp.exists() else []
+    if made_from == wanted:
         return
-    check_disk(device)
-    print(f"installing {environment.name} from infra/locks/{lock}.txt (a few minutes)", flush=True)
-    # From nothing: what an older lock or the other device left would stay beside the new.
-    subprocess.run([sys.executable, "-m", "venv", "--clear", str(environment)], check=True)
-    if lock == "model-cpu":
-        torch_for_cpu(environment)
-    pip(environment, "--require-hashes", "-r", str(lock_file))
+    if made_from[:2] != wanted[:2]:
+        check_disk(device)
+        print(f"installing {environment.name} from infra/locks/{lock}.txt (a few minutes)", flush=True)
+        # From nothing: what an older lock or the other device left would stay beside the new.
+        subprocess.run([sys.executable, "-m", "venv", "--clear", str(environment)], check=True)
+        if lock == "model-cpu":
+            torch_for_cpu(environment)
+        pip(environment, "--require-hashes", "-r", str(lock_file))
+    # Also where pyproject.toml alone changed: the `lance` command may begin elsewhere.
     pip(environment, "--no-build-isolation", "--editable", ".")
-    stamp.write_text(wanted)
+    stamp.write_text(" ".join(wanted))
 
 
 def installed_device() -> str:
