@@ -4,8 +4,11 @@ DEVICE ?=
 DATABASE ?= sqlite
 ARGS ?=
 
-.PHONY: demo test test-fast test-operations death-matrix lint ui install lock clean
+.PHONY: help demo test test-fast test-operations death-matrix lint ui install lock clean
 .DEFAULT_GOAL := demo
+
+help:  ## this list
+	@grep -hE "^[a-z%-]+:.*##" Makefile | sed "s/:.*##/\t/"
 
 demo: install  ## one iteration on the default model and the shipped seeds; again: everything cached
 	.venv/bin/lance evolve demo $(ARGS)

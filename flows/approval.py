@@ -1,4 +1,4 @@
-"""A person's word before a promotion: the run suspends, and holds nothing until it is resumed with an answer."""
+"""Human approval before a promotion: the run suspends, and holds no resource until it is resumed with an answer."""
 
 import json
 from pathlib import Path

@@ -1,8 +1,8 @@
 """Cancellation: a run of a deployment ends when it is cancelled or over, or when the run that it works for is.
 
-A worker ends what is cancelled, if it lives and hears of it: the run of a worker that was killed went on to its end in
-the state Cancelling. So a run looks for itself, too. It is over for everybody once its state is final (set by a person,
-or by the automation for silent runs): it would go on with the device in its hands.
+A worker ends a cancelled run only if the worker is alive and notified; without it, a run would continue in the state
+Cancelling. So each run also checks its own state. It ends once that state is final (set by a person, or by the
+automation for silent runs), as it would otherwise keep the device.
 """
 
 import contextlib

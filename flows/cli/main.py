@@ -31,8 +31,13 @@ def evolve(
     recipe: Annotated[str, typer.Argument(help="A recipe's name (deployments/recipes/NAME.yaml) or path.")],
     name: Annotated[str, typer.Option(help="The evolution's name; default: the recipe's.")] = "",
     seeds: Annotated[str, typer.Option(help="A file or folder (JSONL, JSON, CSV, Parquet) or a dataset.")] = "",
-    iterations: Annotated[int | None, typer.Option(min=1, help="How many iterations it shall have.")] = None,
-    go_on: Annotated[bool, typer.Option("--continue", help="Add that many iterations to those it has.")] = False,
+    iterations: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Total number of iterations; with --continue, how many to add. Default: the recipe's."
+        ),
+    ] = None,
+    go_on: Annotated[bool, typer.Option("--continue", help="Add iterations to those that it has.")] = False,
     model: Annotated[str, typer.Option(help="The starting model: a folder with safetensors or a hub name.")] = "",
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="key=value of the recipe; may be repeated.")
@@ -41,8 +46,8 @@ def evolve(
 ) -> None:
     """Evolve a model: review, split, write, clean, review, annotate, SFT, DPO, evaluate, gate.
 
-    Asking again for iterations that are there reads them again; whatever is missing or altered is made again. A run
-    that was killed goes on when the same command is given.
+    Iterations that already exist are read from the store; missing or altered artifacts are recomputed. To resume a
+    killed run, give the same command again.
     """
     asked: dict[str, Any] = {"name": name, "seeds": seeds, "model": model, "iterations": iterations or 0}
     asked["settings"] = settings or []
@@ -125,7 +130,7 @@ def plan(
     train_tokens_per_second: Annotated[
         float | None, typer.Option(min=0.001, help="Tokens trained on per second; default: half of those generated.")
     ] = None,
-    price_per_hour: Annotated[float | None, typer.Option(min=0, help="Of one hour of all GPUs together.")] = None,
+    price_per_hour: Annotated[float | None, typer.Option(min=0, help="Price of one hour of all GPUs.")] = None,
     gpu_memory_gib: Annotated[float | None, typer.Option(min=0, help="Memory of one GPU.")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -181,7 +186,7 @@ def veto(
 
 @app.command()
 def doctor(as_json: AsJson = False) -> None:
-    """Check environments, engine, device, disk, memory and database: what works, what not, what to do."""
+    """Check environments, engine, device, disk, memory and database: what works, what does not, and what to do."""
     from flows.cli.doctor import examine, table
     from tasks.engines.processes.progress import Progress
 

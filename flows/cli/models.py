@@ -29,10 +29,10 @@ def rollback(
     why: Annotated[str, typer.Option(help="The reason; it is kept.")],
     to: Annotated[
         int | None,
-        typer.Option(min=0, help="The iteration whose model it shall be, 0 for M_0; default: the one before."),
+        typer.Option(min=0, help="The iteration whose model becomes champion, 0 for M_0; default: the previous one."),
     ] = None,
 ) -> None:
-    """Set the champion back. The next iteration goes on from there, without the rows of those behind it."""
+    """Set the champion back. The next iteration starts from it, without the rows of later iterations."""
     from flows.cli.champion import print_champion, roll_back
     from tasks.store.home import Home
 
@@ -60,7 +60,7 @@ def serve(
 
 @app.command()
 def report(
-    run: Annotated[str, typer.Argument(help="An evolution's name, or NAME/ITERATION: up to that one.")],
+    run: Annotated[str, typer.Argument(help="An evolution's name, or NAME/ITERATION for its first iterations only.")],
     out: Annotated[Path | None, typer.Option(help="The file; default: report.html beside the ledger.")] = None,
 ) -> None:
     """Write one HTML file on an evolution: verdicts, figures, funnels, pictures, sample rows."""
@@ -100,11 +100,11 @@ def compare(
 def export(
     run: Annotated[str, typer.Argument(help="An evolution's name (its champion), or NAME/ITERATION.")],
     model: Annotated[Path | None, typer.Option(help="Write weights, tokenizer and card into this folder.")] = None,
-    adapter: Annotated[Path | None, typer.Option(help="Write it as a LoRA adapter to the starting model.")] = None,
+    adapter: Annotated[Path | None, typer.Option(help="Write a LoRA adapter for the starting model here.")] = None,
     data: Annotated[Path | None, typer.Option(help="Write what it was trained on, and a card, into this one.")] = None,
     push: Annotated[str | None, typer.Option(help="Also upload it to this repository of the hub: owner/name.")] = None,
 ) -> None:
-    """Export a model and the data that made it, each with a card. HF_TOKEN is needed to push."""
+    """Export a model (--model or --adapter) and its data (--data), each with a card; --push needs HF_TOKEN."""
     from flows.report import publish
     from tasks.evolution.lookup import find
     from tasks.store.home import Home

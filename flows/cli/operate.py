@@ -16,9 +16,9 @@ RUN = typer.Argument(help="An evolution's name (its newest run), or the beginnin
 @app.command()
 def up(
     host: Annotated[
-        str, typer.Option(help="Where the server listens; others than this machine need a password.")
+        str, typer.Option(help="Address the server listens on; non-local ones need a password.")
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=1, max=65535)] = 4200,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port the server listens on.")] = 4200,
     server: Annotated[
         str, typer.Option(help="Work for a server that runs elsewhere, http://HOST:PORT, instead of starting one.")
     ] = "",
@@ -72,7 +72,7 @@ def logs(
     run: Annotated[str, RUN],
     follow: Annotated[bool, typer.Option("--follow", help="Keep printing until the run ends.")] = False,
 ) -> None:
-    """Print what a run logged. What its engine and trainers said is in files below `logs` and `work` of the home."""
+    """Print a run's log. The output of its engine and trainers is in files under `logs` and `work` in LANCE_HOME."""
     from flows.operations.server import client_of
     from tasks.store.home import Home
 
@@ -100,7 +100,9 @@ def cancel(run: Annotated[str, RUN]) -> None:
 @app.command()
 def rerun(
     run: Annotated[str, RUN],
-    from_stage: Annotated[str, typer.Option("--from", help="Redo this stage of its last iteration.")] = "",
+    from_stage: Annotated[
+        str, typer.Option("--from", help="Redo this stage (a label such as dpo) of its last iteration.")
+    ] = "",
 ) -> None:
     """Rerun what failed; finished stages are cached. With --from, redo that stage and what depends on it."""
     from flows.operations.server import client_of
@@ -122,7 +124,7 @@ def rerun(
 
 @app.command()
 def reap() -> None:
-    """End engine and training processes that have no run any more."""
+    """End engine and training processes whose run has ended."""
     from flows.operations import reap as orphaned
     from tasks.store.home import Home
 
@@ -135,7 +137,7 @@ def reap() -> None:
 
 @app.command()
 def gc(
-    older_than_days: Annotated[float, typer.Option(min=0, help="Keep what is newer.")] = 7.0,
+    older_than_days: Annotated[float, typer.Option(min=0, help="Artifacts younger than this are kept.")] = 7.0,
     yes: Annotated[bool, typer.Option("--yes", help="Delete; without it, only list what would be deleted.")] = False,
 ) -> None:
     """Delete artifacts that no iteration and no champion needs."""

@@ -1,4 +1,4 @@
-"""What stands in a recipe's way, as far as it can be known without running it: seeds, model, labels, weights, lengths.
+"""Problems of a recipe that can be found without running it: seeds, model, labels, weights, lengths.
 
 `problems` would end the run; `unknown` is what could not be found out here.
 """

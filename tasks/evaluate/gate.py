@@ -1,7 +1,7 @@
 """Gate: from what was measured of two models and a policy to a verdict: promote, hold or roll back. A pure function.
 
 - roll back: on some axis the candidate is significantly beyond its tolerance, all axes taken together (Holm), or a
-  figure is beyond its bound. The champion stays the peak, and the rows that led here leave the pool.
+  figure is beyond its bound. The champion is unchanged, and this iteration's rows leave the pool.
 - hold: the champion stays, the iteration's rows may be kept. Not significantly better, or one axis by itself looks bad.
 - promote: the abilities' weighted mean is significantly up, each in units of its tolerance, the smallest change that
   matters.

@@ -1,6 +1,6 @@
 """lm-evaluation-harness: its tasks' requests, and its scores of the replies. In between, our own engine is asked.
 
-The harness would ask a model itself; asked by us, a benchmark is sharded, cached and gone on with like everything else,
+The harness would ask a model itself; sent by us, a benchmark is sharded, cached and resumed like everything else,
 and what it measures is the model in the dtype that is served. Both times the same requests are built, so that a reply
 finds its request by what was asked.
 """

@@ -1,4 +1,4 @@
-"""What a model's replies to benchmarks are worth, item by item, by the harness's own metrics.
+"""Scores of a model's replies to benchmarks, item by item, by the harness's own metrics.
 
     -m tasks.evaluate.benchmarks.jobs.scores JOB.json          (in the model environment)
 
