@@ -1,4 +1,4 @@
-"""Run in the model environment: experiment trackers.
+"""Jobs, run in the model environment, where alone torch may be imported: experiment trackers.
 
 In: figures of an iteration. Out: a run in each tracker.
 """

@@ -1,4 +1,4 @@
-"""Run in the model environment: lm-evaluation-harness.
+"""Jobs, run in the model environment, where alone torch may be imported: lm-evaluation-harness.
 
 In: tasks and replies. Out: requests and scores.
 """
