@@ -52,7 +52,7 @@ class _Answering:
                 found = 0
                 for engine, shard in self._missing():
                     with self._shards.claimed(shard) as mine:
-                        if mine and not self._shards.stands(shard):
+                        if mine and not self._shards.find(shard):
                             self._answer(engine, shard)
                             found += 1
                     idle_since = time.monotonic()  # also where another has it, who may die over it
@@ -72,7 +72,7 @@ class _Answering:
             for shard in questions.shards:
                 if shard.spec.fingerprint in self._stand:
                     continue
-                if self._shards.stands(shard):
+                if self._shards.find(shard):
                     self._stand.add(shard.spec.fingerprint)
                 else:
                     yield questions.engine, shard

@@ -63,7 +63,7 @@ def ask(home: Home, ledger: Ledger, one: Iteration) -> Decision | None:
 def _answer(waiting: Path, key: str, text: str) -> Approval | None:
     """To what was asked by this key; suspends where nothing was yet. None where that ended without an answer.
 
-    A retry may or may not have Prefect forget that it has asked; what it was told stands beside the run.
+    A retry may or may not have Prefect forget that it has asked; the answer is kept with the run.
     """
     if given := read_flow_run_input(f"suspended-{key}-response"):
         waiting.unlink(missing_ok=True)

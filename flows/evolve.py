@@ -51,7 +51,7 @@ def evolve(
 ) -> Ledger | State[Any]:
     """Evolve a model: review, split, write, clean, review, annotate, SFT, DPO, evaluate, gate; and again.
 
-    An iteration that stands in the ledger is walked through again: every stage is found in the store, or made again if
+    An iteration that is in the ledger is walked through again: every stage is found in the store, or recomputed if
     its artifact is missing or altered, and then what followed from it too.
 
     Args:
@@ -62,7 +62,7 @@ def evolve(
         iterations: How many iterations it shall have; 0: as many as the recipe says.
         settings: Values of the recipe, each as KEY=VALUE.
         go_on: Add that many iterations to those it has, from the champion.
-        approve: Wait for a person's word before a better model is promoted; nothing is held meanwhile.
+        approve: Wait for a person's approval before a better model is promoted; nothing is held meanwhile.
         from_stage: Make this stage of the last iteration again, and what follows from what comes of it.
     """
     if go_on and from_stage:

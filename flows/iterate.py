@@ -41,7 +41,7 @@ def iterate(
 ) -> Iteration:
     """From a model and its seeds to a candidate, and a verdict on it against the champion.
 
-    `start` is the champion too, unless the policy is the paper's. A stage that leaves nothing to go on with ends the
+    `start` is the champion too, unless the policy is the paper's. A stage that leaves nothing to continue with ends the
     iteration: hold.
     """
     started, stages = time.monotonic(), Stages(runner, number, vetoes, items, again)

@@ -80,7 +80,7 @@ class Explained:
 def explain(home: Home, row: str, evolution: str | None, backwards: bool) -> Explained:
     """Looks through all evolutions where none is named; raises ValueError where none has the row.
 
-    One where the row stands goes before one that only knows why it does not.
+    One that has the row goes before one that only knows why it was rejected.
     """
     names, found = [evolution] if evolution else home.evolutions, None
     for name in names:

@@ -16,7 +16,7 @@ from tasks.recipe import recipe as recipes
 
 app = typer.Typer(
     help="A language model that is its own data engineer: it reviews its seeds, writes and cleans data, trains on it, "
-    "is measured, and is promoted or not.\n\nStart with `lance evolve demo`, look with `lance show smollm2-demo`.",
+    "is measured, and is promoted or not.\n\nStart with `lance evolve demo`, then see `lance show smollm2-demo`.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
@@ -177,7 +177,7 @@ def veto(
     rows: Annotated[list[str], typer.Argument(help="Ids of rows: seeds, written texts, SFT rows, pairs.")],
     why: Annotated[str, typer.Option(help="The reason; it is kept.")],
 ) -> None:
-    """Take rows out of an evolution; what follows from them is made again at the next `lance evolve`."""
+    """Take rows out of an evolution; what depends on them is recomputed at the next `lance evolve`."""
     from flows.cli.explain import veto as veto_rows
     from tasks.store.home import Home
 

@@ -1,6 +1,6 @@
 """What this project has put on a server: what a person changed there since is left alone until the project changes.
 
-It stands in the Prefect variable `lance`, with the home that the server's runs live in.
+It is kept in the Prefect variable `lance`, with the home that the server's runs live in.
 """
 
 from typing import Any, Self

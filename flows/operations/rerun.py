@@ -18,18 +18,18 @@ POLL_S = 0.5
 def rerun(client: SyncPrefectClient, home: Home, run: Run, from_stage: str) -> str | dict[str, Any]:
     """What was done with it on its server; or, for a run without a deployment, what to run here.
 
-    Finished stages come back as cached. Raises ValueError for a run that goes on, or a stage that it does not have.
+    Finished stages come back as cached. Raises ValueError for a run under way, or a stage that it does not have.
     """
     if not run.ended and not mark_crashed(client, home, run):
         raise ValueError(f"run {run.id} is {run.state}: wait for it, or `lance cancel {str(run.id)[:8]}`")
     given = client.read_flow_run(run.id)
     parameters = dict(given.parameters)
     if from_stage and run.flow != "evolve":
-        raise ValueError(f"run {run.id} is of {run.flow}: expected one of evolve, whose stages could be made again")
+        raise ValueError(f"run {run.id} is of {run.flow}: expected one of evolve, whose stages can be redone")
     if from_stage:
         ledger = ledgers.read(home.ledger(run.evolution))
         if ledger is None:
-            raise ValueError(f"evolution {run.evolution!r} has no iteration yet whose stages could be made again")
+            raise ValueError(f"evolution {run.evolution!r} has no iteration yet whose stages can be redone")
         ledger.from_stage(from_stage, "")
         parameters |= {"from_stage": from_stage, "go_on": False, "iterations": len(ledger.iterations)}
     elif run.deployed and run.state != "Completed":
@@ -42,7 +42,7 @@ def rerun(client: SyncPrefectClient, home: Home, run: Run, from_stage: str) -> s
 
 
 def _go_on(client: SyncPrefectClient, run: UUID) -> None:
-    """Have it made again. A worker tells of a dead process twice, seconds apart: its second word ends nothing here."""
+    """Have it retried. A worker reports a dead process twice, seconds apart: its second report ends nothing here."""
     until, state = time.monotonic() + SECOND_REPORT_S, None
     while time.monotonic() < until and (state is None or state.is_scheduled() or state.is_crashed()):
         if state is None or state.is_crashed():

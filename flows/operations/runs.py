@@ -81,7 +81,7 @@ def runs(client: SyncPrefectClient, home: Home, limit: int) -> list[Run]:
 def find(client: SyncPrefectClient, home: Home, wanted: str) -> Run:
     """By an evolution's name or the beginning of a run's id; raises ValueError if there is none.
 
-    Of an evolution's runs the one that goes on, or else the newest: a later one may have stepped back from it.
+    Of an evolution's runs the one under way, or else the newest: a later one may have stepped back from it.
     """
     known = runs(client, home, PAGE)
     for run in sorted(known, key=lambda run: run.ended):
@@ -92,7 +92,7 @@ def find(client: SyncPrefectClient, home: Home, wanted: str) -> Run:
 
 
 def logs(client: SyncPrefectClient, home: Home, run: Run, follow: bool) -> Iterator[str]:
-    """Its lines, its iterations' and their child runs', oldest first; while it goes on, too, if wanted."""
+    """Its lines, its iterations' and their child runs', oldest first; while it is under way, too, if wanted."""
     seen: set[UUID | None] = set()
     since = datetime.fromtimestamp(0, UTC)
     while True:

@@ -43,7 +43,7 @@ EMBEDDED = SERVER | {
 
 
 def without_proxy(env: Mapping[str, str], *hosts: str) -> dict[str, str]:
-    """Server and engine are on this machine, or on one of these: no proxy stands between."""
+    """Server and engine are on this machine, or on one of these: no proxy is in between."""
     return {
         key: ",".join(dict.fromkeys(filter(None, [*env.get(key, "").split(","), *LOCAL, *hosts])))
         for key in ("NO_PROXY", "no_proxy")

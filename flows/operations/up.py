@@ -42,7 +42,7 @@ WORKER = {
 class Asked:
     """Where the server listens, or the API of one that runs already; what this machine does for it.
 
-    `slots` is how many runs share its GPUs, `notify` a block that is told of failed runs, `pool` where all deployments
+    `slots` is how many runs share its GPUs, `notify` a block for failed runs, `pool` where all deployments
     run from now on (None: as before).
     """
 

@@ -1,4 +1,4 @@
-"""`lance plan`: everything about a recipe that can be known before it runs, and what stands in its way."""
+"""`lance plan`: everything about a recipe that can be known before it runs, and its problems."""
 
 import shutil
 from itertools import chain

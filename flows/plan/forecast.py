@@ -126,7 +126,7 @@ class _Iteration:
         return own * self.own.tokens + own / own_share * beside
 
     def _written(self, stage: str, count: int, new_tokens: int) -> Workload:
-        """By requests that hold an instruction; what stands before it is the same in all of them."""
+        """By requests that hold an instruction; what comes before it is the same in all of them."""
         asked = TEMPLATE_TOKENS + MEAN_TOKENS_PER_WORD * self.given.words.instruction
         return Workload(stage, count, 0, count * new_tokens, round(count * asked))
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 MEAN_TOKENS_PER_WORD = 1.5  # of many texts: 1.4 in the shipped seeds with SmolLM2's tokenizer
-TEMPLATE_TOKENS = 25  # what stands around every text; a longer beginning that requests share is read once, and cached
+TEMPLATE_TOKENS = 25  # around every text; a longer beginning that requests share is read once, and cached
 
 
 @dataclass(frozen=True)

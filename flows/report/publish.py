@@ -81,7 +81,7 @@ class Export:
 
     def _there(self, model: Ref) -> Ref:
         if self.store.find(model) is None:
-            raise ValueError(f"{self.store.path(model)}: missing or altered; the same `lance evolve` makes it again")
+            raise ValueError(f"{self.store.path(model)}: missing or altered; the same `lance evolve` recomputes it")
         return model
 
     def _start(self) -> Ref:

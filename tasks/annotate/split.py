@@ -23,7 +23,7 @@ def split(
 
 
 def shortage(low: Sequence[Seed], high: Sequence[Seed], v: float, branches: Sequence[Branch]) -> list[str]:
-    """Why a branch has nothing to go on with, and what to change; empty if all have seeds."""
+    """Why a branch has nothing to continue with, and what to change; empty if all have seeds."""
     scored = len(low) + len(high)
     if not scored:
         return ["no seed has a score: every review was unparsed; see `lance show NAME --rows 'review [seeds]'`"]

@@ -61,7 +61,7 @@ def best_of_near_duplicates(stages: Stages, answers: Sequence[Ref], reviews: Seq
 def annotate(
     stages: Stages, *, routes: Ref, pool: Ref, seed_reviews: Ref, rounds: Sequence[Round], reviews: Sequence[Ref]
 ) -> Ref:
-    """SFT rows and pairs of all rounds so far, cut to the target; its record says which branches have to go on."""
+    """SFT rows and pairs of all rounds so far, cut to the target; its record says which branches need more."""
     recipe, store = stages.recipe, stages.store
     config, branches = recipe.annotate, recipe.branches
     answers = [round.clean["answers"] for round in rounds if "answers" in round.clean]

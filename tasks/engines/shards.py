@@ -1,6 +1,6 @@
 """Shards: what is asked of a model in one go, each an artifact of its own, so that a crash costs what was in flight.
 
-A shard's answers go into its journal as they come, and whoever asks after a crash goes on from there.
+A shard's answers go into its journal as they come, and whoever asks after a crash continues from there.
 """
 
 import contextlib
@@ -37,21 +37,21 @@ class Shards:
     def journal(self, shard: Shard) -> Path:
         return self.work / f"{shard.spec.stage}-{shard.spec.fingerprint}.jsonl"
 
-    def stands(self, shard: Shard) -> Ref | None:
+    def find(self, shard: Shard) -> Ref | None:
         """Its artifact. The journal of a run that was killed right behind it goes."""
         if found := self.store.find(shard.spec):
             self.journal(shard).unlink(missing_ok=True)
         return found
 
     def answered(self, shard: Shard) -> int:
-        """How many of its calls have an answer so far, while it does not stand."""
+        """How many of its calls have an answer so far, while it is not in the store."""
         try:
             return self.journal(shard).read_bytes().count(b"\n")
         except FileNotFoundError:
             return 0
 
     def note(self, shard: Shard, known: Mapping[str, Answer]) -> None:
-        """Write answers that stand elsewhere into its journal, unless somebody is at it: nobody asks for them again."""
+        """Write answers of other shards into its journal, unless somebody is at it: nobody asks for them again."""
         found = [known[call.key] for call in shard.calls if call.key in known]
         if not found:
             return
@@ -69,7 +69,7 @@ class Shards:
         known: Mapping[str, Answer],
         on_answer: Callable[[Answer], None] = lambda _: None,
     ) -> str:
-        """Make its artifact; what there was to do, in words. `known` are answers that stand elsewhere, by call key.
+        """Make its artifact; what there was to do, in words. `known` are answers of other shards, by call key.
 
         `client` is only called for where somebody is to be asked, and may take long; raises what it raises, and as
         `EngineClient.ask`.
@@ -80,7 +80,7 @@ class Shards:
         missing = [call.key for call in wanted if call.key not in journal.answers]
         if missing:
             engine, started = client(shard.model), time.monotonic()
-            if self.stands(shard):
+            if self.find(shard):
                 return "made by another run meanwhile"
             journal = Journal(path)
             missing = [call.key for call in wanted if call.key not in journal.answers]

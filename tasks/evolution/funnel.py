@@ -27,7 +27,7 @@ def funnel(store: Store, made: Mapping[str, Ref]) -> list[FunnelRow]:
             record = store.record(ref)
         except OSError:
             raise ValueError(
-                f"{label}: its artifact is gone from {store.path(ref)}; the same `lance evolve` makes it again"
+                f"{label}: its artifact is gone from {store.path(ref)}; the same `lance evolve` recomputes it"
             ) from None
         counts = record.get("counts", {})
         notes = [f"{name} {value}" for name, value in counts.items() if name not in ("in", "out", "rows")]

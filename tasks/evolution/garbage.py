@@ -51,7 +51,7 @@ def collecting(home: Home, older_than_s: float) -> Iterator[list[Garbage]]:
 
 
 def _garbage(home: Home, older_than_s: float) -> list[Garbage]:
-    """What may go. A run that died is gone on with from artifacts that no ledger knows yet, so newer ones stay.
+    """What may go. A killed run continues from artifacts that no ledger knows yet, so newer ones stay.
 
     Kept is what the iterations and champions of all ledgers name, and the answers of the models among that. Raises
     ValueError while an evolution waits for a person: what it made is in no ledger yet.

@@ -15,7 +15,7 @@ FOUND_THEN = ("seeds", "recipe", "seconds", "run", "at", "person")  # of an iter
 
 
 class Decision(BaseModel):
-    """A person's word on a result that the gate would promote."""
+    """A person's decision on a result that the gate would promote."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     decision: Literal["approve", "reject"]
@@ -39,7 +39,7 @@ class Iteration(BaseModel):
     vetoes: tuple[str, ...] = ()  # rows that a person had taken out by then
     run: str  # the orchestrator's id of that run
     at: str = ""  # when it was done, ISO 8601, UTC
-    person: Decision | None = None  # whose word the verdict has in it
+    person: Decision | None = None  # who approved or rejected it
 
     def decided(self, said: Decision) -> Self:
         """As the person left it; the verdict is the gate's until then."""
@@ -72,9 +72,9 @@ class Ledger(BaseModel):
     base: Ref | None = None  # M_0
     teaching: dict[str, Ref] = {}  # what M_0 was made with, by label
     iterations: list[Iteration] = []
-    goal: int = 0  # how many there were to be when it was last gone on with, so that a killed run is not added to
+    goal: int = 0  # how many were asked for last, so that a killed run adds no more than that
     rollbacks: list[Rollback] = []
-    again: dict[str, list[str]] = {}  # "ITERATION/STAGE" that a person asked to be made again: by the runs that did so
+    again: dict[str, list[str]] = {}  # "ITERATION/STAGE" that a person asked to redo: by the runs that did so
     superseded: list[Iteration] = []  # replaced by another result for the same number: kept, nothing is lost silently
 
     @property
@@ -113,7 +113,7 @@ class Ledger(BaseModel):
         return {number for one in gone for number in range(one.iteration + 1, one.after + 1)}
 
     def goal_of(self, more: int) -> int:
-        """How many iterations a run that goes on shall reach: what a killed one was to reach, else so many more."""
+        """How many iterations a continuing run shall reach: what a killed one was to reach, else so many more."""
         done = len(self.iterations)
         return self.goal if self.goal > done else done + more
 
@@ -123,15 +123,13 @@ class Ledger(BaseModel):
         return {stage: times for (of, _, stage), times in asked.items() if of == str(number)}
 
     def from_stage(self, stage: str, run: str) -> Self:
-        """With a stage of the last iteration to be made again; `run` asks for it once, however often it is retried.
+        """With a stage of the last iteration to be redone; `run` asks for it once, however often it is retried.
 
         Raises ValueError for a stage that it does not have.
         """
         stages = self.iterations[-1].stages if self.iterations else {}
         if stage not in stages:
-            raise ValueError(
-                f"evolution {self.name!r} has no stage {stage!r} to go on from; it has: {', '.join(stages)}"
-            )
+            raise ValueError(f"evolution {self.name!r} has no stage {stage!r} to redo; it has: {', '.join(stages)}")
         key = f"{len(self.iterations)}/{stage}"
         return self.model_copy(
             update={"again": self.again | {key: list(dict.fromkeys([*self.again.get(key, []), run]))}}
@@ -175,7 +173,7 @@ def same_result(one: Iteration, other: Iteration) -> bool:
 
 
 def _made(one: Iteration) -> tuple[dict[str, str], str]:
-    """By content: what was made again and came out the same is no other result."""
+    """By content: what was recomputed and came out the same is no other result."""
     return {label: ref.identity for label, ref in one.stages.items()}, one.champion_before.identity
 
 

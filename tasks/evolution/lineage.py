@@ -11,13 +11,13 @@ import pyarrow.parquet as pq
 from tasks.evolution.ledger import Ledger
 from tasks.store.artifacts import Ref, Store
 
-# Which stages train on a table, in their order: DPO goes on from what SFT made.
+# Which stages train on a table, in their order: DPO starts from what SFT made.
 TRAINED_BY = {("mix", "sft"): ("sft", "dpo"), ("mix", "pairs"): ("dpo",), ("reviews to learn", "sft"): ("teach",)}
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a row stands: one table of one artifact."""
+    """Where a row is: one table of one artifact."""
 
     iteration: int
     label: str
@@ -68,7 +68,7 @@ class Lineage:
                 known.places.append(place)
 
     def standing(self, row: str) -> str:
-        """The row, or where it stands in no table any more its rejection, which tells why."""
+        """The row, or its rejection, which tells why, where it is in no table any more."""
         if row in self.rows:
             return row
         return next((child for child in self._children.get(row, []) if child.startswith("rejected-")), row)
@@ -80,7 +80,7 @@ class Lineage:
         return self.rows[row]
 
     def content(self, row: str) -> dict[str, Any]:
-        """The row's fields, from the first table that it stands in."""
+        """The row's fields, from the first table that it is in."""
         place = self.find(row).places[0]
         path = self.store.path(place.ref) / f"{place.table}.parquet"
         (found,) = pq.read_table(path, filters=pc.field("id") == row).to_pylist()[:1]

@@ -7,7 +7,7 @@ from tasks.recipe.running import BudgetConfig
 
 
 class BudgetSpent(RuntimeError):
-    """The run ends here; the next one, with a budget of its own, goes on."""
+    """The run ends here; the next one, with a budget of its own, continues."""
 
     retryable = False
 

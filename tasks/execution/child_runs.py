@@ -79,7 +79,7 @@ def _ended(run: ChildRun) -> bool:
 
 
 def ending(run: ChildRun) -> str | None:
-    """How a run ended whose work is not there; None for one that goes on."""
+    """How a run ended whose work is not there; None for one under way."""
     if run.state is None or not run.state.is_final():
         return None
     why = run.state.message or "no message"

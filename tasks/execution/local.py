@@ -34,7 +34,7 @@ class LocalDevices:
             # Ctrl-C and SIGTERM too: the threads that ask have to end before the flow can.
             self.engines.close()
             raise
-        # What stood before comes from the store: a cached result names Ref by where the class was when it was written.
+        # What was there before comes from the store: a cached result names Ref by where the class was at that time.
         return [found or ref for found, ref in made]
 
     def _submit(self, shard: Shard, known: Mapping[str, Answer], bar: Bar) -> tuple[Ref | None, PrefectFuture[Ref]]:
@@ -52,10 +52,10 @@ class LocalDevices:
             self.budget.check()
             say(self.shards.answer(shard, self.engines.client, known, on_answer))
             bar.advance(len(shard.calls) - counted)
-            if made := self.shards.stands(shard):
+            if made := self.shards.find(shard):
                 self.budget.spend(self.shards.new_tokens(made))
 
-        found = self.shards.stands(shard)
+        found = self.shards.find(shard)
         if found:
             bar.advance(len(shard.calls))
         stage = shard.spec.stage.removesuffix("-shard")

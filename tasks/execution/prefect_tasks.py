@@ -34,7 +34,7 @@ def shown_as(kind: Task[Any, Ref], name: str, label: str, found: Ref | None) -> 
 
 
 def run(kind: Task[Any, Ref], spec: Spec, label: str, store: Store, make: Make) -> Ref:
-    """Make the artifact unless it stands; raises what `make` raises, once the retries are over."""
+    """Make the artifact unless it is in the store; raises what `make` raises, once the retries are over."""
     found = store.find(spec)
     made = shown_as(kind, spec.stage, label, found)(spec, store, make)
     return found or made

@@ -69,7 +69,7 @@ class RemoteDevices:
 
     def answer(self, asked: Sequence[Shard], known: Mapping[str, Answer], bar: Bar) -> list[Ref]:
         """Raises NoChild once children only end without answering."""
-        made = {shard.spec.fingerprint: found for shard in asked if (found := self.shards.stands(shard))}
+        made = {shard.spec.fingerprint: found for shard in asked if (found := self.shards.find(shard))}
         missing = [shard for shard in asked if shard.spec.fingerprint not in made]
         if missing:
             self.budget.check()
@@ -90,7 +90,7 @@ class RemoteDevices:
             with contextlib.suppress(httpx.HTTPError):  # a server that is away comes back
                 children.check(there)
             for shard in missing:
-                if found := self.shards.stands(shard):
+                if found := self.shards.find(shard):
                     made[shard.spec.fingerprint] = found
                     self.budget.spend(self.shards.new_tokens(found))
             time.sleep(POLL_S)

@@ -42,15 +42,15 @@ class PrefectRunner:
         return run(compute, spec, label, self.store, make)
 
     def infer(self, spec: Spec, label: str, model: Ref, calls: NextCalls, save: SaveAnswers) -> Ref:
-        """Ask `model` in shards, then `save` the stage's rows. Nothing is asked if the artifact stands.
+        """Ask `model` in shards, then `save` the stage's rows. Nothing is asked if the artifact is in the store.
 
         `calls` gets the answers so far, by call key, and says what there is to ask; it is called again until all of
         that is answered.
         """
-        stands = self.store.find(spec) is not None
+        there = self.store.find(spec) is not None
 
         def write_rows(draft: Draft) -> None:
-            if stands:
+            if there:
                 raise OSError(f"{label}: its artifact {self.store.path(spec)} disappeared while the run read it")
             save(draft, asked, list(answers.values()))
             tokens = {
@@ -62,7 +62,7 @@ class PrefectRunner:
         started = time.monotonic()
         asked: list[Call] = []
         answers: dict[str, Answer] = {}
-        while not stands and (now := [call for call in calls(answers) if call.key not in answers]):
+        while not there and (now := [call for call in calls(answers) if call.key not in answers]):
             if len({call.key for call in now}) < len(now):
                 raise AssertionError(f"{label}: the same request is among its calls twice")
             asked += now
@@ -81,7 +81,7 @@ class PrefectRunner:
             )
             for i, part in enumerate(parts, 1)
         ]
-        missing = [shard for shard in asked if self.shards.stands(shard) is None]
+        missing = [shard for shard in asked if self.shards.find(shard) is None]
         wanted = {call.key for shard in missing for call in shard.calls}
         known = self._answered_before(missing[0].spec, wanted) if missing else {}
         with self.progress.bar(label, len(calls)) as bar:
@@ -98,7 +98,7 @@ class PrefectRunner:
         )
 
     def _answered_before(self, like: Spec, wanted: set[str]) -> dict[str, Answer]:
-        """Answers that stand in shards of other lists: another threshold asks for many of the same texts again."""
+        """Answers that are in shards of other lists: another threshold asks for many of the same texts again."""
         found: dict[str, Answer] = {}
         for ref, record in self.store.of_stage(like.stage):
             made_of = (record["version"], record["config"], record["inputs"]["model"], record["sampling"])

@@ -75,7 +75,7 @@ class Stages:
     """One iteration's stages. `made` collects their artifacts by label, in the order in which they were made.
 
     A stage's label is its name unless another one is given. `items` are the benchmarks' (evaluate/benchmarks/steps.py),
-    which nothing may be trained on. `again` says, by label, how often a person asked for a stage to be made again: each
+    which nothing may be trained on. `again` says, by label, how often a person asked for a stage to be redone: each
     time it is another artifact beside the one before.
     """
 
@@ -174,7 +174,7 @@ class Stages:
         return ref
 
     def shortage(self, ref: Ref) -> list[str]:
-        """What a stage's record says is missing to go on with."""
+        """What a stage's record says is missing to continue with."""
         problems: list[str] = self.store.record(ref).get("shortage", [])
         return problems
 

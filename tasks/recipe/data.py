@@ -109,7 +109,7 @@ Branch = Literal["sft", "preference"]
 
 
 class TargetConfig(Config):
-    """Exactly so many accepted rows: writing goes on in rounds until they are there or `candidates` texts are written.
+    """Exactly so many accepted rows: writing continues in rounds until they are there or the candidates are spent.
 
     The last round works on as many seeds as the candidates are enough for. Without a target there is one round, and
     what comes of it.

@@ -121,7 +121,7 @@ def _checked(question: Question, text: str) -> Anchor | None:
 
 
 def _unique(anchors: Sequence[Anchor]) -> list[Anchor]:
-    """A text that came out twice stands once, as what it was first: two draws can cut at the same place."""
+    """A text that came out twice is kept once, as what it was first: two draws can cut at the same place."""
     found: dict[tuple[str, ...], Anchor] = {}
     for anchor in anchors:
         found.setdefault((*anchor.history, anchor.instruction, anchor.response), anchor)

@@ -23,7 +23,7 @@ VERSION = 2  # 2: faults told apart, one regression for each text
 FOLDS = 5
 LENGTH = "words"
 NOT_JUDGED = ("sampled_asked", "sampled_parsed")  # how often it was asked says nothing of the text
-# What stands in the one text says nothing of the other: a garbled instruction, seen only beside good responses, would
+# One text says nothing of the other: a garbled instruction, seen only beside good responses, would
 # make a response good (out of fold such pairs beat 99% of the untouched ones).
 OF_THE_OTHER = {"instruction": ("response_", "contrast_", LENGTH), "response": ("instruction_",)}
 Matrix = NDArray[np.float64]

@@ -72,7 +72,7 @@ def _random(item: str) -> float:
 
 
 def quarantine(items: Sequence[Reviewable], reviews: Sequence[Review], config: ReviewConfig) -> list[Rejected]:
-    """The unparsed reviews with their texts; raises ValueError if they are too many to go on."""
+    """The unparsed reviews with their texts; raises ValueError if they are too many to continue."""
     texts = {item.id: f"{item.instruction}\n\n{item.response}" for item in items}
     unparsed = [
         Rejected(row=one.item, rule="unparsed", detail=one.reason, text=texts[one.item], parents=(one.item,))

@@ -49,7 +49,7 @@ def rows(anchors: Sequence[Anchor], constitution: Constitution) -> list[TrainRow
                 system=system,
                 instruction=asking.about(anchor, prompts.render(question)),
                 response=response,
-                parents=(anchor.id, *anchor.parents),  # the anchor itself stands nowhere
+                parents=(anchor.id, *anchor.parents),  # the anchor itself is in no table
             )
         )
     return found

@@ -23,7 +23,7 @@ SHOWN_CHARACTERS = 80
 
 @dataclass(frozen=True)
 class RawRow:
-    """One row as it stands in its file. `row` counts from 1 within the file, without blank lines and the CSV header."""
+    """One row as it is in its file. `row` counts from 1 within the file, without blank lines and the CSV header."""
 
     file: str  # its name without the folder
     row: int

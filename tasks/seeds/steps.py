@@ -82,13 +82,13 @@ def pool(stages: Stages, seeds: Ref, grown_from: Sequence[Ref]) -> Ref:
 
 
 def _digests(source: Path) -> dict[str, str]:
-    """Of files by name: what is cached is what stands in them now."""
+    """Of files by name: what is cached is what is in them now."""
     files = [source] if source.is_file() else sorted(path for path in source.glob("*") if path.is_file())
     return {path.name: sha256(path) for path in files}
 
 
 def _files(stages: Stages, key: str, given: str) -> Path:
-    """What a key of the recipe names, as a path: from where one stands, or the project; a dataset is fetched first."""
+    """What a key of the recipe names, as a path: from the working directory or the project, or a dataset fetched."""
     for path in (user_path(given), ROOT / given):
         if path.exists():
             return path

@@ -156,7 +156,7 @@ class Store:
                 raise ValueError(
                     f"{path}, row {number}: not a {kind.kind} as this version writes it (written by {by}): "
                     f"{' '.join(str(error).splitlines()[1:3])}; read it with that version, or move the folder "
-                    f"{path.parent} away and have it made again"
+                    f"{path.parent} away and have it recomputed"
                 ) from error
         return found
 

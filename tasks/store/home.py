@@ -23,7 +23,7 @@ class Home:
 
     @classmethod
     def here(cls) -> "Home":
-        # Set to nothing is not set: `or`, or the store would be laid out where one happens to stand.
+        # Set to nothing is not set: `or`, or the store would be laid out in the working directory.
         return cls(Path(os.environ.get("LANCE_HOME") or ROOT / ".lance").resolve())
 
     @property

@@ -63,7 +63,7 @@ def without(rows: Sequence[R], vetoed: Mapping[str, str]) -> tuple[list[R], list
     for row in rows:
         if reason := next((vetoed[one] for one in _made_from(row) if one in vetoed), None):
             text = row.rejected if isinstance(row, PreferencePair) else row.response or row.instruction
-            # What it was made from, too: it may stand in no table any more, and is still to be explained.
+            # What it was made from, too: it may be in no table any more, and is still to be explained.
             parents = tuple(dict.fromkeys(_made_from(row)))
             rejects.append(Rejected(row=row.id, rule="veto", detail=reason, text=text, parents=parents))
         else:

@@ -1,4 +1,4 @@
-"""Target: exactly so many rows of each kind, the best of those accepted; and whether writing goes on."""
+"""Target: exactly so many rows of each kind, the best of those accepted; and whether writing continues."""
 
 from collections.abc import Sequence
 from math import floor, inf
@@ -43,9 +43,9 @@ def _left(candidates: int, recipe: Recipe) -> float:
     return inf if recipe.target.candidates is None else recipe.target.candidates - candidates
 
 
-def best(rows: Sequence[R], wanted: int | None, worth: Sequence[float]) -> tuple[list[R], list[R]]:
-    """`wanted` rows of the highest worth in their own order, all of them without a target; and the rest."""
-    ranked = sorted(range(len(rows)), key=lambda i: (-worth[i], rows[i].id))
+def best(rows: Sequence[R], wanted: int | None, value: Sequence[float]) -> tuple[list[R], list[R]]:
+    """`wanted` rows of the highest value in their own order, all of them without a target; and the rest."""
+    ranked = sorted(range(len(rows)), key=lambda i: (-value[i], rows[i].id))
     taken = set(ranked[:wanted])
     return [row for i, row in enumerate(rows) if i in taken], [row for i, row in enumerate(rows) if i not in taken]
 
@@ -60,7 +60,7 @@ def left_over(row: SftRow | PreferencePair) -> Rejected:
 def still_wanted(
     found: dict[Branch, int], candidates: int, branches: Sequence[Branch], recipe: Recipe
 ) -> tuple[list[Branch], str]:
-    """The branches that have to go on writing, and why writing goes on or ends; "" where there is no target."""
+    """The branches that need more, and why writing continues or ends; "" where there is no target."""
     config, costs = recipe.target, cost_of_a_seed(recipe)
     wanted = {"sft": config.sft_rows, "preference": config.pairs}
     short = [branch for branch in branches if found[branch] < (wanted[branch] or 0)]

@@ -13,7 +13,7 @@ from tasks.store.rows import History, Seed, Written, digest, sampling_seed
 from tasks.text.flaws import in_turn, request
 from tasks.text.prompts import templates as prompts
 
-VERSION = 3  # 3: a seed has its kinds of flaw wherever it stands in the list
+VERSION = 3  # 3: a seed has its kinds of flaw wherever it is in the list
 EXAMPLES = prompts.examples()
 
 
@@ -29,11 +29,11 @@ class Writer(ABC):
     """One kind of text, by one model, in one iteration. Subclasses say which prompts and what becomes of the answer."""
 
     used_prompts: ClassVar[tuple[str, ...]] = ()
-    opening: Messages = chat("")[:1]  # what stands before the request, the same for all of them
+    opening: Messages = chat("")[:1]  # what comes before the request, the same for all of them
 
     def __init__(self, config: WriteConfig, author: str, iteration: int, evolution_seed: int, round: int = 1):
         self.config, self.author, self.iteration, self.evolution_seed = config, author, iteration, evolution_seed
-        self.draws = range((round - 1) * self.count, round * self.count)  # a later round goes on counting
+        self.draws = range((round - 1) * self.count, round * self.count)  # a later round continues counting
 
     def calls(self, rows: Sequence[Any]) -> list[Call]:
         return [

@@ -1,4 +1,4 @@
-"""A person's word before a promotion: nothing is held meanwhile, nothing stands for it, and no later run undoes it."""
+"""A person's approval before a promotion: nothing is held meanwhile, and no later run undoes it."""
 
 import json
 import re

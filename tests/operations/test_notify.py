@@ -1,4 +1,4 @@
-"""A failed run is told of through a notification block of the user's choice."""
+"""A failed run is reported through a notification block of the user's choice."""
 
 import json
 import threading

@@ -1,4 +1,4 @@
-"""The whole loop with real parts on a tiny model: killed six times, cached, repaired, gone on with."""
+"""The whole loop with real parts on a tiny model: killed six times, cached, repaired, continued."""
 
 import json
 import shutil

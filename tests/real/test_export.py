@@ -151,7 +151,7 @@ def test_what_cannot_be_exported_is_refused(two: tuple[Home, Ledger, Sequence[Ra
     shutil.copytree(home.root, copy.root)
     assert first.candidate
     (copy.store / first.candidate.stage / first.candidate.fingerprint / "model.safetensors").write_bytes(b"x")
-    with pytest.raises(ValueError, match="missing or altered; the same `lance evolve` makes it again"):
+    with pytest.raises(ValueError, match="missing or altered; the same `lance evolve` recomputes it"):
         Export(copy, ledger, 1).model(tmp_path / "model")
 
 

@@ -21,7 +21,7 @@ INHERITED = re.compile(
     r"|LANCE_HOME|LANCE_ROOT|LANCE_MODEL_PYTHON|LANCE_TEST_MARK)"
 )
 QUIET = {"DO_NOT_TRACK": "1", "VLLM_NO_USAGE_STATS": "1", "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
-# A folder called `tasks` where the user stands is not ours: nothing is imported from the working directory.
+# A folder called `tasks` in the user's working directory is not ours: nothing is imported from the working directory.
 SAFE_PATH = {"PYTHONSAFEPATH": "1"}
 TAIL_LINES = 15
 START = "=== "  # begins the line that each start writes into its log

@@ -26,7 +26,7 @@ class Job(BaseModel):
     model_config = ConfigDict(frozen=True)
     store: Path
     spec: Spec
-    work: Path  # the job's own folder, kept until the artifact stands: checkpoints, log, progress
+    work: Path  # the job's own folder, kept until the artifact is in the store: checkpoints, log, progress
     given: dict[str, Any] = {}
 
     @property

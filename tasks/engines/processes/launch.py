@@ -23,7 +23,7 @@ Said = Callable[[dict[str, Any]], None]
 def run(module: str, job: Job, on_progress: Said, env: dict[str, str] | None = None) -> None:
     """Run `python -m module` on the job; raises ChildFailed, or ValueError with what is wrong with the job's input.
 
-    The work folder goes once the artifact stands. A second run that wants the same artifact waits for the first.
+    The work folder is removed behind it. A second run that wants the same artifact waits for the first.
     """
     with _only_one(job):
         _run(module, job, on_progress, env or {})

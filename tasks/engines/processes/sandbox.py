@@ -80,7 +80,7 @@ def main() -> None:
     module, function, *folder = sys.argv[1:]
     if folder:
         confine(Path(folder[0]))
-        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))  # it now stands elsewhere
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))  # it is now in another folder
         os.execvp(DROP[0], [*DROP, sys.executable, "-m", "tasks.engines.processes.sandbox", module, function])
     arguments = json.load(sys.stdin)
     answer = os.dup(1)  # what the function prints, or a program that it runs, is no answer

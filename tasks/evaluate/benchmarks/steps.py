@@ -80,7 +80,7 @@ def _benchmarks(stages: Stages) -> dict[str, Benchmark]:
 
 
 def _as_given(found: dict[str, Benchmark]) -> dict[str, object]:
-    """As a child is told: with the files' whole paths."""
+    """As a job is given them: with the files' whole paths."""
     whole: dict[str, object] = {}
     for name, one in found.items():
         paths = {"data": str(user_path(one.data).resolve())} if one.data else {}

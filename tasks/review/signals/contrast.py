@@ -21,7 +21,7 @@ NOTHING_TO_CONTRADICT = 8.0
 def calls(item: Reviewable, versions: int) -> list[Call]:
     """The response itself, then up to `versions` different contradictions of it."""
     kind = {"contradicted": RESPONSE["contradicted"]}
-    name = digest(item.response)  # the same text is held against the same contradictions, whatever row it stands in
+    name = digest(item.response)  # the same text is held against the same contradictions, whatever row it is in
     drawn = [corrupted(item.response, [], f"contrast/{name}/{draw}", kind) for draw in range(3 * versions)]
     texts = list(dict.fromkeys(one["contradicted"] for one in drawn if one))[:versions]
     return [likelihood.given(item, text) for text in (item.response, *texts)]

@@ -5,7 +5,7 @@
 `given`: method ("sft" or "dpo"), model (folder), rows (a Parquet file of TrainRow or PreferencePair), config (SftConfig
 or DpoConfig), reference (folder of DPO's reference model, "" for the model itself), device_rows, save_steps, cpu, seed.
 Out comes a model folder; its record holds the losses over all rows in evaluation mode before and after, the curve of
-the training, and how far the weights moved. A killed job goes on from the last whole checkpoint in its own work folder.
+the training, and how far the weights moved. A killed job continues from the last whole checkpoint in its work folder.
 """
 
 import json

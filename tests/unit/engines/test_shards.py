@@ -1,4 +1,4 @@
-"""Shards: answered once, gone on with where a process died, and each by one process at a time."""
+"""Shards: answered once, continued where a process died, and each by one process at a time."""
 
 import subprocess
 import sys
@@ -49,16 +49,16 @@ def shards(tmp_path: Path) -> Shards:
 
 
 def record(shards: Shards) -> dict[str, Any]:
-    found = shards.stands(SHARD)
+    found = shards.find(SHARD)
     assert found
     return shards.store.record(found)
 
 
 def test_a_shard_stands_with_all_its_answers_and_without_a_journal(shards: Shards) -> None:
     seen: list[Answer] = []
-    assert shards.stands(SHARD) is None
+    assert shards.find(SHARD) is None
     said = shards.answer(SHARD, Asked().client, {}, seen.append)
-    found = shards.stands(SHARD)
+    found = shards.find(SHARD)
     assert found and [row.text for row in shards.store.rows(found, Answer)] == [call.row for call in CALLS]
     assert len(seen) == 4 and said.startswith("4 answers, 12 new tokens")
     assert (record(shards)["asked"], shards.new_tokens(found), shards.journal(SHARD).exists()) == (4, 12, False)
@@ -83,7 +83,7 @@ def test_what_is_known_is_not_asked_and_needs_no_engine_where_it_is_all(shards: 
         raise AssertionError("an engine was started for nothing")
 
     said = shards.answer(SHARD, nobody, {call.key: answered(call, "known") for call in CALLS[2:]})
-    found = shards.stands(SHARD)
+    found = shards.find(SHARD)
     assert found and [row.text for row in shards.store.rows(found, Answer)] == ["noted", "noted", "known", "known"]
     assert said.startswith("0 answers, 4 known before, 0 new tokens") and record(shards)["asked"] == 0
 

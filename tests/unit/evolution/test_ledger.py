@@ -198,7 +198,7 @@ def test_a_run_asks_for_a_stage_again_once_however_often_it_is_retried() -> None
     of_one = ONE.model_copy(update={"stages": {"sft": ONE.seeds, "dpo": ONE.seeds}})
     found = ledger().put(of_one).from_stage("dpo", "run-1").from_stage("dpo", "run-1").from_stage("dpo", "run-2")
     assert (found.made_again(1), found.made_again(2)) == ({"dpo": 2}, {})
-    with pytest.raises(ValueError, match="no stage 'dppo' to go on from; it has: sft, dpo"):
+    with pytest.raises(ValueError, match="no stage 'dppo' to redo; it has: sft, dpo"):
         found.from_stage("dppo", "run-1")
 
 

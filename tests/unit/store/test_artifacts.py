@@ -37,7 +37,7 @@ def test_rows_of_another_version_are_named_with_file_row_and_what_to_do(tmp_path
         rung: int
 
     with pytest.raises(
-        ValueError, match=r"rows.parquet, row 1: not a seed as this version .*rung .*have it made again"
+        ValueError, match=r"rows.parquet, row 1: not a seed as this version .*rung .*have it recomputed"
     ):
         store.rows(ref, Grown)
 
