@@ -53,7 +53,7 @@ def test_nobody_but_a_person_approves_and_a_rejection_stays(served: Served) -> N
     assert empty["status"] == "REJECT" and "decision" in empty["details"]["reason"], empty
 
     assert served.lance("cancel", run[:8]).returncode == 0
-    assert "goes on" in served.lance("rerun", run[:8]).stdout
+    assert "continues" in served.lance("rerun", run[:8]).stdout
     assert asked(served, run) == text, "no answer is no approval"
     answer(served, run, decision="reject", why="I looked at it")
     completed(served, run)

@@ -67,5 +67,5 @@ def test_a_run_of_the_command_line_whose_process_is_gone_is_marked(served: Serve
     process.kill()
     process.wait()
     assert "Running" in listed()
-    assert "it is Crashed now" in served.lance("cancel", "by-hand").stdout
+    assert "marked as Crashed" in served.lance("cancel", "by-hand").stdout
     assert "Crashed" in listed()

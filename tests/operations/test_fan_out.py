@@ -179,4 +179,4 @@ def test_a_machine_with_a_home_of_its_own_is_named(
     finally:
         switch_off(apart)
     assert found["state_type"] == "FAILED"
-    assert "do all machines have the same LANCE_HOME?" in found["state"]["message"], found["state"]
+    assert "do all machines share one LANCE_HOME?" in found["state"]["message"], found["state"]

@@ -178,7 +178,7 @@ def test_other_weights_and_thresholds_are_tried_without_a_model(killed: Killed) 
     assert found["unwritten"] > 0
     assert found["thresholds"]["V"][0] != found["thresholds"]["V"][1]
     refused = it.ask("whatif", "tiny", "--set", "anchors.draws=2")
-    assert (refused.returncode, "would have to be asked" in refused.stderr) == (2, True)
+    assert (refused.returncode, "would have to be called" in refused.stderr) == (2, True)
     assert it.engine_starts() == starts
 
 

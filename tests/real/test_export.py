@@ -145,7 +145,7 @@ def test_what_cannot_be_exported_is_refused(two: tuple[Home, Ledger, Sequence[Ra
     (tmp_path / "full" / "mine.txt").write_text("mine")
     with pytest.raises(ValueError, match="expected a new or empty folder to export into"):
         Export(home, ledger, 2).model(tmp_path / "full")
-    with pytest.raises(ValueError, match="iteration 0 was trained on nothing"):
+    with pytest.raises(ValueError, match="iteration 0 has no training data"):
         Export(home, ledger.model_copy(update={"iterations": []}), None).data(tmp_path / "data")
     copy = Home(tmp_path / "copy")
     shutil.copytree(home.root, copy.root)
