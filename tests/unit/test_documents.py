@@ -106,6 +106,6 @@ def test_no_sentence_stands_twice() -> None:
     counted: Counter[str] = Counter()
     for name, text in DOCUMENTS.items():
         prose = [line for line in CODE.sub("", text).splitlines() if not line.startswith(("|", "#"))]
-        sentences = {" ".join(one.split()) for one in re.split(r"(?<=[.:?!])\s", "\n".join(prose))}
+        sentences = [" ".join(one.split()) for one in re.split(r"(?<=[.:?!])\s", "\n".join(prose))]
         counted.update(one for one in sentences if len(one.split()) >= 8 and Path(name).name != "CHANGELOG.md")
     assert [one for one, times in counted.items() if times > 1] == []
