@@ -81,12 +81,13 @@ def _device() -> Finding:
 
 def _kernels() -> Finding:
     def check() -> str:
-        flags = next((line for line in open("/proc/cpuinfo") if line.startswith("flags")), "").split()
-        if platform.detect().name == "cuda":
+        device, flags = platform.detect(), platform.processor_flags()
+        if device.name == "cuda":
             return "not computed on: there is a GPU"
         if "avx2" not in flags:
             raise ValueError("this processor has no AVX2")
-        return "AVX-512 with bfloat16" if "avx512_bf16" in flags else "AVX2: use engine.dtype=float32"
+        units = ", ".join(sorted(platform.BFLOAT16 & flags)) or "no units for bfloat16"
+        return f"AVX2, {units}: dtype auto is {device.dtype('auto')}"
 
     return _tried("processor", check, "vLLM on a CPU needs AVX2: use another machine, or a GPU")
 

@@ -65,8 +65,8 @@ def _sizes(
         unknown.append(str(error))
         return {}, None
     # A plan with a GPU's memory is one for a GPU, wherever it is made.
-    device = "cuda" if gpu_memory_gib else platform.detect().name
-    dtype = recipe.engine.dtype if recipe.engine.dtype != "auto" else {"cpu": "float32", "cuda": "bfloat16"}[device]
+    device = platform.GPU if gpu_memory_gib else platform.detect()
+    dtype = device.dtype(recipe.engine.dtype)
     memory, disk = memory_gib(recipe, shape, BYTES[dtype]), disk_gib(recipe, shape)
     existing = next(path for path in (home.root, *home.root.parents) if path.exists())
     if (free := shutil.disk_usage(existing).free / 2**30) < disk:

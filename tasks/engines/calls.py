@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from tasks.store.rows import SYSTEM, History, Row, digest
 
@@ -30,6 +30,7 @@ class Call(BaseModel):
     max_new_tokens: int = 1
     temperature: float = 0.0
     top_p: float = 1.0
+    min_p: float = Field(default=0.0, exclude_if=lambda share: not share)
     seed: int = 0
 
     @property

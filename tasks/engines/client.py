@@ -126,10 +126,10 @@ class EngineClient:
 
     async def _write(self, call: Call) -> dict[str, Any]:
         messages: list[Any] = list(call.messages)
-        more: Any = {}
+        more: dict[str, Any] = {"min_p": call.min_p} if call.min_p else {}
         if call.prefix:
             messages.append({"role": "assistant", "content": call.prefix})
-            more = {"extra_body": {"continue_final_message": True, "add_generation_prompt": False}}
+            more |= {"continue_final_message": True, "add_generation_prompt": False}
         reply = await self._openai.chat.completions.create(
             model=self.model,
             messages=messages,
@@ -137,7 +137,7 @@ class EngineClient:
             temperature=call.temperature,
             top_p=call.top_p,
             seed=call.seed,
-            **more,
+            extra_body=more,
         )
         choice, usage = reply.choices[0], reply.usage
         assert usage

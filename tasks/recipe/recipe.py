@@ -80,7 +80,7 @@ class Recipe(Config):
         if self.execution.fan_out == "deployments" and self.engine.dtype == "auto":
             raise ValueError(
                 "execution.fan_out is deployments, and engine.dtype auto: this run cannot know which device answers; "
-                "set engine.dtype to bfloat16 (GPU) or float32 (CPU)"
+                "set engine.dtype to bfloat16 (GPUs, and CPUs with units for it) or float32"
             )
         return self
 

@@ -39,7 +39,7 @@ class EngineConfig(Config):
     """How inference is run."""
 
     dtype: Literal["float32", "bfloat16", "float16", "auto"] = "auto"
-    """What the model is served and measured in; `auto`: float32 on a CPU, bfloat16 on a GPU."""
+    """What the model is served and measured in; `auto`: bfloat16 where the device has units for it, else float32."""
     context_tokens: Positive = 2048
     """Longest request, answer included."""
     in_flight: Positive = 64
@@ -57,6 +57,8 @@ class EngineConfig(Config):
 class TrainerConfig(Config):
     """How training is run."""
 
+    dtype: Literal["float32", "bfloat16", "auto"] = "auto"
+    """What the frozen base is held and computed in, `auto` as in `engine.dtype`; LoRA and the merge are float32."""
     device_rows: Positive = 8
     """Rows at a time on each device; a step's rows are spread over devices and accumulated."""
     save_steps: Positive = 50

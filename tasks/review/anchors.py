@@ -38,8 +38,8 @@ def human(seeds: Sequence[Seed], draws: int) -> list[Anchor]:
 class OwnTexts:
     """What the reviewer is asked to write for anchors, and the anchors made of it."""
 
-    def __init__(self, seeds: Sequence[Seed], max_new_tokens: int, sampling: int):
-        self.seeds, self.max_new_tokens, self.sampling = seeds, max_new_tokens, sampling
+    def __init__(self, seeds: Sequence[Seed], max_new_tokens: int, sampling: int, min_p: float = 0):
+        self.seeds, self.max_new_tokens, self.sampling, self.min_p = seeds, max_new_tokens, sampling, min_p
         self.questions = questions(len(seeds), "anchors")
 
     def calls(self) -> list[Call]:
@@ -83,7 +83,8 @@ class OwnTexts:
             messages=chat(instruction, history=history),
             max_new_tokens=self.max_new_tokens,
             temperature=0.7,
-            top_p=0.9,
+            top_p=1.0 if self.min_p else 0.9,
+            min_p=self.min_p,
             seed=seed,
         )
 

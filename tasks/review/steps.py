@@ -142,8 +142,8 @@ def meta_evaluate(
 
 def _make_anchors(stages: Stages, model: Ref, seeds: Ref, label: str) -> Ref:
     """Corrupted anchor seeds, texts of the model's own, and canaries: the same ones in every iteration."""
-    recipe, wanted = stages.recipe, stages.recipe.anchors
-    own = anchors.OwnTexts(stages.store.rows(seeds, Seed, "anchors"), wanted.max_new_tokens, recipe.sampling_seed)
+    recipe, wanted, seed_rows = stages.recipe, stages.recipe.anchors, stages.store.rows(seeds, Seed, "anchors")
+    own = anchors.OwnTexts(seed_rows, wanted.max_new_tokens, recipe.sampling_seed, recipe.write.min_p)
 
     def save(draft: Draft, _: list[Call], answers: list[Answer]) -> None:
         found = anchors.human(own.seeds, wanted.draws) + own.anchors(answers)
@@ -154,7 +154,7 @@ def _make_anchors(stages: Stages, model: Ref, seeds: Ref, label: str) -> Ref:
         "anchors",
         label,
         version=10 * anchors.VERSION + canaries.VERSION,
-        config=wanted,
+        config=wanted.model_dump(mode="json") | recipe.write.model_dump(mode="json", include={"min_p"}),
         inputs={"seeds": seeds},
         prompts=("flawed", "canaries"),
         sampling="evolution",

@@ -43,7 +43,8 @@ class Writer(ABC):
                 messages=(*self.opening, *chat(self.instruction(row, draw), history=self.history(row))[1:]),
                 max_new_tokens=self.config.max_new_tokens,
                 temperature=self.config.temperature,
-                top_p=self.config.top_p,
+                top_p=1.0 if self.config.min_p else self.config.top_p,
+                min_p=self.config.min_p,
                 seed=sampling_seed(self.evolution_seed, self.iteration, type(self).__name__, row.id, draw),
             )
             for row in rows

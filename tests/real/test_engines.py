@@ -25,7 +25,7 @@ def test_an_engine_that_does_not_start_is_not_started_for_each_shard(
     python.write_text("#!/bin/sh\nsleep 1\necho there is no torchvision\nexit 1\n")  # while the other shard waits
     python.chmod(stat.S_IRWXU)
     monkeypatch.setenv("LANCE_MODEL_PYTHON", str(python))
-    platform = Platform(name="cpu", gpus=0, cores=(0,), locks=(tmp_path / "device.lock",))
+    platform = Platform(name="cpu", gpus=0, bfloat16=False, cores=(0,), locks=(tmp_path / "device.lock",))
     engines = Engines(store, EngineConfig(), platform, tmp_path, Progress(quiet=True))
     with ThreadPoolExecutor(2) as shards:
         ends = [shards.submit(engines.client, model) for _ in range(2)]

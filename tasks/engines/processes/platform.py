@@ -9,6 +9,8 @@ from typing import Literal
 
 from tasks.store.home import ROOT
 
+BFLOAT16 = {"avx512_bf16", "amx_bf16"}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Platform:
@@ -16,12 +18,19 @@ class Platform:
 
     name: Literal["cpu", "cuda"]
     gpus: int
+    bfloat16: bool  # it has units for it
     cores: tuple[int, ...]
     locks: tuple[Path, ...]
 
     def dtype(self, wanted: str) -> str:
-        """The engine's dtype; `auto` is one of a device's own, so that champion and candidate are served alike."""
-        return wanted if wanted != "auto" else {"cpu": "float32", "cuda": "bfloat16"}[self.name]
+        """What models are served and trained in; `auto` is the device's own: bfloat16 where it has units for it.
+
+        There it is 5 times as fast as float32 in a processor's matrix products; without them, 7 times as slow.
+        """
+        return wanted if wanted != "auto" else "bfloat16" if self.bfloat16 else "float32"
+
+
+GPU = Platform(name="cuda", gpus=1, bfloat16=True, cores=(), locks=())  # to plan for, where none is
 
 
 def detect() -> Platform:
@@ -37,9 +46,19 @@ def detect() -> Platform:
     return Platform(
         name="cuda" if gpus else "cpu",
         gpus=len(gpus),
+        bfloat16=bool(gpus) or bool(BFLOAT16 & processor_flags()),
         cores=tuple(sorted(os.sched_getaffinity(0))),
         locks=tuple(Path(tempfile.gettempdir()) / f"lance-device-{device}.lock" for device in devices),
     )
+
+
+def processor_flags() -> set[str]:
+    """By Linux' names; none where it does not say."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return set()
+    return set(next((line for line in lines if line.startswith("flags")), "").split())
 
 
 def visible_gpus() -> list[str]:

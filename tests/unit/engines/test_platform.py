@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tasks.engines.processes import platform
 from tasks.engines.processes.platform import detect
 
 
@@ -49,3 +50,22 @@ def test_a_cuda_environment_without_a_gpu_is_refused(
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
     with pytest.raises(ValueError, match="no GPU is visible: run `make install DEVICE=cpu`"):
         detect()
+
+
+@pytest.mark.parametrize(
+    ("lock", "flags", "dtype"),
+    [
+        ("model-cpu", {"avx2"}, "float32"),
+        ("model-cpu", {"avx2", "avx512f"}, "float32"),
+        ("model-cpu", {"avx2", "avx512_bf16"}, "bfloat16"),
+        ("model-cpu", {"amx_bf16"}, "bfloat16"),
+        ("model-cuda", {"avx2"}, "bfloat16"),
+    ],
+)
+def test_auto_is_bfloat16_where_the_device_has_units_for_it(
+    machine: Path, monkeypatch: pytest.MonkeyPatch, lock: str, flags: set[str], dtype: str
+) -> None:
+    installed(machine, lock)
+    monkeypatch.setattr(platform, "processor_flags", lambda: flags)
+    assert detect().dtype("auto") == dtype
+    assert (detect().dtype("float32"), detect().dtype("float16")) == ("float32", "float16")

@@ -66,7 +66,9 @@ def test_the_same_draw_comes_again_and_another_iteration_or_evolution_gives_othe
 def test_the_settings_of_the_recipe_reach_the_call() -> None:
     config = WriteConfig(max_new_tokens=33, temperature=1.5, top_p=0.25)
     call = writer(AnswerWriter, config=config).calls(NEW)[0]
-    assert (call.max_new_tokens, call.temperature, call.top_p) == (33, 1.5, 0.25)
+    assert (call.max_new_tokens, call.temperature, call.top_p, call.min_p) == (33, 1.5, 0.25, 0)
+    call = writer(AnswerWriter, config=WriteConfig(top_p=0.25, min_p=0.05)).calls(NEW)[0]
+    assert (call.top_p, call.min_p) == (1, 0.05), "in place of top_p"
 
 
 @pytest.mark.parametrize(("kind", "rows", "_each"), KINDS)
