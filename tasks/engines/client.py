@@ -106,7 +106,7 @@ class EngineClient:
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
             try:  # by a connection of its own: one that is open says nothing about a new one
-                async with httpx.AsyncClient(timeout=TIMEOUT_S) as http:
+                async with httpx.AsyncClient(headers=self._headers, timeout=TIMEOUT_S) as http:
                     if (await http.get(f"{self._url}/health")).status_code != httpx.codes.OK:
                         return
             except httpx.TransportError:

@@ -11,6 +11,7 @@ import httpx
 
 from tasks.engines.client import EngineClient
 from tasks.engines.control_tokens import PlainText
+from tasks.engines.guard import Guard
 from tasks.engines.processes.child import Child, ChildFailed
 from tasks.engines.processes.platform import Platform
 from tasks.recipe.running import EngineConfig
@@ -23,6 +24,7 @@ def command(python: Path, model: Path, port: int, config: EngineConfig, platform
     arguments = ["--model", str(model), "--served-model-name", SERVED_NAME, "--host", "127.0.0.1", "--port", str(port)]
     arguments += ["--dtype", platform.dtype(config.dtype), "--max-model-len", str(config.context_tokens)]
     arguments += ["--max-num-seqs", str(config.in_flight), "--disable-log-stats"]
+    arguments += ["--middleware", f"{Guard.__module__}.{Guard.__name__}"]
     arguments += ["--data-parallel-size", str(platform.gpus)] if platform.gpus > 1 else []
     if platform.name == "cpu":
         # Per-request seeds crash the CPU engine as soon as a prompt is prefilled in chunks.
@@ -74,7 +76,7 @@ class Engine:
             port = probe.getsockname()[1]
         key = key or secrets.token_hex(16)
         plain = PlainText.of(model)  # first: a model without a tokenizer is refused before a child is started
-        self._url = f"http://127.0.0.1:{port}"
+        self._url, self._headers = f"http://127.0.0.1:{port}", {"Authorization": f"Bearer {key}"}
         self._deadline_s = config.start_deadline_s
         self._child = Child(
             "the inference engine (vLLM)",
@@ -112,7 +114,7 @@ class Engine:
         if self._child.poll() is not None:
             return False
         try:
-            return httpx.get(f"{self._url}/health", timeout=30).status_code == 200
+            return httpx.get(f"{self._url}/health", headers=self._headers, timeout=30).status_code == 200
         except httpx.HTTPError:
             return False
 

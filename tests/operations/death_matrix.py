@@ -24,8 +24,9 @@ from rich.table import Table
 from tasks.store.home import Home
 from tests.operations.deaths import Cell, Death, Deaths
 from tests.operations.postgres import Postgres
-from tests.operations.served import Served, free_port
+from tests.operations.served import Served
 from tests.support import materials
+from tests.support.listening import free_port
 
 STORE_MIB = 512
 WHERE = {  # victims that are there at one moment only

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.operations.served import free_port
+from tests.support.listening import free_port
 
 USER = "postgres"  # the server does not run as root
 

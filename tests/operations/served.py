@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import socket
 import subprocess
 import time
 from collections.abc import Collection, Iterator, Mapping
@@ -15,16 +14,11 @@ import psutil
 
 from tasks.store.home import ROOT
 from tests.support.evolution import LANCE
+from tests.support.listening import free_port
 from tests.support.processes import marked, writing_below
 
 ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 TINY, BRIEF = "tests/support/recipes/tiny.yaml", "tests/support/recipes/brief.yaml"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Patient(httpx.HTTPTransport):

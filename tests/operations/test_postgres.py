@@ -9,7 +9,8 @@ import httpx
 import pytest
 
 from tests.operations.postgres import Postgres
-from tests.operations.served import Served, free_port
+from tests.operations.served import Served
+from tests.support.listening import free_port
 
 PASSWORD = "lance:not a secret"
 

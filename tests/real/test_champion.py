@@ -3,7 +3,6 @@
 import contextlib
 import json
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -28,6 +27,7 @@ from tasks.store.artifacts import Store
 from tasks.store.home import ROOT, Home
 from tasks.store.rows import Measured, Seed
 from tests.support.evolution import LANCE, NAME, Evolution
+from tests.support.listening import free_port, unguarded
 from tests.support.processes import wait_until_gone
 
 # Promoted for sure: half of what it trains on are seeds, which raises the likelihood of others like them.
@@ -203,10 +203,7 @@ def test_what_no_adapter_can_say_is_refused(promoted: Promoted, tmp_path: Path) 
 @contextlib.contextmanager
 def served(it: Evolution) -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
     """`lance serve` once it is up, and what it says of itself."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    log = (it.home.parent / "serve.log").open("w")
+    port, log = free_port(), (it.home.parent / "serve.log").open("w")
     command = [*LANCE, "serve", NAME, "--port", str(port)]
     serve = subprocess.Popen(
         command,
@@ -243,6 +240,8 @@ def test_served_it_answers_who_has_the_key_and_ends_with_ctrl_c(promoted: Promot
         assert client.chat.completions.create(**asked).choices[0].message.content == row.response
         with pytest.raises(openai.AuthenticationError):
             client.with_options(api_key="guessed").chat.completions.create(**asked)
+        answered, described = unguarded(said["base URL"].removesuffix("/v1"), said["API key"])
+        assert answered == [] and described > 10
         assert len(it.processes()) >= 3, "the command, its supervisor, the server and its engine core"
         serve.send_signal(signal.SIGINT)
         seconds = wait_until_gone(it.processes, 10)

@@ -11,7 +11,7 @@ import pytest
 from prefect.client.base import PrefectHttpxAsyncClient, PrefectHttpxSyncClient
 
 from flows import reconnect  # noqa: F401  # what is tested
-from tests.operations.served import free_port
+from tests.support.listening import free_port
 
 AWAY_S = 2.0
 

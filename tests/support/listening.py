@@ -2,10 +2,13 @@
 
 import contextlib
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+import httpx
 
 Reply = Callable[[str, Any], tuple[int, Any]]  # from path and body to status and body
 USAGE = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
@@ -17,6 +20,12 @@ CHAT_ANSWER = {
     "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "Yes."}}],
     "usage": USAGE,
 }
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 @contextlib.contextmanager
@@ -57,3 +66,12 @@ def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
     finally:
         server.shutdown()
         server.server_close()
+
+
+def unguarded(url: str, key: str) -> tuple[list[str], int]:
+    """Operations of a server, by its own description, that answer without the key; and how many it describes."""
+    described = httpx.get(f"{url}/openapi.json", headers={"Authorization": f"Bearer {key}"}).raise_for_status().json()
+    more = [("get", path) for path in ("/openapi.json", "/docs", "/metrics")]  # which it does not describe
+    found = [(method, path) for path, methods in described["paths"].items() for method in methods] + more
+    answered = [f"{method} {path}" for method, path in found if httpx.request(method, url + path).status_code != 401]
+    return answered, len(found)
