@@ -23,7 +23,7 @@ class Platform:
     locks: tuple[Path, ...]
 
     def dtype(self, wanted: str) -> str:
-        """What models are served and trained in; `auto` is the device's own: bfloat16 where it has units for it.
+        """What models are served in; `auto` is the device's own: bfloat16 where it has units for it.
 
         There it is 5 times as fast as float32 in a processor's matrix products; without them, 7 times as slow.
         """

@@ -1,12 +1,11 @@
-"""Train one model with TRL: SFT or DPO, LoRA in float32 on a frozen base in the device's dtype, merged in float32.
+"""Train one model with TRL: SFT or DPO, LoRA on a float32 master, merged in float32.
 
     [accelerate launch] -m tasks.train.jobs.trl JOB.json          (in the model environment)
 
 `given`: method ("sft" or "dpo"), model (folder), rows (a Parquet file of TrainRow or PreferencePair), config (SftConfig
-or DpoConfig), reference (folder of DPO's reference model, "" for the model itself), device_rows, save_steps, dtype,
-cpu, seed. Out comes a model folder; its record holds the losses over all rows in evaluation mode before and after, the
-curve of the training, and how far the weights moved. A killed job continues from the last whole checkpoint in its work
-folder.
+or DpoConfig), reference (folder of DPO's reference model, "" for the model itself), device_rows, save_steps, cpu, seed.
+Out comes a model folder; its record holds the losses over all rows in evaluation mode before and after, the curve of
+the training, and how far the weights moved. A killed job continues from the last whole checkpoint in its work folder.
 """
 
 import json
@@ -18,7 +17,7 @@ from typing import Any
 import torch
 from accelerate import PartialState
 from datasets import Dataset
-from peft import LoraConfig, PeftModel
+from peft import LoraConfig
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
 from trl import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer
@@ -61,17 +60,17 @@ def trainer(job: Job, rows: Dataset, epochs: float, processes: int) -> SFTTraine
         "seed": given["seed"],
         "report_to": "none",
         "disable_tqdm": True,
-        # The frozen base; PEFT keeps LoRA's own weights, and so what is learned, in float32.
-        "model_init_kwargs": {"dtype": given["dtype"]},
+        # A model given by path loads in float32 only because it is said here.
+        "model_init_kwargs": {"dtype": "float32"},
         "gradient_checkpointing": not given["cpu"],
         "dataloader_pin_memory": not given["cpu"],
         "use_cpu": given["cpu"],
-        "bf16": given["dtype"] == "bfloat16",  # autocast of the computation
+        "bf16": not given["cpu"],  # autocast of the computation; the master stays float32
     }
     if given["method"] == "dpo":
         # The reference's log-probabilities once, for the training and both evaluations: 6 passes over a pair, not 8.
         kind, arguments = DPOTrainer, DPOConfig(beta=config["beta"], precompute_ref_log_probs=True, **shared)
-        other = given["reference"] and AutoModelForCausalLM.from_pretrained(given["reference"], dtype=given["dtype"])
+        other = given["reference"] and AutoModelForCausalLM.from_pretrained(given["reference"], dtype=torch.float32)
         reference = {"ref_model": other or None}  # none: the model without its adapter
     else:
         kind, arguments, reference = SFTTrainer, SFTConfig(**shared), {}
@@ -137,18 +136,10 @@ def loss_before(job: Job, found: SFTTrainer | DPOTrainer) -> float:
     return loss
 
 
-def merged(job: Job, found: SFTTrainer | DPOTrainer) -> Any:
-    """The float32 master with what was learned: merged into bfloat16, an update of a thousandth loses most of it."""
-    adapter = job.work / "adapter"
-    found.accelerator.unwrap_model(found.model).save_pretrained(adapter, selected_adapters=["default"])
-    master = AutoModelForCausalLM.from_pretrained(job.given["model"], dtype=torch.float32)
-    return PeftModel.from_pretrained(master, adapter).merge_and_unload(safe_merge=True)
-
-
-def moved(base: Path, model: Any) -> float:
+def moved(base: Path, merged: Any) -> float:
     """How far the weights moved, as the norm of the difference over the norm of the base (2-norm over all of them)."""
     before = {name: tensor for file in base.glob("*.safetensors") for name, tensor in load_file(file).items()}
-    after = model.state_dict()
+    after = merged.state_dict()
     squares = torch.zeros(2, dtype=torch.float64)
     for name in before.keys() & after.keys():  # a folder may hold buffers that the loaded model makes anew
         tensor = before[name]
@@ -185,21 +176,21 @@ def work(job: Job) -> None:
     if not found.accelerator.is_main_process:
         return
     job.say("merging")
-    model = merged(job, found)
-    distance = moved(Path(job.given["model"]), model)
+    # In float32: merged into bfloat16, an update of relative size 1e-3 loses most of itself.
+    merged = found.accelerator.unwrap_model(found.model).merge_and_unload(safe_merge=True)
+    distance = moved(Path(job.given["model"]), merged)
     if distance == 0:
         none = f"{job.given['method']}: {found.state.max_steps} steps moved no weight; raise its learning_rate"
         shortage(job, len(given), too_long, none)
         return
     with job.draft() as draft:
-        model.save_pretrained(draft.path)
+        merged.save_pretrained(draft.path)
         found.processing_class.save_pretrained(draft.path)
         if too_long:
             draft.table("rejects", too_long)
         draft.record |= {
             "counts": {"in": len(given), "out": len(rows)},
             "rejected": {too_long[0].rule: len(too_long)} if too_long else {},
-            "dtype": job.given["dtype"],
             "trained_tokens": round(a_pass * epochs),  # prompts included
             "seconds": round(time.monotonic() - started, 3),  # of the last attempt, if there were several
             "loss": {"before": before, "after": after},
