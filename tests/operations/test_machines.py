@@ -93,7 +93,7 @@ def test_what_a_person_changed_in_a_schedule_stays_wherever_its_runs_go(served: 
     (schedule,) = weekly()["schedules"]
     pause(schedule, active=False)
     try:
-        for pool, said in (("lance-docker", "lance-docker made"), ("", "evolve/evolve changed")):
+        for pool, said in (("lance-docker", "lance-docker created"), ("", "evolve/evolve updated")):
             done = served.lance("up", "--port", str(served.port), "--pool", pool)
             assert said in done.stdout, done.stdout + done.stderr
             assert weekly()["work_pool_name"] == (pool or "lance-gpu")

@@ -46,7 +46,7 @@ def test_a_failed_run_is_told_of_once_with_its_reason(served: Served, heard: tup
     assert refused.returncode == 2 and "make it in the UI under Blocks" in refused.stderr
     _block(served, "ops", url)
     done = served.lance("up", "--port", str(served.port), "--notify", "custom-webhook/ops")
-    assert done.returncode == 0 and "LANCE: a run failed made" in done.stdout, done.stdout + done.stderr
+    assert done.returncode == 0 and "LANCE: a run failed created" in done.stdout, done.stdout + done.stderr
     run = served.start(name="bad-news", seeds="no/such/seeds.jsonl")
     assert served.wait(run)["state_type"] == "FAILED"
     wait_until(lambda: said, 60, "a notification", every_s=0.5)
