@@ -47,7 +47,7 @@ class WriteConfig(Config):
     top_p: Share = 0.9
     """Nucleus sampling."""
     min_p: Share = Field(default=0, exclude_if=lambda share: not share)
-    """Above 0, in place of `top_p`: tokens at least this share as likely as the likeliest; twice as fast on a CPU."""
+    """Above 0, in place of `top_p`: tokens at least this share as likely as the likeliest; faster on a CPU."""
 
 
 CleanRule = Literal[
