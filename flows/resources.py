@@ -3,9 +3,13 @@
 import contextlib
 from collections.abc import Iterator
 
+import psutil
 from prefect.runtime import flow_run
 
 from flows.cancellation import ends_when_cancelled
+from flows.plan.estimate import BYTES
+from flows.plan.memory import memory_gib
+from flows.plan.model_shape import shape_of
 from tasks.engines.lifecycle import Engines
 from tasks.engines.processes import platform
 from tasks.engines.processes.progress import Progress
@@ -18,6 +22,8 @@ from tasks.execution.runner import PrefectRunner
 from tasks.recipe.recipe import Recipe
 from tasks.store.artifacts import Store
 from tasks.store.home import Home
+
+LIBRARIES_GIB = 6.0  # of an engine's processes and a trainer: 2.4 and 1.4 GiB with a model of 3 million parameters
 
 
 @contextlib.contextmanager
@@ -52,5 +58,28 @@ def _devices(
         )
     device = platform.detect()
     engines = Engines(shards.store, recipe.engine, device, home.logs, progress)
-    devices = LocalDevices(shards=shards, platform=device, engines=engines, progress=progress, budget=budget)
+    devices = LocalDevices(
+        shards=shards,
+        platform=device,
+        engines=engines,
+        progress=progress,
+        budget=budget,
+        engine_stays=_both_fit(recipe, device),
+    )
     return device.dtype(wanted), devices
+
+
+def _both_fit(recipe: Recipe, device: platform.Platform) -> bool:
+    """Whether an engine can stay while something is trained: by the plan's figures, and on a GPU by giving its own up.
+
+    A model whose shape cannot be known beforehand gets the machine for itself.
+    """
+    if device.name == "cuda":
+        return True
+    try:
+        needed = memory_gib(recipe, shape_of(recipe.model), BYTES[device.dtype(recipe.engine.dtype)])
+    except ValueError:
+        return False
+    cache_gib = recipe.engine.kv_cache_gib  # what an engine on a CPU takes, whatever all requests would need
+    both_gib = sum(gib for part, gib in needed.items() if "cache" not in part) + cache_gib + LIBRARIES_GIB
+    return both_gib < psutil.virtual_memory().total / 2**30

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from flows.cancellation import ends_when_cancelled
 from tasks.engines.processes import launch
+from tasks.engines.processes.device import DeviceLock
 from tasks.engines.processes.platform import detect
 from tasks.engines.processes.progress import Progress
 from tasks.execution.prefect_tasks import Say, run
@@ -27,15 +28,16 @@ def train(
         training: The file in the shared home that says what is to be made.
     """
     asked = TrainingOrder.model_validate_json(Path(training).read_text(encoding="utf-8"))
-    progress = Progress()
+    progress, platform = Progress(), detect()
 
     def make(say: Say) -> None:
-        with progress.bar(asked.label) as bar:
+        with DeviceLock(platform.locks) as device, progress.bar(asked.label) as bar:
             launch.train(
                 asked.module,
                 asked.job,
                 bar.heard(say),
-                detect(),
+                platform,
+                device,
                 one_process=asked.one_process,
                 deadline_s=asked.deadline_s,
             )

@@ -8,6 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from tasks.engines.processes import platform
+from tasks.engines.processes.device import DeviceLock
 from tasks.engines.processes.platform import model_python
 from tasks.engines.vllm import SERVED_NAME, Engine
 from tasks.evolution import champion as champions
@@ -59,6 +60,7 @@ def serve_champion(home: Home, found: Champion, port: int, key: str, console: Co
         device,
         model_python(),
         home.logs / "serve.log",
+        DeviceLock(device.locks),
         port,
         key,
     )

@@ -74,7 +74,7 @@ def _device() -> Finding:
     def check() -> str:
         device = platform.detect()
         kind = f"{device.gpus} GPU(s)" if device.gpus else f"{len(device.cores)} CPU cores"
-        return f"{kind}; one child at a time, by the lock {device.locks[0]}"
+        return f"{kind}; one run at a time, by the lock {device.locks[0]}"
 
     return _tried("device", check, "install for the device that is there: `make install DEVICE=cpu` or DEVICE=cuda")
 

@@ -1,6 +1,8 @@
 """What a stage asks an engine, and what comes back. Stages make calls and read answers; the client sends them."""
 
-from typing import Literal
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -32,15 +34,23 @@ class Call(BaseModel):
     top_p: float = 1.0
     min_p: float = Field(default=0.0, exclude_if=lambda share: not share)
     seed: int = 0
+    labels: tuple[str, ...] = Field(
+        default=LABELS, exclude_if=lambda labels: labels == LABELS
+    )  # score: what may follow
 
-    @property
+    @cached_property
     def key(self) -> str:
         """Content digest: what an answer on disk is found by."""
         return digest(self.model_dump(mode="json"))[:24]
 
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        copied = super().model_copy(update=update, deep=deep)
+        vars(copied).pop("key", None)  # pydantic copies what was computed, too
+        return copied
+
 
 class Answer(Row):
-    """write: `text`, `finish`. score: `log_probs` of LABELS. likelihood: `log_probs` of the response's tokens."""
+    """write: `text`, `finish`. score: `log_probs` of its labels. likelihood: `log_probs` of the response's tokens."""
 
     kind = "answer"
 

@@ -1,11 +1,18 @@
-"""At most one engine at a time: started when a model is first asked, checked before each use, ended on demand."""
+"""At most one engine at a time: started when a model is first asked, given other weights where the next model has its
+shape, checked before each use, ended on demand.
+"""
 
+import contextlib
 import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from tasks.engines.client import EngineClient
+from tasks.engines.processes.device import DeviceLock
 from tasks.engines.processes.platform import Platform, model_python
 from tasks.engines.processes.progress import Progress
+from tasks.engines.server import SwapFailed
 from tasks.engines.vllm import Engine, EngineNotStarted
 from tasks.recipe.running import EngineConfig
 from tasks.store.artifacts import Ref, Store
@@ -23,34 +30,81 @@ class Engines:
     def __init__(self, store: Store, config: EngineConfig, platform: Platform, logs: Path, progress: Progress):
         self._store, self._config, self._platform = store, config, platform
         self._log, self._progress = logs / "engine.log", progress
-        self._lock = threading.Lock()  # held while an engine starts: the other shards wait for it
+        self.device = DeviceLock(platform.locks)
+        self._lock = threading.Lock()  # held while an engine starts or loads: the other shards wait for it
         self._engine: Engine | None = None
-        self._model: Ref | None = None
+        self._model: Ref | None = None  # that the engine answers by; none while it rests
         self._failed: dict[Ref, EngineNotStarted] = {}
         self._over = False
 
     def client(self, model: Ref) -> EngineClient:
-        """A client of a living engine that serves `model`; starts one if need be. Raises EngineNotStarted, RunOver."""
+        """A client of a living engine that serves `model`, which it has confirmed. Raises EngineNotStarted, RunOver."""
         with self._lock:
-            if self._engine and (self._model != model or not self._engine.alive()):
+            if self._engine and not self._engine.alive():
                 self._forget()
+            if self._engine and self._model != model:
+                self._load(self._engine, model)
             if self._over:
                 raise RunOver("the run has ended")
             if model in self._failed:  # in another shard, while this one waited: the same start would end the same way
                 raise EngineNotStarted(str(self._failed[model]))
-            if self._engine is None:
-                path = self._store.path(model)
-                self._engine = Engine(path, self._config, self._platform, model_python(), self._log)
-                self._model = model
-                try:
-                    with self._progress.waiting("starting the engine") as on_wait:
-                        self._engine.wait_until_ready(on_wait, self._say_that_it_waits)
-                except BaseException as error:
-                    self._forget()
-                    if isinstance(error, EngineNotStarted):
-                        self._failed[model] = error
-                    raise
-            return self._engine.client
+            return (self._engine or self._start(model)).client
+
+    def _load(self, engine: Engine, model: Ref) -> None:
+        """The engine answers by that model, or there is none any more: a doubt is what a new process is for."""
+        started, self._model = time.monotonic(), None
+        try:
+            if self.device.wanted():
+                raise SwapFailed("another run waits for the device")
+            engine.load(self._store.path(model), model.digest)
+        except SwapFailed as error:
+            self._progress.say(f"a new engine is needed: {error}")
+            self._forget()
+        except BaseException:
+            self._forget()
+            raise
+        else:
+            self._model = model
+            self._progress.say(f"the engine has other weights after {time.monotonic() - started:.1f} s")
+
+    def _start(self, model: Ref) -> Engine:
+        path = self._store.path(model)
+        engine = self._engine = Engine(path, self._config, self._platform, model_python(), self._log, self.device)
+        try:
+            with self._progress.waiting("starting the engine") as on_wait:
+                engine.wait_until_ready(on_wait, self._say_that_it_waits)
+            engine.confirm(model.digest)
+        except BaseException as error:
+            self._forget()
+            if isinstance(error, EngineNotStarted):
+                self._failed[model] = error
+            if isinstance(error, SwapFailed):
+                raise ConnectionError(str(error)) from error
+            raise
+        self._model = model
+        return engine
+
+    @contextlib.contextmanager
+    def resting(self, beside: bool) -> Iterator[None]:
+        """The device is somebody else's of this run, a trainer's: the engine rests `beside` it, or ends."""
+        with self._lock:
+            if self._engine and not (beside and not self.device.wanted() and self._rests(self._engine)):
+                self._forget()
+        try:
+            yield
+        finally:
+            with self._lock:
+                if self._engine is None:
+                    self.device.let_go()
+
+    def _rests(self, engine: Engine) -> bool:
+        self._model = None
+        try:
+            engine.rest()
+        except SwapFailed as error:
+            self._progress.say(f"the engine cannot rest: {error}")
+            return False
+        return engine.alive()
 
     def stop(self) -> None:
         """End the engine and everything below it, so that the device is free."""
@@ -68,6 +122,7 @@ class Engines:
         if self._engine:
             self._engine.stop()
         self._engine = self._model = None
+        self.device.let_go()
 
     def _say_that_it_waits(self) -> None:
-        self._progress.say(f"the device is in use by another run ({self._platform.locks[0]}); waiting for it")
+        self._progress.say(f"the device is in use by another run ({self.device}); waiting for it")

@@ -77,14 +77,17 @@ class Shards:
         path, started = self.journal(shard), time.monotonic()
         wanted = [call for call in shard.calls if call.key not in known]
         journal = Journal(path)
-        missing = [call.key for call in wanted if call.key not in journal.answers]
+        missing, served = [call.key for call in wanted if call.key not in journal.answers], ""
         if missing:
             engine, started = client(shard.model), time.monotonic()
             if self.find(shard):
                 return "made by another run meanwhile"
             journal = Journal(path)
             missing = [call.key for call in wanted if call.key not in journal.answers]
+            if engine.model != shard.model.digest:
+                raise AssertionError(f"{shard.label}: the engine answers by {engine.model}, not {shard.model.digest}")
             engine.ask(wanted, journal, on_answer)
+            served = engine.model
         tokens = sum(journal.answers[key].new_tokens for key in missing)
         answers = {**known, **journal.answers}
         with self.store.draft(shard.spec) as draft:
@@ -93,6 +96,7 @@ class Shards:
                 "seconds": round(time.monotonic() - started, 3),
                 "asked": len(missing),
                 "new_tokens": tokens,
+                "served": served,  # the model that the engine confirmed with each request; none was sent: none
             }
         path.unlink(missing_ok=True)
         there = len(shard.calls) - len(missing)

@@ -7,13 +7,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
-import httpx
-
 from tasks.engines.client import EngineClient
-from tasks.engines.control_tokens import PlainText
-from tasks.engines.guard import Guard
+from tasks.engines.models import difference
 from tasks.engines.processes.child import Child, ChildFailed
+from tasks.engines.processes.device import DeviceLock
 from tasks.engines.processes.platform import Platform
+from tasks.engines.server import Server, SwapFailed
+from tasks.engines.serving.guard import Guard
+from tasks.engines.serving.weights import Weights
+from tasks.engines.serving.worker import SwappedWeights
+from tasks.engines.tokens import Tokens
 from tasks.recipe.running import EngineConfig
 
 SERVED_NAME = "model"
@@ -24,8 +27,11 @@ def command(python: Path, model: Path, port: int, config: EngineConfig, platform
     arguments = ["--model", str(model), "--served-model-name", SERVED_NAME, "--host", "127.0.0.1", "--port", str(port)]
     arguments += ["--dtype", platform.dtype(config.dtype), "--max-model-len", str(config.context_tokens)]
     arguments += ["--max-num-seqs", str(config.in_flight), "--disable-log-stats"]
-    arguments += ["--middleware", f"{Guard.__module__}.{Guard.__name__}"]
+    # The last one is asked first: nobody gets by the key.
+    arguments += [argument for one in (Weights, Guard) for argument in ("--middleware", _named(one))]
+    arguments += ["--worker-extension-cls", _named(SwappedWeights)]
     arguments += ["--data-parallel-size", str(platform.gpus)] if platform.gpus > 1 else []
+    arguments += ["--enable-sleep-mode"] if platform.name == "cuda" else []
     if platform.name == "cpu":
         # Per-request seeds crash the CPU engine as soon as a prompt is prefilled in chunks.
         arguments += ["--enforce-eager", "--no-enable-chunked-prefill"]
@@ -50,6 +56,10 @@ def environment(key: str, config: EngineConfig, platform: Platform) -> dict[str,
     return shared | own | {"OMP_WAIT_POLICY": "PASSIVE"}
 
 
+def _named(kind: type) -> str:
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
 class EngineNotStarted(RuntimeError):
     """An engine that never came up: its model or its settings are wrong, and another start would end the same way."""
 
@@ -66,26 +76,30 @@ class Engine:
         platform: Platform,
         python: Path,
         log: Path,
+        device: DeviceLock | None = None,
         port: int = 0,
         key: str = "",
     ):
-        """Raises OSError where the port is taken; 0 is any free one."""
+        """Raises OSError where the port is taken; 0 is any free one. Without `device`, somebody else holds that."""
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(("127.0.0.1", port))
             port = probe.getsockname()[1]
         key = key or secrets.token_hex(16)
-        plain = PlainText.of(model)  # first: a model without a tokenizer is refused before a child is started
-        self._url, self._headers = f"http://127.0.0.1:{port}", {"Authorization": f"Bearer {key}"}
-        self._deadline_s = config.start_deadline_s
+        self._tokens = Tokens.of(model)  # first: a model without a tokenizer is refused before a child is started
+        self._model, self._config, self._platform = model, config, platform
+        self.server = Server(f"http://127.0.0.1:{port}", key)
         self._child = Child(
             "the inference engine (vLLM)",
             command(python, model, port, config, platform),
             log,
             env=environment(key, config, platform),
-            locks=platform.locks,
+            device=device,
         )
-        self.client = EngineClient(self._url, key, SERVED_NAME, config.in_flight, plain)
+        self.client = self._asking("")
+
+    def _asking(self, model: str) -> EngineClient:
+        return EngineClient([self.server], model, SERVED_NAME, self._config.in_flight, self._tokens)
 
     def wait_until_ready(self, on_wait: Callable[[float], None], on_waiting: Callable[[], None]) -> Self:
         """Block until the server answers, calling `on_wait(seconds so far)`; raises EngineNotStarted."""
@@ -95,7 +109,7 @@ class Engine:
             while not self.alive():
                 self._child.check()
                 waited_s = time.monotonic() - started
-                if waited_s > self._deadline_s:
+                if waited_s > self._config.start_deadline_s:
                     raise EngineNotStarted(
                         f"the inference engine was not up after {waited_s:.0f} s (engine.start_deadline_s); "
                         f"its log is {self._child.log}"
@@ -109,14 +123,30 @@ class Engine:
             raise
         return self
 
+    def confirm(self, digest: str) -> None:
+        """From here on it is asked as that model alone; raises SwapFailed where it has loaded another."""
+        if (found := self.server.model()) != digest:
+            raise SwapFailed(f"the engine was started with {found or 'no whole model'}, expected {digest}")
+        self.client.close()
+        self.client = self._asking(digest)
+
+    def load(self, model: Path, digest: str) -> None:
+        """Another model of the same shape in place of the one that is loaded; raises SwapFailed."""
+        self.client.close()  # whoever still asks the one before gets a ConnectionError
+        if why := difference(self._model, model):
+            raise SwapFailed(why)
+        self.server.load(model, digest)
+        self._model = model
+        self.client = self._asking(digest)
+
+    def rest(self) -> None:
+        """Compute nothing until the next `load`; on a GPU, hold no memory either. Raises SwapFailed."""
+        self.client.close()
+        if self._platform.name == "cuda":
+            self.server.rest()
+
     def alive(self) -> bool:
-        """Whether the server answers now. vLLM's health check fails once its engine core is dead."""
-        if self._child.poll() is not None:
-            return False
-        try:
-            return httpx.get(f"{self._url}/health", headers=self._headers, timeout=30).status_code == 200
-        except httpx.HTTPError:
-            return False
+        return self._child.poll() is None and self.server.alive()
 
     def check(self) -> None:
         """Raise ChildFailed if the server has ended."""

@@ -24,6 +24,7 @@ class LocalDevices:
     engines: Engines
     progress: Progress
     budget: Budget
+    engine_stays: bool  # while something is trained: there is memory for both
 
     def answer(self, asked: Sequence[Shard], known: Mapping[str, Answer], bar: Bar) -> list[Ref]:
         """Raises what a shard's task raises, once its retries are over."""
@@ -66,9 +67,16 @@ class LocalDevices:
 
         def make(say: Say) -> None:
             self.budget.check()
-            self.engines.stop()  # the device is the trainer's now
-            with self.progress.bar(label) as bar:
-                launch.train(module, job, bar.heard(say), self.platform, one_process=one_process, deadline_s=deadline_s)
+            with self.engines.resting(beside=self.engine_stays), self.progress.bar(label) as bar:
+                launch.train(
+                    module,
+                    job,
+                    bar.heard(say),
+                    self.platform,
+                    self.engines.device,
+                    one_process=one_process,
+                    deadline_s=deadline_s,
+                )
 
         return run(train, job.spec, label, self.shards.store, make)
 

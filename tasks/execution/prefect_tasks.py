@@ -7,8 +7,6 @@ child process: one retry, from its last checkpoint).
 from collections.abc import Callable
 from typing import Any
 
-import httpx
-import openai
 from prefect import Task, get_run_logger, task
 from prefect.cache_policies import CacheKeyFnPolicy
 from prefect.client.schemas.objects import State, TaskRun
@@ -19,7 +17,7 @@ from tasks.store.artifacts import Ref, Spec, Store
 
 Say = Callable[[str], None]
 Make = Callable[[Say], None]
-RETRYABLE = (ChildFailed, ConnectionError, openai.APIConnectionError, openai.InternalServerError, httpx.TransportError)
+RETRYABLE = (ChildFailed, ConnectionError)
 
 
 def worth_retrying(_task: Task[Any, Any], _run: TaskRun, state: State[Any]) -> bool:

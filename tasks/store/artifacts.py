@@ -91,11 +91,9 @@ class Store:
         path = self.path(wanted)
         try:
             record = json.loads((path / RECORD).read_text())
-            files = {name: sha256(path / name) for name in record["files"]}
+            if content(path) != record["files"] or digest(record["files"]) != record["digest"]:
+                return None
         except (OSError, ValueError, KeyError):
-            return None
-        present = {str(file.relative_to(path)) for file in path.rglob("*") if file.is_file()} - {RECORD}
-        if files != record["files"] or present != set(files) or digest(files) != record["digest"]:
             return None
         if isinstance(wanted, Ref) and wanted.digest != record["digest"]:
             return None
@@ -113,7 +111,7 @@ class Store:
         try:
             draft.path.mkdir()
             yield draft
-            files = {str(f.relative_to(draft.path)): sha256(f) for f in sorted(draft.path.rglob("*")) if f.is_file()}
+            files = content(draft.path)
             record = spec.model_dump(mode="json") | {"fingerprint": spec.fingerprint, "files": files}
             record |= {"digest": digest(files), "seconds": round(time.time() - started, 3)}
             record |= draft.record | provenance()
@@ -186,6 +184,12 @@ def _locked(folder: Path) -> int:
         os.close(descriptor)
         raise
     return descriptor
+
+
+def content(folder: Path) -> dict[str, str]:
+    """SHA-256 by name of all data files; an artifact's digest is that of this table."""
+    files = {str(path.relative_to(folder)): path for path in sorted(folder.rglob("*")) if path.is_file()}
+    return {name: sha256(path) for name, path in files.items() if name != RECORD}
 
 
 def sha256(path: Path) -> str:

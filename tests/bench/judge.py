@@ -56,6 +56,7 @@ ASKED = {
 }
 SKILL_ROWS = 200
 CANARIES, ASKED_CANARIES = 52, 26
+TRAINER = "tasks.train.jobs.trl"
 TEACHING = SftConfig(learning_rate=2e-4, batch_rows=8, epochs=1, max_tokens=768)
 ALONE = ("response_mean", "response_gain", "response_end", "contrast_least")
 
@@ -132,9 +133,11 @@ class Bench:
             "seed": 1,
         }
         job = Job(store=self.store.root, spec=spec, work=self.home.work / "teach", given=given)
-        self.engines.stop()
-        with self.progress.bar("teach") as bar:
-            launch.train("tasks.train.jobs.trl", job, bar.hear, self.platform, one_process=True, deadline_s=None)
+        device = self.engines.device
+        with self.engines.resting(beside=False), self.progress.bar("teach") as bar:
+            launch.train(
+                "tasks.train.jobs.trl", job, bar.hear, self.platform, device, one_process=True, deadline_s=None
+            )
         found = self.store.find(spec)
         assert found
         return found

@@ -1,9 +1,10 @@
-"""One device, several runs: never two children on it at once, whatever the server believes."""
+"""One device, several runs: never two of them on it at once, whatever the server believes."""
 
 import json
 import signal
 import tempfile
 import time
+from itertools import groupby
 from pathlib import Path
 
 import psutil
@@ -45,11 +46,14 @@ def test_two_runs_on_one_slot_never_compute_at_once(served: Served, lock: Path) 
     time.sleep(AWAY_S)
     served.up()
     assert served.wait(first)["state_type"] in ("CANCELLED", "CRASHED")
-    wait_until(lambda: len(held(lock)) >= 5, 300, "the second one's trainer", every_s=1)
+    wait_until(lambda: len(held(lock)) >= 4, 300, "the second one's trainer, beside its engine", every_s=1)
     assert served.lance("cancel", second[:8]).returncode == 0
     assert served.wait(second)["state_type"] == "CANCELLED", served.run(second)["state"]
     wait_until(lambda: len(held(lock)) % 2 == 0, 30, "let go, which may be behind the state")
     log = held(lock)
-    # One takes, and the same one lets go, before another takes.
-    assert [what for _, _, what in log] == ["took", "let go"] * (len(log) // 2)
-    assert [pid for _, pid, _ in log[::2]] == [pid for _, pid, _ in log[1::2]]
+    runs = [run for _, run, _ in log]
+    # Engine and trainer of one run share it; all of them let go before another run takes it.
+    assert len(list(groupby(runs))) == len(set(runs)) == 2
+    for run in set(runs):
+        said = [what for _, by, what in log if by == run]
+        assert said.count("took") == said.count("let go") > 0

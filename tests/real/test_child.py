@@ -1,4 +1,4 @@
-"""Child processes: the whole family ends with the run, whatever ends the run; one device, one child."""
+"""Child processes: the whole family ends with the run, whatever ends the run; one device, one run."""
 
 import os
 import signal
@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tasks.engines.processes.child import Child, ChildFailed, tail
+from tasks.engines.processes.device import DeviceLock
 from tasks.engines.processes.job import BAD_INPUT
 from tasks.engines.processes.supervisor import DEADLINE
 from tasks.store.home import ROOT
@@ -27,7 +28,9 @@ import signal, sys, time
 signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in a shell's background
 from pathlib import Path
 from tasks.engines.processes.child import Child
-child = Child("stubborn", [sys.executable, "-c", sys.argv[1]], Path(sys.argv[2]), locks=[Path(sys.argv[3])])
+from tasks.engines.processes.device import DeviceLock
+device = DeviceLock([Path(sys.argv[3])])
+child = Child("stubborn", [sys.executable, "-c", sys.argv[1]], Path(sys.argv[2]), device=device)
 child.wait_until_started()
 time.sleep(600)
 """
@@ -46,7 +49,8 @@ def test_the_family_ends_with_the_run_and_the_lock_is_free_then(tmp_path: Path, 
     assert len(marked("LANCE_TEST_MARK", mark)) == 4  # run, supervisor, child, grandchild
     run.send_signal(how)
     run.wait()
-    with Child("next", python("print('mine')"), tmp_path / "next.log", locks=[lock]) as following:
+    next_one = DeviceLock([lock])
+    with next_one, Child("next", python("print('mine')"), tmp_path / "next.log", device=next_one) as following:
         waited: list[bool] = []
         following.wait_until_started(lambda: waited.append(True))
         left = [p for p in marked("LANCE_TEST_MARK", mark) if "time.sleep(600)" in " ".join(p.cmdline())]
@@ -96,16 +100,36 @@ def test_a_child_that_was_killed_a_moment_ago_takes_its_children_with_it(tmp_pat
         assert marked("LANCE_TEST_MARK", str(tmp_path)) == [], f"left behind at kill {n}"
 
 
+def test_the_children_of_a_run_share_its_device_and_the_last_one_lets_another_run_have_it(tmp_path: Path) -> None:
+    lock, sleep = tmp_path / "lock", python("import time; time.sleep(600)")
+    run, other = DeviceLock([lock]), DeviceLock([lock])
+    with Child("engine", sleep, tmp_path / "1", device=run) as engine, other:
+        engine.wait_until_started()
+        with Child("trainer", sleep, tmp_path / "2", device=run) as trainer:
+            trainer.wait_until_started()  # beside the engine
+            engine.stop()
+            run.let_go()
+            waits = Child("of another run", python("print('mine')"), tmp_path / "3", device=other)
+            wait_until(run.wanted, 20, "the trainer still has it")
+            run.let_go()
+        waits.wait_until_started()
+        waits.stop()
+
+
 def test_a_run_that_goes_while_waiting_for_the_device_leaves_nobody(tmp_path: Path) -> None:
     lock, mark = tmp_path / "lock", f"{tmp_path} waiting"
-    with Child("first", python("import time; time.sleep(600)"), tmp_path / "log", locks=[lock]) as first:
+    device = DeviceLock([lock])
+    with device, Child("first", python("import time; time.sleep(600)"), tmp_path / "log", device=device) as first:
         first.wait_until_started()
+        assert not device.wanted()
         command = [sys.executable, "-c", RUN, "print('never')", str(tmp_path / "second.log"), str(lock)]
         run = subprocess.Popen(command, cwd=ROOT, env=os.environ | {"LANCE_TEST_MARK": mark})
         wait_until(lambda: len(marked("LANCE_TEST_MARK", mark)) == 2, 20, "run and supervisor are up")
+        wait_until(device.wanted, 20, "it waits in the queue")
         run.kill()
         run.wait()
         wait_until_gone(lambda: marked("LANCE_TEST_MARK", mark), 5)
+        assert not device.wanted()
     assert "never" not in (tmp_path / "second.log").read_text()
 
 

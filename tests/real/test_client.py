@@ -7,10 +7,8 @@ from typing import Any
 import pytest
 
 from tasks.engines.calls import Answer, Call, chat
-from tasks.engines.client import EngineClient
-from tasks.engines.control_tokens import PlainText
 from tasks.engines.journal import Journal
-from tests.support.listening import CHAT_ANSWER, USAGE, listening
+from tests.support.listening import CHAT_ANSWER, USAGE, asking, listening
 
 AT_ONCE = 4
 END, LINE_BREAK = 1, 2
@@ -31,7 +29,7 @@ def test_all_requests_of_a_stage_are_in_flight_at_once_up_to_the_limit(tmp_path:
 
     calls = [Call(kind="write", row=f"row {i}", messages=chat(f"Say {i}.")) for i in range(3 * AT_ONCE)]
     with listening(reply) as url:
-        client = EngineClient(url, "key", "model", AT_ONCE, PlainText([]))
+        client = asking(url, AT_ONCE)
         answers = client.ask(calls, Journal(tmp_path / "journal"), lambda _: None)
         client.close()
     assert [answer.call for answer in answers] == [call.key for call in calls]
@@ -55,7 +53,7 @@ def likelihood(folder: Path, behind_a_turn: list[int]) -> Answer:
         return 200, CHAT_ANSWER | {"object": "text_completion", "choices": [choice], "usage": USAGE}
 
     with listening(reply) as url:
-        client = EngineClient(url, "key", "model", AT_ONCE, PlainText([]))
+        client = asking(url, AT_ONCE)
         try:
             call = Call(kind="likelihood", row="row", messages=chat("Is it so?"), response="Yes.")
             (answer,) = client.ask([call], Journal(folder / "journal"), lambda _: None)
@@ -79,7 +77,7 @@ def test_what_is_wrong_with_a_chat_is_said_and_a_failing_engine_is_another_matte
     tmp_path: Path, status: int, error: type[Exception]
 ) -> None:
     with listening(lambda _, __: (status, {"message": "System role not supported"})) as url:
-        client = EngineClient(url, "key", "model", AT_ONCE, PlainText([]))
+        client = asking(url, AT_ONCE)
         call = Call(kind="likelihood", row="row", messages=chat("Is it so?"), response="Yes.")
         with pytest.raises(error, match="System role not supported"):
             client.ask([call], Journal(tmp_path / "journal"), lambda _: None)
@@ -98,7 +96,7 @@ def test_an_engine_that_is_slow_is_waited_for_and_one_that_is_gone_is_not(
         return 200, CHAT_ANSWER
 
     with listening(reply, health) as url:
-        client = EngineClient(url, "key", "model", AT_ONCE, PlainText([]))
+        client = asking(url, AT_ONCE)
         try:
             if health == 200:
                 assert client.ask([call], Journal(tmp_path / "journal"), lambda _: None)

@@ -1,5 +1,6 @@
 """One engine at a time for all shards of a run."""
 
+import shutil
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,11 +16,13 @@ from tasks.store.artifacts import Spec, Store
 
 
 def test_an_engine_that_does_not_start_is_not_started_for_each_shard(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    default_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store, python = Store(tmp_path / "store"), tmp_path / "python"
     with store.draft(Spec(stage="base-model", version=1)) as draft:
-        (draft.path / "tokenizer.json").write_text('{"added_tokens": []}')
+        for file in default_model.glob("tokenizer*"):
+            shutil.copyfile(file, draft.path / file.name)
+        shutil.copyfile(default_model / "chat_template.jinja", draft.path / "chat_template.jinja")
     model = store.find(Spec(stage="base-model", version=1))
     assert model
     python.write_text("#!/bin/sh\nsleep 1\necho there is no torchvision\nexit 1\n")  # while the other shard waits

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
-import httpx
 import pytest
 from prefect import flow
 from prefect.task_runners import ThreadPoolTaskRunner
@@ -46,8 +45,10 @@ class FlakyEngines:
     failures: list[Exception] = field(default_factory=list)
     asked: list[Call] = field(default_factory=list)
     closed: bool = False
+    model: str = ""
 
     def client(self, model: Ref) -> "FlakyEngines":
+        self.model = model.digest
         return self
 
     def close(self) -> None:
@@ -73,6 +74,7 @@ def runner(folder: Path, engines: FlakyEngines | None = None, budget: BudgetConf
         engines=cast(Engines, engines or FlakyEngines()),
         progress=progress,
         budget=Budget(budget),
+        engine_stays=False,
     )
     return PrefectRunner(recipe=recipe, store=store, work=work, dtype="float32", devices=here, progress=progress)
 
@@ -199,7 +201,7 @@ def test_another_model_is_asked_anew_and_finds_nothing_of_the_first(tmp_path: Pa
 
 def test_a_dead_engine_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(infer, "retry_delay_seconds", [0.1, 0.1, 0.1])
-    engines = FlakyEngines([httpx.ConnectError("refused"), httpx.ReadError("reset")])
+    engines = FlakyEngines([ConnectionError("refused"), ConnectionError("reset")])
     run = runner(tmp_path, engines)
     assert asked_in_shards(run, engines, 3) == ["row 0", "row 1", "row 2"]
 

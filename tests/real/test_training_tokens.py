@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.engines.processes import launch
+from tasks.engines.processes.device import DeviceLock
 from tasks.engines.processes.job import Job
 from tasks.engines.processes.platform import detect
 from tasks.recipe.training import SftConfig
@@ -30,7 +31,8 @@ def trained(model: Path, folder: Path, rows: list[TrainRow], config: SftConfig) 
     }
     spec = Spec(stage="sft", version=1)
     job = Job(store=store.root, spec=spec, work=folder / "work", given=given)
-    launch.train("tasks.train.jobs.trl", job, lambda _: None, detect(), one_process=True, deadline_s=None)
+    with DeviceLock(detect().locks) as device:
+        launch.train("tasks.train.jobs.trl", job, print, detect(), device, one_process=True, deadline_s=None)
     return store, store.find(spec)
 
 

@@ -9,6 +9,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import httpx
+from tokenizers import Tokenizer
+from tokenizers.models import BPE
+
+from tasks.engines.client import EngineClient
+from tasks.engines.control_tokens import PlainText
+from tasks.engines.server import Server
+from tasks.engines.tokens import Tokens
 
 Reply = Callable[[str, Any], tuple[int, Any]]  # from path and body to status and body
 USAGE = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
@@ -54,6 +61,11 @@ def listening(reply: Reply, health: int = 200) -> Iterator[str]:
 
     with serving(Handler) as address:
         yield address
+
+
+def asking(url: str, in_flight: int, plain: PlainText = PlainText([])) -> EngineClient:  # noqa: B008
+    """A client that knows no template: it has the engine tokenize."""
+    return EngineClient([Server(url, "key")], "", "model", in_flight, Tokens(plain, Tokenizer(BPE()), None, {}))
 
 
 @contextlib.contextmanager

@@ -4,8 +4,10 @@ import subprocess
 from pathlib import Path
 
 from tasks.engines.models import DEFAULT, starting_model
+from tasks.engines.processes import launch
+from tasks.engines.processes.job import Job
 from tasks.engines.processes.platform import model_python
-from tasks.store.artifacts import Store
+from tasks.store.artifacts import Spec, Store
 from tasks.store.home import ROOT, Home
 
 SOME = 24
@@ -17,8 +19,25 @@ def default_model(work: Path) -> Path:
     return store.path(starting_model(DEFAULT, store, work, print))
 
 
-def tiny_model(default: Path, out: Path) -> Path:
-    command = [str(model_python()), "-m", "tests.support.tiny_model", str(default), str(out)]
+def tiny_model(default: Path, out: Path, seed: int = 0) -> Path:
+    """Random weights by that seed, with the default model's tokenizer."""
+    return _made("tests.support.tiny_model", out, str(default), str(out), str(seed))
+
+
+def tiny_qwen2(out: Path) -> Path:
+    return _made("tests.support.tiny_qwen2", out, str(out))
+
+
+def noisy_model(model: Path, work: Path) -> Path:
+    """The same model but for a little noise in its matrices."""
+    spec = Spec(stage="noisy", version=1)
+    job = Job(store=work / "noisy", spec=spec, work=work / "work", given={"model": str(model), "noise": 0.02})
+    launch.run("tests.bench.weights", job, print)
+    return Store(job.store).path(spec)
+
+
+def _made(module: str, out: Path, *arguments: str) -> Path:
+    command = [str(model_python()), "-m", module, *arguments]
     subprocess.run(command, check=True, cwd=ROOT, capture_output=True)
     return out
 

@@ -7,11 +7,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
 from tasks.engines.processes import supervisor
+from tasks.engines.processes.device import DeviceLock
 from tasks.engines.processes.job import BAD_INPUT
 
 # What a child may inherit. Everything else stays behind: tokens, passwords, and addresses that may have one in them.
@@ -56,7 +57,7 @@ class Child:
         log: Path,
         *,
         env: dict[str, str] | None = None,
-        locks: Sequence[Path] = (),
+        device: DeviceLock | None = None,
         deadline_s: float | None = None,
     ):
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -66,7 +67,8 @@ class Child:
             file.write(f"{START}{time.strftime('%Y-%m-%d %H:%M:%S')} {name}\n")
         inherited = {key: value for key, value in os.environ.items() if INHERITED.fullmatch(key)}
         arguments = ["--log", str(log)]
-        arguments += [argument for lock in sorted(locks) for argument in ("--lock", str(lock))]
+        opened = device.opened() if device else []
+        arguments += [argument for lock, queue in opened for argument in ("--lock", f"{lock},{queue}")]
         arguments += ["--deadline", str(deadline_s)] if deadline_s else []
         self._supervisor = subprocess.Popen(
             [sys.executable, "-P", supervisor.__file__, *arguments, "--", *command],
@@ -74,6 +76,7 @@ class Child:
             stdout=subprocess.PIPE,
             text=True,
             env=inherited | QUIET | SAFE_PATH | (env or {}),
+            pass_fds=[descriptor for pair in opened for descriptor in pair],
             start_new_session=True,  # Ctrl-C at the terminal is the run's to handle
         )
 

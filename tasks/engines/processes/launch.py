@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.engines.processes.child import Child
+from tasks.engines.processes.device import DeviceLock
 from tasks.engines.processes.job import Job
 from tasks.engines.processes.platform import Platform, model_python
 from tasks.store.artifacts import Store, write_atomically
@@ -30,12 +31,19 @@ def run(module: str, job: Job, on_progress: Said, env: dict[str, str] | None = N
 
 
 def train(
-    module: str, job: Job, on_progress: Said, platform: Platform, *, one_process: bool, deadline_s: float | None
+    module: str,
+    job: Job,
+    on_progress: Said,
+    platform: Platform,
+    device: DeviceLock,
+    *,
+    one_process: bool,
+    deadline_s: float | None,
 ) -> None:
     """As `run`, on the device; on several GPUs with a process for each, unless the module knows nothing of others."""
     on_it = job.model_copy(update={"given": job.given | {"cpu": platform.name == "cpu"}})
     with _only_one(job):
-        _run(module, on_it, on_progress, {}, platform, 1 if one_process else platform.gpus, deadline_s)
+        _run(module, on_it, on_progress, {}, (platform, device), 1 if one_process else platform.gpus, deadline_s)
 
 
 def _run(
@@ -43,7 +51,7 @@ def _run(
     job: Job,
     on_progress: Said,
     env: dict[str, str],
-    trains_on: Platform | None = None,
+    trains_on: tuple[Platform, DeviceLock] | None = None,
     processes: int = 1,
     deadline_s: float | None = None,
 ) -> None:
@@ -56,14 +64,15 @@ def _run(
     # Threads that wait asleep: spinning ones, on cores that others use too, were 2 to 4 times as slow (14 s for 52, 9
     # for 22), and no faster alone (3.3 s for 3.4; SmolLM2's matrices, two cores).
     threads = {}
-    if trains_on and trains_on.name == "cpu":
-        threads = {"OMP_NUM_THREADS": str(len(trains_on.cores)), "OMP_WAIT_POLICY": "PASSIVE"}
+    platform, device = trains_on or (None, None)
+    if platform and platform.name == "cpu":
+        threads = {"OMP_NUM_THREADS": str(len(platform.cores)), "OMP_WAIT_POLICY": "PASSIVE"}
     with Child(
         module.rpartition(".")[2],
         command,
         job.work / "log.txt",
         env=threads | env,
-        locks=trains_on.locks if trains_on else (),
+        device=device,
         deadline_s=deadline_s,
     ) as child:
         child.wait_until_started(lambda: on_progress({"what": WAITING, "done": 0, "total": 0, "figures": {}}))

@@ -1,11 +1,12 @@
 """A small process between the run and a child: the child's whole family ends when the run does, whatever ended the run.
 
-    python -m tasks.engines.processes.supervisor --log FILE [--lock FILE]... [--deadline SECONDS] -- COMMAND...
+    python -m tasks.engines.processes.supervisor --log FILE [--lock FD,QUEUE]... [--deadline SECONDS] -- COMMAND...
 
 Standard input is one end of a pipe whose other end the run holds: end of file means that the run is gone, kill -9
 included. Why not PR_SET_PDEATHSIG alone: it reaches the direct child only (vLLM's engine core outlives its killed API
 server), and it fires when the *thread* that started the child ends. The device lock is taken before the child starts
-and kept until the family is gone, so that two children never share a device, whatever an orchestrator believes.
+and kept until the family is gone, so that two runs never share a device, whatever an orchestrator believes; it comes as
+open files, which a run's children have in common (device.py).
 
 Lines on standard output: `waiting` (for the lock), `started PID`. Exit codes: the child's own (128 + signal if killed),
 or DEADLINE, RUN_GONE. Linux only. Imports nothing beyond the standard library, to start at once.
@@ -29,6 +30,7 @@ PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 GRACE_S = 3.0
 TICK_S = 0.1
 LOG_BYTES = 1 << 20
+RUN = os.getppid()
 
 libc = ctypes.CDLL(None)
 
@@ -40,27 +42,26 @@ def run_gone(wait_s: float) -> bool:
 
 
 def note(descriptor: int, what: str) -> None:
-    """A line in the lock's own log, which is its content: who computed on the device, and when."""
+    """A line in the lock's own log, which is its content: which run computed on the device, and when."""
     with contextlib.suppress(OSError):  # another user's file: flock needs no right to write
-        os.write(descriptor, f"{time.time():.3f} {os.getpid()} {what}\n".encode())
+        os.write(descriptor, f"{time.time():.3f} {RUN} {what}\n".encode())
 
 
-def take_lock(path: str) -> int:
-    """The lock's file descriptor, once nobody else holds it; exits if the run goes meanwhile."""
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
-    except PermissionError:
-        descriptor = os.open(path, os.O_RDONLY)
+def take_lock(lock: int, queue: int) -> int:
+    """Returns the descriptor once no other run holds it; exits if the run goes meanwhile."""
     said = False
     while True:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.fstat(descriptor).st_size > LOG_BYTES:
-                os.ftruncate(descriptor, 0)
-            note(descriptor, "took")
-            return descriptor
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(queue, fcntl.LOCK_UN)
+            if os.fstat(lock).st_size > LOG_BYTES:
+                with contextlib.suppress(OSError):
+                    os.ftruncate(lock, 0)
+            note(lock, "took")
+            return lock
         except BlockingIOError:
             if not said:
+                fcntl.flock(queue, fcntl.LOCK_SH)
                 print("waiting", flush=True)
             said = True
             if run_gone(TICK_S):
@@ -121,7 +122,7 @@ def main() -> NoReturn:
     asked_to_stop: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda received, _: asked_to_stop.append(received))
-    held = [take_lock(lock) for lock in asked.lock]  # in sorted order, so that two runs cannot wait for each other
+    held = [take_lock(*map(int, lock.split(","))) for lock in asked.lock]
     until = time.monotonic() + asked.deadline
     with open(asked.log, "ab") as log:
         child = subprocess.Popen(

@@ -26,8 +26,9 @@ def answered(call: Call, text: str = "") -> Answer:
 class Asked:
     """An engine at the edge, which may die behind so many answers."""
 
-    def __init__(self, dies_behind: int = 99):
+    def __init__(self, dies_behind: int = 99, model: str = MODEL.digest):
         self.calls: list[Call] = []
+        self.model = model
         self._dies_behind = dies_behind
 
     def client(self, _: Ref) -> EngineClient:
@@ -97,6 +98,15 @@ def test_one_that_another_run_made_while_the_engine_started_is_left_alone(shards
 
     assert shards.answer(SHARD, slow, {}) == "made by another run meanwhile"
     assert engine.calls == [] and record(shards)["asked"] == 4
+
+
+def test_answers_stand_with_the_model_that_gave_them_and_another_one_s_are_not_taken(shards: Shards) -> None:
+    other = Asked(model="of another one")
+    with pytest.raises(AssertionError, match="answers by of another one"):
+        shards.answer(SHARD, other.client, {})
+    assert other.calls == []
+    shards.answer(SHARD, Asked().client, {})
+    assert record(shards)["served"] == MODEL.digest
 
 
 HOLDS = """

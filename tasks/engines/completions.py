@@ -1,0 +1,139 @@
+"""A call as requests of the OpenAI-compatible API, and an answer of what comes back."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import jinja2
+
+from tasks.engines.calls import LABELS, Answer, Call, Messages, chat
+from tasks.engines.tokens import Tokens
+
+Post = Callable[[str, dict[str, Any]], Awaitable[Any]]  # path and body to the reply's JSON
+CHAT, COMPLETIONS, TOKENIZE = "/v1/chat/completions", "/v1/completions", "/tokenize"
+SAID: Messages = (*chat("Say: 12 naïve  words,\n“日本”, don't."), {"role": "assistant", "content": " 3 + 4 =\n\t7."})
+
+
+class Completions:
+    """`post` raises what the engine refuses; `tokens` are read here where they are those that the engine reads."""
+
+    def __init__(self, post: Post, name: str, tokens: Tokens):
+        self._post, self._name, self._tokens = post, name, tokens
+        self._labels: dict[tuple[str, tuple[str, ...]], list[int] | None] = {}
+
+    async def answer(self, call: Call) -> Answer:
+        """Raises ValueError where this model's template or tokenizer cannot say what is asked."""
+        plain = self._tokens.plain
+        texts = {"messages": plain.messages(call.messages), "response": plain.text(call.response)}
+        ask = {"write": self._write, "score": self._score, "likelihood": self._likelihood}[call.kind]
+        return Answer(call=call.key, **await ask(call.model_copy(update=texts)))
+
+    async def _write(self, call: Call) -> dict[str, Any]:
+        messages = list(call.messages)
+        more: dict[str, Any] = {"min_p": call.min_p} if call.min_p else {}
+        if call.prefix:
+            messages.append({"role": "assistant", "content": call.prefix})
+            more |= {"continue_final_message": True, "add_generation_prompt": False}
+        sampling = {"temperature": call.temperature, "top_p": call.top_p, "seed": call.seed}
+        reply = await self._ask(CHAT, {"messages": messages, "max_tokens": call.max_new_tokens, **sampling, **more})
+        (choice,), usage = reply["choices"], reply["usage"]
+        return {
+            "text": choice["message"]["content"] or "",
+            "finish": choice["finish_reason"],
+            "prompt_tokens": usage["prompt_tokens"],
+            "new_tokens": usage["completion_tokens"],
+        }
+
+    async def _score(self, call: Call) -> dict[str, Any]:
+        ids = await self._label_ids(call)
+        if ids is None:
+            return await self._likelihood_of_each_label(call)
+        body: dict[str, Any] = {"messages": [*call.messages, {"role": "assistant", "content": call.prefix}]}
+        body |= {"max_tokens": 1, "temperature": 0, "logprobs": True, "logprob_token_ids": ids}
+        reply = await self._ask(CHAT, body | {"continue_final_message": True, "add_generation_prompt": False})
+        (place,) = reply["choices"][0]["logprobs"]["content"]
+        found = {entry["token"]: entry["logprob"] for entry in place["top_logprobs"]}
+        # The sampled token comes too, and is one of the labels or another one.
+        log_probs = tuple(found[label] for label in call.labels)
+        return {"log_probs": log_probs, "prompt_tokens": reply["usage"]["prompt_tokens"], "new_tokens": 1}
+
+    async def _likelihood_of_each_label(self, call: Call) -> dict[str, Any]:
+        read = [
+            await self._likelihood(call.model_copy(update={"response": call.prefix + label})) for label in call.labels
+        ]
+        log_probs = tuple(sum(one["log_probs"][:-1]) for one in read)
+        return {"log_probs": log_probs, "prompt_tokens": sum(one["prompt_tokens"] for one in read), "new_tokens": 1}
+
+    async def _likelihood(self, call: Call) -> dict[str, Any]:
+        prompt = await self._ids(call.messages)
+        # Closed: whether a text ends where it may is part of how likely it is.
+        whole = await self._ids((*call.messages, {"role": "assistant", "content": call.response}), closed=True)
+        if whole[: len(prompt)] != prompt:
+            raise ValueError(
+                "the chat template writes another prompt once there is a response: likelihood is undefined"
+            )
+        reply = await self._ask(COMPLETIONS, {"prompt": whole, "max_tokens": 1, "temperature": 0, "prompt_logprobs": 0})
+        of_response = zip(whole[len(prompt) :], reply["choices"][0]["prompt_logprobs"][len(prompt) :], strict=True)
+        read = [float(entry[str(token)]["logprob"]) for token, entry in of_response]
+        log_probs = tuple(read[: len(read) - await self._behind_the_end()])
+        return {"log_probs": log_probs, "prompt_tokens": len(whole), "new_tokens": 1}
+
+    async def _behind_the_end(self) -> int:
+        """How many tokens the template writes behind the one that ends a turn: ChatML's line break, which says nothing.
+
+        Taken for the end, it hid where texts break off: by it, truncated ones were seen at an AUC of 0.35, now 0.98.
+        """
+        if not hasattr(self, "_trailing"):
+            open_, closed = await self._ids(SAID), await self._ids(SAID, closed=True)
+            if len(closed) <= len(open_):
+                raise ValueError("the chat template does not say where an answer ends: likelihood is undefined")
+            self._trailing = len(closed) - len(open_) - 1
+        return self._trailing
+
+    async def _label_ids(self, call: Call) -> list[int] | None:
+        """The labels' token ids where each is one token right behind the prefix.
+
+        None where it is not, for labels that can be read as texts; raises ValueError for digits.
+        """
+        if (call.prefix, call.labels) not in self._labels:
+            before = await self._ids((*call.messages, {"role": "assistant", "content": call.prefix}))
+            ids: list[int] | None = []
+            for label in call.labels:
+                behind = await self._ids((*call.messages, {"role": "assistant", "content": call.prefix + label}))
+                if behind[:-1] == before and ids is not None:
+                    ids.append(behind[-1])
+                elif call.labels == LABELS:
+                    raise ValueError(
+                        f"label {label!r} is not one token behind {call.prefix!r} in this model's tokenizer "
+                        f"({len(behind) - len(before)} tokens more): its scores cannot be read"
+                    )
+                else:
+                    ids = None
+            self._labels[call.prefix, call.labels] = ids
+        return self._labels[call.prefix, call.labels]
+
+    async def _ids(self, messages: Messages, closed: bool = False) -> list[int]:
+        """Token ids of a chat: with the generation prompt, or with its last answer, closed or not."""
+        if not hasattr(self, "_alike"):
+            self._alike = await self._read_alike()
+        return self._tokens.ids(messages, closed) if self._alike else await self._ids_by_the_engine(messages, closed)
+
+    async def _read_alike(self) -> bool:
+        """Whether the engine reads a chat as is read here; else it is asked for each text, which is slower."""
+        for messages, closed in ((SAID, False), (SAID, True), (SAID[:-1], False)):
+            by_the_engine = await self._ids_by_the_engine(messages, closed)
+            try:
+                if self._tokens.ids(messages, closed) != by_the_engine:
+                    return False
+            except (jinja2.TemplateError, LookupError):
+                return False
+        return True
+
+    async def _ids_by_the_engine(self, messages: Messages, closed: bool) -> list[int]:
+        answered = messages[-1]["role"] == "assistant"
+        unclosed = {"continue_final_message": not closed} if answered else {}
+        reply = await self._ask(TOKENIZE, {"messages": messages, "add_generation_prompt": not answered, **unclosed})
+        ids: list[int] = reply["tokens"]
+        return ids
+
+    async def _ask(self, path: str, body: dict[str, Any]) -> Any:
+        return await self._post(path, {"model": self._name, **body})

@@ -1,0 +1,54 @@
+"""A server of ours at an address: whether it lives, which model it answers by, and another one in its place."""
+
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tasks.engines.serving.weights import MODEL, REST
+
+LOAD_WITHIN_S = 600.0  # requests under way are waited for, too
+ALIVE_WITHIN_S = 30.0
+
+
+class SwapFailed(RuntimeError):
+    """The server does not answer by the model that it was to load, or nobody knows."""
+
+
+class Server:
+    def __init__(self, url: str, key: str):
+        self.url, self.headers = url, {"Authorization": f"Bearer {key}"}
+
+    def alive(self) -> bool:
+        """Whether it answers now. vLLM's health check fails once its engine core is dead."""
+        try:
+            return self._ask("GET", "/health", ALIVE_WITHIN_S).status_code == httpx.codes.OK
+        except httpx.HTTPError:
+            return False
+
+    def model(self) -> str:
+        """Digest of the content of the folder that it has loaded, empty while it has none; raises SwapFailed."""
+        return str(self._asked("GET", MODEL, ALIVE_WITHIN_S)["model"])
+
+    def load(self, folder: Path, digest: str) -> None:
+        """Returns once it answers by that model, which it confirms by its content's digest; raises SwapFailed."""
+        found = self._asked("PUT", MODEL, LOAD_WITHIN_S, {"folder": str(folder), "digest": digest})["model"]
+        if found != digest:
+            raise SwapFailed(f"the engine says that it has loaded {found or 'no whole model'}, expected {digest}")
+
+    def rest(self) -> None:
+        """It gives up weights and cache until the next `load`; raises SwapFailed."""
+        self._asked("POST", REST, LOAD_WITHIN_S)
+
+    def _asked(self, method: str, path: str, within_s: float, body: dict[str, str] | None = None) -> dict[str, Any]:
+        try:
+            reply = self._ask(method, path, within_s, body)
+            said: dict[str, Any] = reply.json() if reply.content else {}
+        except (httpx.HTTPError, ValueError) as error:
+            raise SwapFailed(f"{method} {path}: {type(error).__name__}: {error}") from error
+        if reply.status_code != httpx.codes.OK:
+            raise SwapFailed(f"{method} {path}: {reply.status_code} {said.get('error', said)}")
+        return said
+
+    def _ask(self, method: str, path: str, within_s: float, body: dict[str, str] | None = None) -> httpx.Response:
+        return httpx.request(method, self.url + path, headers=self.headers, json=body, timeout=within_s)
