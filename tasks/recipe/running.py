@@ -57,6 +57,8 @@ class EngineConfig(Config):
 class TrainerConfig(Config):
     """How training is run."""
 
+    dtype: Literal["float32", "bfloat16", "auto"] = "auto"
+    """What the frozen base computes in, as `engine.dtype`; LoRA and the merged model are float32."""
     device_rows: Positive = 8
     """Rows at a time on each device; a step's rows are spread over devices and accumulated."""
     save_steps: Positive = 50

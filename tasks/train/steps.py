@@ -138,6 +138,7 @@ def _train(
         "reference": str(store.path(reference)) if reference and of_its_own else "",
         "device_rows": recipe.trainer.device_rows,
         "save_steps": recipe.trainer.save_steps,
+        "dtype": recipe.trainer.dtype,
         "seed": recipe.sampling_seed,
     }
     # The table's digest, not the artifact's: other pairs do not make it another SFT.

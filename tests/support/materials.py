@@ -4,7 +4,6 @@ import subprocess
 from pathlib import Path
 
 from tasks.engines.models import DEFAULT, starting_model
-from tasks.engines.processes import launch
 from tasks.engines.processes.job import Job
 from tasks.engines.processes.platform import model_python
 from tasks.store.artifacts import Spec, Store
@@ -31,9 +30,9 @@ def tiny_qwen2(out: Path) -> Path:
 def noisy_model(model: Path, work: Path) -> Path:
     """The same model but for a little noise in its matrices."""
     spec = Spec(stage="noisy", version=1)
-    job = Job(store=work / "noisy", spec=spec, work=work / "work", given={"model": str(model), "noise": 0.02})
-    launch.run("tests.bench.weights", job, print)
-    return Store(job.store).path(spec)
+    job = Job(store=work / "noisy", spec=spec, work=work, given={"model": str(model), "noise": 0.02})
+    job.file.write_text(job.model_dump_json())
+    return _made("tests.bench.weights", Store(job.store).path(spec), str(job.file))
 
 
 def _made(module: str, out: Path, *arguments: str) -> Path:

@@ -40,8 +40,12 @@ def train(
     one_process: bool,
     deadline_s: float | None,
 ) -> None:
-    """As `run`, on the device; on several GPUs with a process for each, unless the module knows nothing of others."""
-    on_it = job.model_copy(update={"given": job.given | {"cpu": platform.name == "cpu"}})
+    """As `run`, on the device; on several GPUs with a process for each, unless the module knows nothing of others.
+
+    The job is also given whether that is the `cpu`, and the device's own `dtype` where it leaves that open.
+    """
+    of_device = {"cpu": platform.name == "cpu", "dtype": platform.dtype(job.given.get("dtype", "auto"))}
+    on_it = job.model_copy(update={"given": job.given | of_device})
     with _only_one(job):
         _run(module, on_it, on_progress, {}, (platform, device), 1 if one_process else platform.gpus, deadline_s)
 

@@ -1,11 +1,12 @@
-"""Train one model with TRL: SFT or DPO, LoRA on a float32 master, merged in float32.
+"""Train one model with TRL: SFT or DPO, LoRA in float32 on a frozen base in the device's dtype, merged in float32.
 
     [accelerate launch] -m tasks.train.jobs.trl JOB.json          (in the model environment)
 
 `given`: method ("sft" or "dpo"), model (folder), rows (a Parquet file of TrainRow or PreferencePair), config (SftConfig
-or DpoConfig), reference (folder of DPO's reference model, "" for the model itself), device_rows, save_steps, cpu, seed.
-Out comes a model folder; its record holds the losses over all rows in evaluation mode before and after, the curve of
-the training, and how far the weights moved. A killed job continues from the last whole checkpoint in its work folder.
+or DpoConfig), reference (folder of DPO's reference model, "" for the model itself), device_rows, save_steps, dtype,
+cpu, seed. Out comes a model folder; its record holds the losses before and after, of the merged model and over at most
+LOSS_ROWS rows, the curve of the training, and how far the weights moved. A killed job continues from the last whole
+checkpoint in its work folder.
 """
 
 import json
@@ -18,7 +19,6 @@ import torch
 from accelerate import PartialState
 from datasets import Dataset
 from peft import LoraConfig
-from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
 from trl import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer
 
@@ -26,7 +26,11 @@ from tasks.engines.control_tokens import PlainText
 from tasks.engines.processes.job import Job, run_job
 from tasks.store.artifacts import write_atomically
 from tasks.store.rows import Rejected
+from tasks.train.jobs import log_probs
+from tasks.train.jobs.merge import merged, place
 from tasks.train.jobs.rows import dataset, tokens, without_long
+
+LOSS_ROWS = 512  # whose loss is taken before and after: over all rows it was 22 to 67% of an SFT's time
 
 
 def spread(batch_rows: int, device_rows: int, processes: int) -> tuple[int, int]:
@@ -38,7 +42,8 @@ def spread(batch_rows: int, device_rows: int, processes: int) -> tuple[int, int]
     return at_once, each // at_once
 
 
-def trainer(job: Job, rows: Dataset, epochs: float, processes: int) -> SFTTrainer | DPOTrainer:
+def trainer(job: Job, rows: Dataset, lengths: list[int], epochs: float, processes: int) -> SFTTrainer | DPOTrainer:
+    """`lengths`: each row's tokens."""
     given, config = job.given, job.given["config"]
     device_rows, accumulation = spread(config["batch_rows"], given["device_rows"], processes)
     steps = math.ceil(math.ceil(len(rows) / config["batch_rows"]) * epochs)
@@ -58,19 +63,22 @@ def trainer(job: Job, rows: Dataset, epochs: float, processes: int) -> SFTTraine
         "save_steps": given["save_steps"],
         "save_total_limit": 2,
         "seed": given["seed"],
+        # A step's rows as they come, shared out by length: 1.35 times as fast where lengths differ much (30 to 315
+        # tokens, micro-batches of 4), 0.9 where they do not. `group_by_length` gained 1.06, and groups whole steps.
+        "train_sampling_strategy": "batch_rebalance",
         "report_to": "none",
         "disable_tqdm": True,
-        # A model given by path loads in float32 only because it is said here.
-        "model_init_kwargs": {"dtype": "float32"},
+        # The frozen base; PEFT keeps LoRA's own weights, and so what is learned, in float32.
+        "model_init_kwargs": {"dtype": given["dtype"]},
         "gradient_checkpointing": not given["cpu"],
         "dataloader_pin_memory": not given["cpu"],
         "use_cpu": given["cpu"],
-        "bf16": not given["cpu"],  # autocast of the computation; the master stays float32
+        "bf16": given["dtype"] == "bfloat16",  # autocast of the computation
     }
     if given["method"] == "dpo":
         # The reference's log-probabilities once, for the training and both evaluations: 6 passes over a pair, not 8.
         kind, arguments = DPOTrainer, DPOConfig(beta=config["beta"], precompute_ref_log_probs=True, **shared)
-        other = given["reference"] and AutoModelForCausalLM.from_pretrained(given["reference"], dtype=torch.float32)
+        other = given["reference"] and AutoModelForCausalLM.from_pretrained(given["reference"], dtype=given["dtype"])
         reference = {"ref_model": other or None}  # none: the model without its adapter
     else:
         kind, arguments, reference = SFTTrainer, SFTConfig(**shared), {}
@@ -90,7 +98,9 @@ def trainer(job: Job, rows: Dataset, epochs: float, processes: int) -> SFTTraine
         callbacks=[Progress(job)],
     )
     assert len(found.train_dataset) == len(rows), "TRL dropped rows that were counted as fitting"
-    found.eval_dataset = found.train_dataset  # the loss before and after is over all rows
+    order = sorted(range(len(rows))[:LOSS_ROWS], key=lambda row: lengths[row])  # alike in length: little padding
+    found.eval_dataset = found.train_dataset.select(order)
+    found.train_dataset = found.train_dataset.add_column("length", lengths)
     return found
 
 
@@ -126,7 +136,7 @@ def whole_checkpoint(folder: Path) -> str | None:
 
 
 def loss_before(job: Job, found: SFTTrainer | DPOTrainer) -> float:
-    """The loss of the untouched model over all rows, measured once per job however often it is killed."""
+    """The loss of the untouched model, measured once per job however often it is killed."""
     path = job.work / "loss_before.json"
     if path.exists():
         return float(json.loads(path.read_text()))
@@ -134,18 +144,6 @@ def loss_before(job: Job, found: SFTTrainer | DPOTrainer) -> float:
     if found.accelerator.is_main_process:
         write_atomically(path, json.dumps(loss))
     return loss
-
-
-def moved(base: Path, merged: Any) -> float:
-    """How far the weights moved, as the norm of the difference over the norm of the base (2-norm over all of them)."""
-    before = {name: tensor for file in base.glob("*.safetensors") for name, tensor in load_file(file).items()}
-    after = merged.state_dict()
-    squares = torch.zeros(2, dtype=torch.float64)
-    for name in before.keys() & after.keys():  # a folder may hold buffers that the loaded model makes anew
-        tensor = before[name]
-        base_tensor = tensor.double()
-        squares += torch.stack([(after[name].cpu().double() - base_tensor).square().sum(), base_tensor.square().sum()])
-    return float((squares[0] / squares[1]).sqrt())
 
 
 def shortage(job: Job, rows_in: int, rejects: list[Rejected], why: str) -> None:
@@ -158,6 +156,8 @@ def shortage(job: Job, rows_in: int, rejects: list[Rejected], why: str) -> None:
 
 def work(job: Job) -> None:
     started = time.monotonic()
+    if job.given["cpu"]:
+        log_probs.use()
     torch.manual_seed(job.given["seed"])
     given = dataset(job.given["method"], Path(job.given["rows"]), PlainText.of(Path(job.given["model"])))
     config, counts = job.given["config"], tokens(given, AutoTokenizer.from_pretrained(job.given["model"]))
@@ -167,33 +167,38 @@ def work(job: Job) -> None:
         none = f"none of {len(given)} rows fits into max_tokens ({config['max_tokens']}), the shortest has {shortest}"
         shortage(job, len(given), too_long, f"{job.given['method']}: {none}: raise it")
         return
-    a_pass = sum(sum(count) for count in counts if max(count) <= config["max_tokens"])
+    kept = [count for count in counts if max(count) <= config["max_tokens"]]
+    a_pass = sum(map(sum, kept))
     epochs = config["tokens"] / a_pass if config["tokens"] else config["epochs"]
-    found = trainer(job, rows, epochs, PartialState().num_processes)
+    # The sampler's order is the same for every seed, so the rows come in one of their own.
+    order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(job.given["seed"])).tolist()
+    found = trainer(job, rows.select(order), [max(kept[row]) for row in order], epochs, PartialState().num_processes)
     before = loss_before(job, found)
     found.train(resume_from_checkpoint=whole_checkpoint(job.work / "checkpoints"))
-    after = found.evaluate()["eval_loss"]
+    job.say("merging")
+    learned = found.accelerator.unwrap_model(found.model)
+    place(learned, Path(job.given["model"]))
+    with learned.disable_adapter():
+        after = found.evaluate()["eval_loss"]
     if not found.accelerator.is_main_process:
         return
-    job.say("merging")
-    # In float32: merged into bfloat16, an update of relative size 1e-3 loses most of itself.
-    merged = found.accelerator.unwrap_model(found.model).merge_and_unload(safe_merge=True)
-    distance = moved(Path(job.given["model"]), merged)
+    model, distance = merged(learned, Path(job.given["model"]))
     if distance == 0:
         none = f"{job.given['method']}: {found.state.max_steps} steps moved no weight; raise its learning_rate"
         shortage(job, len(given), too_long, none)
         return
     with job.draft() as draft:
-        merged.save_pretrained(draft.path)
+        model.save_pretrained(draft.path)
         found.processing_class.save_pretrained(draft.path)
         if too_long:
             draft.table("rejects", too_long)
         draft.record |= {
             "counts": {"in": len(given), "out": len(rows)},
             "rejected": {too_long[0].rule: len(too_long)} if too_long else {},
+            "dtype": job.given["dtype"],
             "trained_tokens": round(a_pass * epochs),  # prompts included
             "seconds": round(time.monotonic() - started, 3),  # of the last attempt, if there were several
-            "loss": {"before": before, "after": after},
+            "loss": {"before": before, "after": after, "rows": len(found.eval_dataset)},
             "moved": distance,
             "curve": [entry for entry in found.state.log_history if "loss" in entry],
         }
