@@ -11,6 +11,7 @@ from hypothesis import settings
 
 from tasks.store.home import ROOT
 from tests.support import materials
+from tests.support.endpoint import Endpoint, running
 
 settings.register_profile("lance", max_examples=40, deadline=None)  # no deadline: these machines are shared
 settings.load_profile("lance")
@@ -25,6 +26,13 @@ def default_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_model(default_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return materials.tiny_model(default_model, tmp_path_factory.mktemp("tiny-model"))
+
+
+@pytest.fixture(scope="session")
+def endpoint(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
+    """An engine for the runs of tests that are not about engines: each run loads its own models into it."""
+    with running(tiny_model, tmp_path_factory.mktemp("endpoint")) as it:
+        yield it
 
 
 @pytest.fixture(scope="module")  # one for all had the Prefect UI's complaints in the console of the report

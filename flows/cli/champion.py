@@ -48,8 +48,11 @@ def print_champion(found: Champion, console: Console) -> None:
     console.print(f"champion  {found.path}", soft_wrap=True)
 
 
-def serve_champion(home: Home, found: Champion, port: int, key: str, console: Console) -> None:
-    """Serve until interrupted; raises ChildFailed when the engine dies, OSError where the port is taken."""
+def serve_champion(home: Home, found: Champion, port: int, key: str, for_runs: bool, console: Console) -> None:
+    """Serve until interrupted; raises ChildFailed when the engine dies, OSError where the port is taken.
+
+    `for_runs`: as one of the `engine.endpoints` of recipes, which load their own models into it.
+    """
     ledger, device = lookup.ledger(home, found.evolution), platform.detect()
     recipe = ledger.iterations[-1].recipe if ledger.iterations else {}
     config = EngineConfig.model_validate(recipe.get("engine", {}))
@@ -63,6 +66,7 @@ def serve_champion(home: Home, found: Champion, port: int, key: str, console: Co
         DeviceLock(device.locks),
         port,
         key,
+        for_runs,
     )
     try:
         engine.wait_until_ready(

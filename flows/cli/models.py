@@ -46,6 +46,9 @@ def serve(
     key: Annotated[
         str, typer.Option(envvar="LANCE_SERVE_KEY", help="API key that clients must send; default: a generated one.")
     ] = "",
+    for_runs: Annotated[
+        bool, typer.Option("--for-runs", help="As one of a recipe's engine.endpoints: runs load their models into it.")
+    ] = False,
 ) -> None:
     """Serve the champion as an OpenAI-compatible endpoint until interrupted."""
     from flows.cli.champion import read, serve_champion
@@ -53,7 +56,7 @@ def serve(
 
     home = Home.here()
     try:
-        serve_champion(home, read(home, evolution), port, key, output())
+        serve_champion(home, read(home, evolution), port, key, for_runs, output())
     except KeyboardInterrupt:
         output().print("ended")
 

@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tasks.engines.client import EngineClient
+from tasks.engines.endpoints import Endpoints
 from tasks.engines.processes.device import DeviceLock
 from tasks.engines.processes.platform import Platform, model_python
 from tasks.engines.processes.progress import Progress
-from tasks.engines.server import SwapFailed
-from tasks.engines.vllm import Engine, EngineNotStarted
+from tasks.engines.server import EngineNotStarted, SwapFailed
+from tasks.engines.vllm import Engine
 from tasks.recipe.running import EngineConfig
 from tasks.store.artifacts import Ref, Store
 
@@ -32,7 +33,7 @@ class Engines:
         self._log, self._progress = logs / "engine.log", progress
         self.device = DeviceLock(platform.locks)
         self._lock = threading.Lock()  # held while an engine starts or loads: the other shards wait for it
-        self._engine: Engine | None = None
+        self._engine: Engine | Endpoints | None = None
         self._model: Ref | None = None  # that the engine answers by; none while it rests
         self._failed: dict[Ref, EngineNotStarted] = {}
         self._over = False
@@ -50,11 +51,11 @@ class Engines:
                 raise EngineNotStarted(str(self._failed[model]))
             return (self._engine or self._start(model)).client
 
-    def _load(self, engine: Engine, model: Ref) -> None:
+    def _load(self, engine: Engine | Endpoints, model: Ref) -> None:
         """The engine answers by that model, or there is none any more: a doubt is what a new process is for."""
         started, self._model = time.monotonic(), None
         try:
-            if self.device.wanted():
+            if engine.on_the_device and self.device.wanted():
                 raise SwapFailed("another run waits for the device")
             engine.load(self._store.path(model), model.digest)
         except SwapFailed as error:
@@ -67,9 +68,8 @@ class Engines:
             self._model = model
             self._progress.say(f"the engine has other weights after {time.monotonic() - started:.1f} s")
 
-    def _start(self, model: Ref) -> Engine:
-        path = self._store.path(model)
-        engine = self._engine = Engine(path, self._config, self._platform, model_python(), self._log, self.device)
+    def _start(self, model: Ref) -> Engine | Endpoints:
+        engine = self._engine = self._new(self._store.path(model))
         try:
             with self._progress.waiting("starting the engine") as on_wait:
                 engine.wait_until_ready(on_wait, self._say_that_it_waits)
@@ -84,20 +84,27 @@ class Engines:
         self._model = model
         return engine
 
+    def _new(self, model: Path) -> Engine | Endpoints:
+        if self._config.endpoints:
+            return Endpoints(model, self._config, self._platform.dtype(self._config.dtype))
+        return Engine(model, self._config, self._platform, model_python(), self._log, self.device)
+
     @contextlib.contextmanager
     def resting(self, beside: bool) -> Iterator[None]:
         """The device is somebody else's of this run, a trainer's: the engine rests `beside` it, or ends."""
         with self._lock:
-            if self._engine and not (beside and not self.device.wanted() and self._rests(self._engine)):
+            engine = self._engine
+            stays = engine and (not engine.on_the_device or (beside and not self.device.wanted()))
+            if engine and not (stays and self._rests(engine)):
                 self._forget()
         try:
             yield
         finally:
             with self._lock:
-                if self._engine is None:
+                if not (self._engine and self._engine.on_the_device):
                     self.device.let_go()
 
-    def _rests(self, engine: Engine) -> bool:
+    def _rests(self, engine: Engine | Endpoints) -> bool:
         self._model = None
         try:
             engine.rest()

@@ -7,7 +7,6 @@ from typing import Any
 
 from tasks.engines.processes import launch
 from tasks.engines.processes.job import Job
-from tasks.engines.tokens import chat_template
 from tasks.store.artifacts import RECORD, Ref, Spec, Store, sha256
 from tasks.store.home import user_path
 from tasks.store.rows import digest
@@ -23,7 +22,6 @@ REFUSED = {
 }
 KEPT = (".safetensors", ".json", ".jinja", ".txt", ".model")  # weights, configuration, tokenizer
 VERSION = 1
-OF_THE_WRITER = ("transformers_version", "_name_or_path", "dtype", "torch_dtype", "use_cache", "truncation", "padding")
 
 
 def starting_model(name: str, store: Store, work: Path, on_progress: launch.Said) -> Ref:
@@ -96,20 +94,3 @@ def _adopt(folder: Path, store: Store) -> Ref:
         found = store.find(spec)
     assert found
     return found
-
-
-def difference(one: Path, other: Path) -> str:
-    """Why the other cannot take the place of the one in a running engine, beside its tensors; empty if it can."""
-    for name in ("config.json", "generation_config.json", "tokenizer.json"):
-        if _of_the_model(one / name) != _of_the_model(other / name):
-            return f"{other / name} is not that of {one}"
-    return "" if chat_template(one) == chat_template(other) else f"{other} has another chat template than {one}"
-
-
-def _of_the_model(file: Path) -> dict[str, Any]:
-    """What is said there, without what who wrote it left beside."""
-    try:
-        said = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    return {name: value for name, value in said.items() if name not in OF_THE_WRITER}

@@ -15,6 +15,12 @@ class SwapFailed(RuntimeError):
     """The server does not answer by the model that it was to load, or nobody knows."""
 
 
+class EngineNotStarted(RuntimeError):
+    """An engine that never came up: its model or its settings are wrong, and another start would end the same way."""
+
+    retryable = False
+
+
 class Server:
     def __init__(self, url: str, key: str):
         self.url, self.headers = url, {"Authorization": f"Bearer {key}"}
@@ -29,6 +35,10 @@ class Server:
     def model(self) -> str:
         """Digest of the content of the folder that it has loaded, empty while it has none; raises SwapFailed."""
         return str(self._asked("GET", MODEL, ALIVE_WITHIN_S)["model"])
+
+    def dtype(self) -> str:
+        """What it computes in; raises SwapFailed where it does not say, as a server that is not ours."""
+        return str(self._asked("GET", MODEL, ALIVE_WITHIN_S)["dtype"])
 
     def load(self, folder: Path, digest: str) -> None:
         """Returns once it answers by that model, which it confirms by its content's digest; raises SwapFailed."""

@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Self
 
 from tasks.engines.client import EngineClient
-from tasks.engines.models import difference
 from tasks.engines.processes.child import Child, ChildFailed
 from tasks.engines.processes.device import DeviceLock
 from tasks.engines.processes.platform import Platform
-from tasks.engines.server import Server, SwapFailed
+from tasks.engines.server import EngineNotStarted, Server, SwapFailed
 from tasks.engines.serving.guard import Guard
-from tasks.engines.serving.weights import Weights
+from tasks.engines.serving.weights import FOR_RUNS, Weights
 from tasks.engines.serving.worker import SwappedWeights
 from tasks.engines.tokens import Tokens
 from tasks.recipe.running import EngineConfig
@@ -60,14 +59,10 @@ def _named(kind: type) -> str:
     return f"{kind.__module__}.{kind.__qualname__}"
 
 
-class EngineNotStarted(RuntimeError):
-    """An engine that never came up: its model or its settings are wrong, and another start would end the same way."""
-
-    retryable = False
-
-
 class Engine:
     """A running vLLM server and the client that asks it. `stop` ends the server and everything below it."""
+
+    on_the_device = True
 
     def __init__(
         self,
@@ -79,21 +74,25 @@ class Engine:
         device: DeviceLock | None = None,
         port: int = 0,
         key: str = "",
+        for_runs: bool = True,
     ):
-        """Raises OSError where the port is taken; 0 is any free one. Without `device`, somebody else holds that."""
+        """Without `device`, somebody else holds that; `for_runs`: whoever has the key may load other models.
+
+        Raises OSError where the port is taken; 0 is any free one.
+        """
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(("127.0.0.1", port))
             port = probe.getsockname()[1]
         key = key or secrets.token_hex(16)
         self._tokens = Tokens.of(model)  # first: a model without a tokenizer is refused before a child is started
-        self._model, self._config, self._platform = model, config, platform
+        self._config, self._platform = config, platform
         self.server = Server(f"http://127.0.0.1:{port}", key)
         self._child = Child(
             "the inference engine (vLLM)",
             command(python, model, port, config, platform),
             log,
-            env=environment(key, config, platform),
+            env=environment(key, config, platform) | ({FOR_RUNS: "1"} if for_runs else {}),
             device=device,
         )
         self.client = self._asking("")
@@ -133,10 +132,7 @@ class Engine:
     def load(self, model: Path, digest: str) -> None:
         """Another model of the same shape in place of the one that is loaded; raises SwapFailed."""
         self.client.close()  # whoever still asks the one before gets a ConnectionError
-        if why := difference(self._model, model):
-            raise SwapFailed(why)
         self.server.load(model, digest)
-        self._model = model
         self.client = self._asking(digest)
 
     def rest(self) -> None:

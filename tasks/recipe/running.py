@@ -40,6 +40,9 @@ class EngineConfig(Config):
 
     dtype: Literal["float32", "bfloat16", "float16", "auto"] = "auto"
     """What the model is served and measured in; `auto`: bfloat16 where the device has units for it, else float32."""
+    endpoints: tuple[str, ...] = ()
+    """Addresses of servers that are there already (`lance serve NAME --for-runs`) and share LANCE_HOME; their key is
+    in LANCE_ENGINE_KEY. None: an engine of the run's own."""
     context_tokens: Positive = 2048
     """Longest request, answer included."""
     in_flight: Positive = 64

@@ -13,6 +13,7 @@ import httpx
 import psutil
 
 from tasks.store.home import ROOT
+from tests.support.endpoint import Endpoint
 from tests.support.evolution import LANCE
 from tests.support.listening import free_port
 from tests.support.processes import marked, writing_below
@@ -43,12 +44,22 @@ class Patient(httpx.HTTPTransport):
 
 
 class Served:
-    def __init__(self, home: Path, model: Path, seeds: Path, env: Mapping[str, str] | None = None):
+    """`asks`: the endpoint that runs of its may ask in place of starting an engine."""
+
+    def __init__(
+        self,
+        home: Path,
+        model: Path,
+        seeds: Path,
+        env: Mapping[str, str] | None = None,
+        asks: Endpoint | None = None,
+    ):
+        self.asks = asks
         self.home, self.model, self.seeds, self.port = home, model, seeds, free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         inherited = {key: value for key, value in os.environ.items() if not key.startswith("PREFECT_")}
         own = {"LANCE_HOME": str(home), "PREFECT_WORKER_QUERY_SECONDS": "2"}  # 10 at each start otherwise
-        self.environment = inherited | own | dict(env or {})
+        self.environment = inherited | own | dict(env or {}) | (asks.environment if asks else {})
         password = self.environment.get("PREFECT_SERVER_API_AUTH_STRING")
         auth = tuple(password.split(":", 1)) if password else None
         self.api = httpx.Client(base_url=f"{self.url}/api", timeout=60, auth=auth, transport=Patient())  # type: ignore[arg-type]
@@ -91,8 +102,10 @@ class Served:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
 
-    def start(self, deployment: str = "evolve/evolve-demo", **parameters: Any) -> str:
-        """The id of a run of the deployment, of the tiny recipe unless told otherwise."""
+    def start(self, deployment: str = "evolve/evolve-demo", *, asks: bool = False, **parameters: Any) -> str:
+        """The id of a run of the deployment, of the tiny recipe unless told otherwise; it may ask the endpoint."""
+        if asks and self.asks:
+            parameters = parameters | {"settings": [*parameters.get("settings", []), self.asks.setting]}
         found = self.api.get(f"/deployments/name/{deployment}").raise_for_status().json()
         own = {"recipe": TINY, "model": str(self.model), "seeds": str(self.seeds)}
         given = (own if deployment.startswith("evolve/") else {}) | parameters

@@ -12,7 +12,7 @@ PROMOTED = ["gate.policy=paper", "gate.min_items=2", "evaluate.max_items=4", "re
 
 
 def start(served: Served, name: str, *, approve: bool = True) -> str:
-    return served.start(name=name, recipe=BRIEF, approve=approve, settings=PROMOTED)
+    return served.start(asks=True, name=name, recipe=BRIEF, approve=approve, settings=PROMOTED)
 
 
 def asked(served: Served, run: str) -> str:

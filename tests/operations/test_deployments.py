@@ -63,13 +63,15 @@ def test_runs_and_logs_show_it(finished: tuple[Served, str]) -> None:
 
 def test_a_finished_run_again_starts_no_child(finished: tuple[Served, str]) -> None:
     served, run = finished
-    before, log = served.ledger(), served.home / "logs" / "engine.log"
+    assert served.asks
+    before, log = served.ledger(), served.asks.log
     size = log.stat().st_size
     done = served.lance("rerun", run[:8])
     (again,) = re.findall(r"run ([0-9a-f-]{36}) was created", done.stdout)
     assert served.wait(again)["state_type"] == "COMPLETED"
     assert set(served.states(again)["dpo"] + served.states(again)["annotate"]) == {"Cached"}
     assert (served.ledger(), log.stat().st_size) == (before, size)
+    assert not (served.home / "logs" / "engine.log").exists()
 
 
 def test_from_dpo_on_nothing_is_asked_or_tuned_again(finished: tuple[Served, str]) -> None:

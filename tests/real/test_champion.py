@@ -26,6 +26,7 @@ from tasks.recipe.running import EngineConfig
 from tasks.store.artifacts import Store
 from tasks.store.home import ROOT, Home
 from tasks.store.rows import Measured, Seed
+from tests.support.endpoint import Endpoint
 from tests.support.evolution import LANCE, NAME, Evolution
 from tests.support.listening import free_port, unguarded
 from tests.support.processes import wait_until_gone
@@ -110,12 +111,12 @@ class Promoted:
 
 
 @pytest.fixture(scope="module")
-def promoted(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Promoted:
+def promoted(tiny_model: Path, endpoint: Endpoint, tmp_path_factory: pytest.TempPathFactory) -> Promoted:
     folder = tmp_path_factory.mktemp("champion")
     seeds = folder / "seeds.jsonl"
     everyday = (ROOT / "deployments" / "seeds" / "everyday.jsonl").read_text().splitlines(keepends=True)
     seeds.write_text("".join(everyday[:16]))
-    it = Evolution(folder / "home", tiny_model, seeds)
+    it = Evolution(folder / "home", tiny_model, seeds, endpoint=endpoint)
     settings = [argument for setting in SETTINGS for argument in ("--set", setting)]
     arguments = it.command(*settings)[len(LANCE) :]
     command = [sys.executable, "-c", KILLED_AT_ITS_PROMOTION, *arguments]

@@ -10,7 +10,7 @@ import pytest
 from tasks.engines.lifecycle import Engines
 from tasks.engines.processes.platform import Platform
 from tasks.engines.processes.progress import Progress
-from tasks.engines.vllm import EngineNotStarted
+from tasks.engines.server import EngineNotStarted
 from tasks.recipe.running import EngineConfig
 from tasks.store.artifacts import Spec, Store
 

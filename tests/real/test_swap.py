@@ -18,6 +18,7 @@ from tasks.engines.processes.platform import detect
 from tasks.engines.processes.progress import Progress
 from tasks.engines.server import Server, SwapFailed
 from tasks.engines.serving.weights import HEADER
+from tasks.engines.vllm import Engine
 from tasks.recipe.running import EngineConfig
 from tasks.store.artifacts import Ref, Spec, Store, content
 from tasks.store.rows import digest
@@ -54,7 +55,7 @@ class Served:
         return self.engines.client(model).ask(asked, Journal(self.folder / "journal"), lambda _: None)
 
     def server(self) -> Server:
-        assert self.engines._engine
+        assert isinstance(self.engines._engine, Engine)
         return self.engines._engine.server
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from tasks.store.home import ROOT
+from tests.support.endpoint import Endpoint
 from tests.support.processes import marked, wait_until, wait_until_gone, writing_below
 
 RECIPE = ROOT / "tests" / "support" / "recipes" / "tiny.yaml"
@@ -23,13 +24,18 @@ LANCE = [sys.executable, "-c", "from flows.cli.main import main; main()"]
 
 
 class Evolution:
-    """`home` is LANCE_HOME, and by it all processes of the evolution are found."""
+    """`home` is LANCE_HOME, and by it all processes of the evolution are found. Without an `endpoint`, it starts
+    engines of its own.
+    """
 
-    def __init__(self, home: Path, model: Path, seeds: Path, recipe: str = str(RECIPE)):
-        self.home, self.model, self.seeds, self.recipe = home, model, seeds, recipe
+    def __init__(
+        self, home: Path, model: Path, seeds: Path, recipe: str = str(RECIPE), endpoint: Endpoint | None = None
+    ):
+        self.home, self.model, self.seeds, self.recipe, self.endpoint = home, model, seeds, recipe, endpoint
 
     def command(self, *more: str) -> list[str]:
-        return [*LANCE, "evolve", self.recipe, "--model", str(self.model), "--seeds", str(self.seeds), *more]
+        asked = ["--set", self.endpoint.setting] if self.endpoint else []
+        return [*LANCE, "evolve", self.recipe, "--model", str(self.model), "--seeds", str(self.seeds), *asked, *more]
 
     def run(self, *more: str, timeout_s: float = 400) -> dict[str, Any]:
         """Run to the end; the summary that it prints."""
@@ -72,7 +78,8 @@ class Evolution:
     @property
     def environment(self) -> dict[str, str]:
         inherited = {key: value for key, value in os.environ.items() if not key.startswith("PREFECT_")}
-        return inherited | {"LANCE_HOME": str(self.home)}
+        asked = self.endpoint.environment if self.endpoint else {}
+        return inherited | asked | {"LANCE_HOME": str(self.home)}
 
     def artifacts(self, stage: str) -> list[Path]:
         return [path.parent for path in self.home.glob(f"store/{stage}/*/record.json") if path.parent.name[0] != "."]
@@ -107,7 +114,7 @@ class Evolution:
         return self._engine_log().count("Started server process")
 
     def _engine_log(self) -> str:
-        log = self.home / "logs" / "engine.log"
+        log = self.endpoint.log if self.endpoint else self.home / "logs" / "engine.log"
         return log.read_text(errors="replace") if log.exists() else ""
 
     def task_states(self) -> dict[str, str]:

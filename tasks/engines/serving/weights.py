@@ -1,15 +1,17 @@
 """Which model a server answers by: said on request, changed in place, and never mixed up.
 
-    GET  /lance/model                      {"model": DIGEST}; empty while it has none
+    GET  /lance/model                      {"model": DIGEST, "dtype": ...}; an empty model while it has none
     PUT  /lance/model {folder, digest}     another model of the same shape in its place, or 409 with the reason
     POST /lance/rest                       weights and cache are given up until the next PUT (on a GPU: vLLM's sleep)
 
+Both changes only where the server was started for runs (LANCE_FOR_RUNS): who may ask need not be who may change it.
 A request with the header `X-Lance-Model: DIGEST` is answered by that model or refused (409). vLLM's own paths for this
 are open in its development mode alone, with many others, and know nothing of requests under way.
 """
 
 import asyncio
 import json
+import os
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -19,6 +21,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 MODEL, REST = "/lance/model", "/lance/rest"
 HEADER = "X-Lance-Model"
+FOR_RUNS = "LANCE_FOR_RUNS"
 RESET_WITHIN_S = 60.0  # blocks of requests that were just given up are held for another step of the engine
 
 
@@ -30,6 +33,7 @@ class Weights:
         self._model: str | None = None  # not asked yet
         self._rests = False
         self._change = asyncio.Lock()  # two swaps at once: one behind the other
+        self._changes = 0  # under way or waiting: nobody else is let in
         self._asking = 0
         self._nobody_asks = asyncio.Event()
         self._nobody_asks.set()
@@ -38,7 +42,9 @@ class Weights:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
         elif (scope["method"], scope["path"]) == ("GET", MODEL):
-            await _reply(send, 200, {"model": await self._loaded(_engine(scope))})
+            await _reply(send, 200, {"model": await self._loaded(_engine(scope)), "dtype": _dtype(_engine(scope))})
+        elif (scope["method"], scope["path"]) in (("PUT", MODEL), ("POST", REST)) and FOR_RUNS not in os.environ:
+            await _reply(send, 403, {"error": "this server keeps its model: it was not started for runs"})
         elif (scope["method"], scope["path"]) == ("PUT", MODEL):
             await self._reporting(send, self._load(_engine(scope), **await _body(receive)))
         elif (scope["method"], scope["path"]) == ("POST", REST):
@@ -51,11 +57,11 @@ class Weights:
     async def _ask(self, scope: Scope, receive: Receive, send: Send) -> None:
         wanted = [value.decode() for name, value in scope["headers"] if name == HEADER.lower().encode()]
         there = await self._loaded(_engine(scope))
-        if self._change.locked() or not there or any(one != there for one in wanted):
-            found = "another one is being loaded" if self._change.locked() else f"{there or 'none'} is loaded"
+        if self._changes or not there or any(one != there for one in wanted):
+            found = "another one is being loaded" if self._changes else f"{there or 'none'} is loaded"
             await _reply(send, 409, {"error": f"asked of model {', '.join(wanted)}: {found}"})
             return
-        self._asking += 1  # nothing was waited for since the look at the lock
+        self._asking += 1  # nothing was waited for since the look
         self._nobody_asks.clear()
         try:
             await self._app(scope, receive, send)
@@ -67,7 +73,9 @@ class Weights:
     async def _loaded(self, engine: Any) -> str:
         if self._model is None:
             async with self._change:
-                self._model = await _agreed(engine)
+                if self._model is None:
+                    self._model = await _agreed(engine)
+                return self._model
         return self._model
 
     async def _load(self, engine: Any, folder: str, digest: str) -> None:
@@ -99,16 +107,23 @@ class Weights:
             self._rests = True
 
     async def _reporting(self, send: Send, change: Awaitable[None]) -> None:
+        self._changes += 1
         try:
             await change
+            status, said = 200, {"model": self._model}
         except Exception as error:  # whatever it is, whoever asked has to know that it has no model
-            await _reply(send, 409, {"error": f"{type(error).__name__}: {error}"})
-        else:
-            await _reply(send, 200, {"model": self._model})
+            status, said = 409, {"error": f"{type(error).__name__}: {error}"}
+        finally:
+            self._changes -= 1
+        await _reply(send, status, said)
 
 
 def _engine(scope: Scope) -> Any:
     return scope["app"].state.engine_client
+
+
+def _dtype(engine: Any) -> str:
+    return str(engine.model_config.dtype).removeprefix("torch.")
 
 
 async def _agreed(engine: Any) -> str:

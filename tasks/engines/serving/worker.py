@@ -3,10 +3,10 @@
 vLLM's own `reload_weights` trusts its folder: a weight that is missing there keeps its old value, with a warning.
 """
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from tasks.engines.serving.alike import difference
 from tasks.store.artifacts import content
 from tasks.store.rows import digest as digest_of
 
@@ -27,14 +27,14 @@ class SwappedWeights:
     def lance_load(self, folder: str, digest: str) -> None:
         """Load a model of the same shape in place.
 
-        Raises ValueError, before a weight is touched, for a folder of another content or with other tensors.
+        Raises ValueError, before a weight is touched, for a folder of another content or another shape.
         """
         self.lance_loaded()
         path = Path(folder)
         if (found := digest_of(content(path))) != digest:
             raise ValueError(f"{path} has other content than expected: {found}, not {digest}")
-        if list(_tensors(path)) != list(_tensors(self._lance_folder)):
-            raise ValueError(f"{path} has other tensors than {self._lance_folder}: it needs an engine of its own")
+        if why := difference(self._lance_folder, path):
+            raise ValueError(f"{why}: it needs an engine of its own")
         self._lance_loaded = ""
         self.reload_weights(weights_path=folder)  # type: ignore[attr-defined]  # vLLM's
         _pack_output_layers(self.model_runner.get_model())
@@ -57,14 +57,3 @@ def _pack_output_layers(model: Any) -> None:
     for module in model.modules():
         if isinstance(module, ParallelLMHead):
             module.quant_method.process_weights_after_loading(module)
-
-
-def _tensors(folder: Path) -> Iterator[tuple[str, list[int]]]:
-    """Name and shape of each, whatever file it is in."""
-    from safetensors import safe_open
-
-    found: dict[str, list[int]] = {}
-    for file in folder.glob("*.safetensors"):
-        with safe_open(file, "pt") as opened:
-            found |= {name: opened.get_slice(name).get_shape() for name in opened.keys()}  # noqa: SIM118
-    yield from sorted(found.items())

@@ -174,7 +174,7 @@ def work(job: Job) -> None:
     order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(job.given["seed"])).tolist()
     found = trainer(job, rows.select(order), [max(kept[row]) for row in order], epochs, PartialState().num_processes)
     before = loss_before(job, found)
-    found.train(resume_from_checkpoint=whole_checkpoint(job.work / "checkpoints"))
+    trained = found.train(resume_from_checkpoint=whole_checkpoint(job.work / "checkpoints"))
     job.say("merging")
     learned = found.accelerator.unwrap_model(found.model)
     place(learned, Path(job.given["model"]))
@@ -198,6 +198,7 @@ def work(job: Job) -> None:
             "dtype": job.given["dtype"],
             "trained_tokens": round(a_pass * epochs),  # prompts included
             "seconds": round(time.monotonic() - started, 3),  # of the last attempt, if there were several
+            "training_seconds": round(trained.metrics["train_runtime"], 3),  # of that, without the losses and the rest
             "loss": {"before": before, "after": after, "rows": len(found.eval_dataset)},
             "moved": distance,
             "curve": [entry for entry in found.state.log_history if "loss" in entry],
