@@ -23,7 +23,7 @@ class EngineNotStarted(RuntimeError):
 
 class Server:
     def __init__(self, url: str, key: str):
-        self.url, self.headers = url, {"Authorization": f"Bearer {key}"}
+        self.url, self.headers = url, ({"Authorization": f"Bearer {key}"} if key else {})
 
     def alive(self) -> bool:
         """Whether it answers now. vLLM's health check fails once its engine core is dead."""
@@ -34,11 +34,17 @@ class Server:
 
     def model(self) -> str:
         """Digest of the content of the folder that it has loaded, empty while it has none; raises SwapFailed."""
-        return str(self._asked("GET", MODEL, ALIVE_WITHIN_S)["model"])
+        return self._says("model")
 
     def dtype(self) -> str:
         """What it computes in; raises SwapFailed where it does not say, as a server that is not ours."""
-        return str(self._asked("GET", MODEL, ALIVE_WITHIN_S)["dtype"])
+        return self._says("dtype")
+
+    def _says(self, what: str) -> str:
+        said = self._asked("GET", MODEL, ALIVE_WITHIN_S)
+        if what not in said:
+            raise SwapFailed(f"GET {MODEL}: expected {what}, found {said}")
+        return str(said[what])
 
     def load(self, folder: Path, digest: str) -> None:
         """Returns once it answers by that model, which it confirms by its content's digest; raises SwapFailed."""

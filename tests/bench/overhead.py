@@ -184,7 +184,7 @@ async def _ask(url: str, calls: list[Call], in_flight: int) -> None:
 
 def _up(url: str) -> bool:
     try:
-        return httpx.get(url, timeout=5).status_code == 200
+        return httpx.get(url, timeout=5, headers={"Authorization": "Bearer key"}).status_code == 200
     except httpx.HTTPError:
         return False
 
@@ -203,10 +203,10 @@ def main() -> None:
     started = time.monotonic()
     try:
         with prefect_api(home, Progress()):
-            import flows.evolve as flow
+            from flows import evolve, resources
 
-            vars(flow)["Runner"] = paired(bare, stages)
-            flow.evolve(recipe="demo", settings=SETTINGS)
+            vars(resources)["PrefectRunner"] = paired(bare, stages)
+            evolve.evolve(recipe="demo", settings=SETTINGS)
     finally:
         bare.stop()
     bare_s = sum(bare.seconds.values())

@@ -36,8 +36,8 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def listening(reply: Reply, health: int = 200) -> Iterator[str]:
-    """The address of an engine that answers as `reply` says, each request in a thread of its own."""
+def listening(reply: Reply, health: int = 200, said: Any = None) -> Iterator[str]:
+    """The address of an engine that answers as `reply` says, each request in a thread of its own; `said` on a GET."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -52,9 +52,11 @@ def listening(reply: Reply, health: int = 200) -> Iterator[str]:
             self.wfile.write(content)
 
         def do_GET(self) -> None:
+            content = json.dumps(said).encode() if said else b""
             self.send_response(health)
-            self.send_header("Content-Length", "0")
+            self.send_header("Content-Length", str(len(content)))
             self.end_headers()
+            self.wfile.write(content)
 
         def log_message(self, *_: object) -> None:
             pass
