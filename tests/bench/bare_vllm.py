@@ -18,8 +18,8 @@ from tasks.engines.processes import platform
 from tasks.engines.tokens import Tokens
 from tests.support.listening import free_port
 
-# The fastest found on two cores for the default model: 64 in flight wrote 359 tokens a second, 128 441, 256 530; prompts
-# of 8,192 tokens in one step for 2,048 made 1.1 of it at 128; compiled, 468 for 488.
+# The fastest found for the default model on two cores: 64 in flight wrote 359 tokens a second, 128 441, 256 530; 8,192
+# tokens of prompts in one step for 2,048 made 1.1 of it at 128; compiled, 468 for 488.
 BEST = ["--max-num-seqs", "256", "--max-num-batched-tokens", "8192", "--no-enable-chunked-prefill", "--enforce-eager"]
 IN_FLIGHT = 256
 TIMEOUT_S = 1800
