@@ -49,11 +49,12 @@ class Completions:
             return await self._likelihood_of_each_label(call)
         body: dict[str, Any] = {"messages": [*call.messages, {"role": "assistant", "content": call.prefix}]}
         body |= {"max_tokens": 1, "temperature": 0, "logprobs": True, "logprob_token_ids": ids}
+        body |= {"return_tokens_as_token_ids": True}  # as text, a token may lose the blank that it begins with
         reply = await self._ask(CHAT, body | {"continue_final_message": True, "add_generation_prompt": False})
         (place,) = reply["choices"][0]["logprobs"]["content"]
         found = {entry["token"]: entry["logprob"] for entry in place["top_logprobs"]}
         # The sampled token comes too, and is one of the labels or another one.
-        log_probs = tuple(found[label] for label in call.labels)
+        log_probs = tuple(found[f"token_id:{one}"] for one in ids)
         return {"log_probs": log_probs, "prompt_tokens": reply["usage"]["prompt_tokens"], "new_tokens": 1}
 
     async def _likelihood_of_each_label(self, call: Call) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Benchmarks: what a harness wants asked, as calls, and each item's score, as rows. The harness itself is a backend."""
 
 import json
+import re
 from collections.abc import Sequence
 
 from tasks.engines.calls import Answer, Call
@@ -10,6 +11,7 @@ from tasks.store.rows import Row, sampling_seed
 
 VERSION = 1
 SHIPPED = ROOT / "deployments" / "benchmarks"
+LETTER = re.compile(r" ?[A-Za-z]")
 DEFAULT_NEW_TOKENS = 256  # the harness's, where a task names none
 
 
@@ -50,20 +52,53 @@ def place(benchmark: str, item: str, index: int) -> str:
 
 
 def calls(requests: Sequence[Request]) -> list[Call]:
-    """As the harness wants them: greedy, unless its task samples. A prefix is part of every choice alike."""
-    return [
-        Call(
-            kind="write" if request.choice is None else "likelihood",
-            row=request.row,
-            messages=tuple(json.loads(request.chat)),
-            prefix=request.prefix,
-            response=request.prefix + (request.choice or ""),
-            max_new_tokens=request.max_new_tokens,
-            temperature=request.temperature,
-            seed=sampling_seed(request.row) if request.temperature else 0,
-        )
-        for request in requests
-    ]
+    """As the harness wants them: greedy, unless its task samples. A prefix is part of every choice alike.
+
+    One-letter choices behind the same chat are asked for in one: the same figures, of one prompt that is read once.
+    """
+    return [_call(first) if not more else _of_letters([first, *more]) for first, *more in _together(requests)]
+
+
+def _together(requests: Sequence[Request]) -> list[list[Request]]:
+    found: list[list[Request]] = []
+    for request in requests:
+        alike = found and _letters_of(found[-1][0]) == _letters_of(request) is not None
+        if alike and request.choice not in {one.choice for one in found[-1]}:
+            found[-1].append(request)
+        else:
+            found.append([request])
+    return found
+
+
+def _letters_of(request: Request) -> tuple[str, str, str, str] | None:
+    """What a one-letter choice is one of; None for other requests."""
+    if request.choice is None or not LETTER.fullmatch(request.choice):
+        return None
+    return request.benchmark, request.item, request.chat, request.prefix
+
+
+def _of_letters(together: Sequence[Request]) -> Call:
+    first = together[0]
+    return Call(
+        kind="score",
+        row=first.row,
+        messages=tuple(json.loads(first.chat)),
+        prefix=first.prefix,
+        labels=tuple(str(one.choice) for one in together),
+    )
+
+
+def _call(request: Request) -> Call:
+    return Call(
+        kind="write" if request.choice is None else "likelihood",
+        row=request.row,
+        messages=tuple(json.loads(request.chat)),
+        prefix=request.prefix,
+        response=request.prefix + (request.choice or ""),
+        max_new_tokens=request.max_new_tokens,
+        temperature=request.temperature,
+        seed=sampling_seed(request.row) if request.temperature else 0,
+    )
 
 
 class Reply(Row):
@@ -84,11 +119,18 @@ def replies(requests: Sequence[Request], answers: Sequence[Answer]) -> list[Repl
             benchmark=request.benchmark,
             request=request.row,
             text=answer.text if request.choice is None else None,
-            log_likelihood=None if request.choice is None else sum(answer.log_probs[:-1]),
+            log_likelihood=likelihood,
             parents=(request.id,),
         )
-        for request, answer in zip(requests, answers, strict=True)
+        for together, answer in zip(_together(requests), answers, strict=True)
+        for request, likelihood in zip(together, _log_likelihoods(together, answer), strict=True)
     ]
+
+
+def _log_likelihoods(together: Sequence[Request], answer: Answer) -> Sequence[float | None]:
+    if together[0].choice is None:
+        return [None]
+    return answer.log_probs if len(together) > 1 else [sum(answer.log_probs[:-1])]
 
 
 def named(benchmarks: Sequence[Benchmark]) -> dict[str, Benchmark]:
