@@ -125,7 +125,7 @@ def plan(
         float | None, typer.Option(min=0.001, help="Tokens generated per second, by all engines together.")
     ] = None,
     read_tokens_per_second: Annotated[
-        float | None, typer.Option(min=0.001, help="Prompt tokens read per second; default: 5 times those generated.")
+        float | None, typer.Option(min=0.001, help="Prompt tokens read per second; default: twice those generated.")
     ] = None,
     train_tokens_per_second: Annotated[
         float | None, typer.Option(min=0.001, help="Tokens trained on per second; default: half of those generated.")

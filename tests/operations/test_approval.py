@@ -6,13 +6,14 @@ import re
 import pytest
 
 from tests.operations.served import BRIEF, ENDED, Served
+from tests.support.evolution import PROMOTED
 from tests.support.processes import wait_until
 
-PROMOTED = ["gate.policy=paper", "gate.min_items=2", "evaluate.max_items=4", "reading.held_out_share=0.3"]
+SETTINGS = [*PROMOTED, "gate.min_items=2", "evaluate.max_items=4", "reading.held_out_share=0.3"]
 
 
 def start(served: Served, name: str, *, approve: bool = True) -> str:
-    return served.start(asks=True, name=name, recipe=BRIEF, approve=approve, settings=PROMOTED)
+    return served.start(asks=True, name=name, recipe=BRIEF, approve=approve, settings=SETTINGS)
 
 
 def asked(served: Served, run: str) -> str:

@@ -27,12 +27,12 @@ from tasks.store.artifacts import Store
 from tasks.store.home import ROOT, Home
 from tasks.store.rows import Measured, Seed
 from tests.support.endpoint import Endpoint
-from tests.support.evolution import LANCE, NAME, Evolution
+from tests.support.evolution import LANCE, NAME, PROMOTED, Evolution
 from tests.support.listening import free_port, unguarded
 from tests.support.processes import wait_until_gone
 
 # Promoted for sure: half of what it trains on are seeds, which raises the likelihood of others like them.
-SETTINGS = ["gate.policy=paper", "gate.min_items=1", "mix.human_share=0.5", "evaluate.benchmarks=[]"]
+SETTINGS = [*PROMOTED, "gate.min_items=1", "mix.human_share=0.5", "evaluate.benchmarks=[]"]
 SETTINGS += ["signals.use=[]", "review.score=random", "reading.held_out_share=0.35", "reading.anchor_share=0"]
 KILLED_AT_ITS_PROMOTION = """
 import os, signal

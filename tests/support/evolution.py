@@ -20,6 +20,8 @@ from tests.support.processes import marked, wait_until, wait_until_gone, writing
 
 RECIPE = ROOT / "tests" / "support" / "recipes" / "tiny.yaml"
 NAME = "tiny"
+# A tiny random model surely becomes likelier by so much SFT, and no better by anything else.
+PROMOTED = ["gate.policy=paper", "sft.epochs=8", "gate.tolerances={preference: 9}"]
 LANCE = [sys.executable, "-c", "from flows.cli.main import main; main()"]
 
 
