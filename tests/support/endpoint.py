@@ -31,7 +31,11 @@ class Endpoint:
 @contextlib.contextmanager
 def running(model: Path, folder: Path) -> Iterator[Endpoint]:
     """It does not hold the device: trainers of the runs that ask it do."""
-    config, key, log = EngineConfig(dtype="float32", context_tokens=1024, in_flight=8), "of-the-tests", folder / "log"
+    config, key, log = (
+        EngineConfig(dtype="float32", context_tokens=1024, in_flight=8, kv_cache_gib=1),
+        "of-the-tests",
+        folder / "log",
+    )
     engine = Engine(model, config, detect(), model_python(), log, key=key)
     try:
         engine.wait_until_ready(lambda _: None, lambda: None)
