@@ -1,5 +1,7 @@
 """A server of ours at an address: whether it lives, which model it answers by, and another one in its place."""
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ from tasks.engines.serving.weights import MODEL, REST
 
 LOAD_WITHIN_S = 600.0  # requests under way are waited for, too
 ALIVE_WITHIN_S = 30.0
+LOOK_EVERY_S = 2.0  # whether it lives, while it is asked
 
 
 class SwapFailed(RuntimeError):
@@ -58,13 +61,27 @@ class Server:
 
     def _asked(self, method: str, path: str, within_s: float, body: dict[str, str] | None = None) -> dict[str, Any]:
         try:
-            reply = self._ask(method, path, within_s, body)
+            reply = self._while_it_lives(lambda: self._ask(method, path, within_s, body))
             said: dict[str, Any] = reply.json() if reply.content else {}
         except (httpx.HTTPError, ValueError) as error:
             raise SwapFailed(f"{method} {path}: {type(error).__name__}: {error}") from error
         if reply.status_code != httpx.codes.OK:
             raise SwapFailed(f"{method} {path}: {reply.status_code} {said.get('error', said)}")
         return said
+
+    def _while_it_lives(self, ask: Callable[[], httpx.Response]) -> httpx.Response:
+        """A server whose core died at a request leaves that request open until somebody ends it."""
+        asking = ThreadPoolExecutor(1)
+        try:
+            reply = asking.submit(ask)
+            while True:
+                try:
+                    return reply.result(LOOK_EVERY_S)
+                except TimeoutError:
+                    if not self.alive():
+                        raise SwapFailed("the engine is gone and answers no more") from None
+        finally:
+            asking.shutdown(wait=False)
 
     def _ask(self, method: str, path: str, within_s: float, body: dict[str, str] | None = None) -> httpx.Response:
         return httpx.request(method, self.url + path, headers=self.headers, json=body, timeout=within_s)
