@@ -10,6 +10,7 @@ DPO 2.3.
 from typing import Any
 
 import torch
+from trl.kernels import ChunkedLogProbFunction
 from trl.trainer import utils
 
 ROWS = 128  # of logits at a time: 25 MB in float32 at 49,152 tokens
@@ -32,12 +33,7 @@ class LogProbs(torch.autograd.Function):  # type: ignore[misc]
         logit_scale: float,
         outputs: tuple[str, ...],
     ) -> Outputs:
-        """Log-probabilities and, where asked for, entropy, mean logit, whether the target is the likeliest: [tokens].
-
-        Raises NotImplementedError for an output layer that is trained, or transforms its logits as this does not know.
-        """
-        if weight.requires_grad or softcap is not None or "log_sum_sq_probs" in outputs:
-            raise NotImplementedError("only a frozen output layer without a soft cap")
+        """Log-probabilities; where asked for, entropy, mean logit, whether the target is the likeliest: [tokens]."""
         kind = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else hidden.dtype
         rows, scale = hidden.to(kind), logit_scale / temperature
         columns, shift = weight.to(kind), None if bias is None else bias.float() * scale
@@ -77,9 +73,19 @@ class LogProbs(torch.autograd.Function):  # type: ignore[misc]
         return (by_log_prob[0][:, None] * gradient).to(ctx.kind), *[None] * 8
 
 
+class Chosen:
+    """TRL's own function where an output layer is trained, or transforms its logits as ours does not know."""
+
+    @staticmethod
+    def apply(hidden: torch.Tensor, weight: torch.Tensor, *rest: Any) -> Any:
+        *_, softcap, _, outputs = rest
+        ours = not weight.requires_grad and softcap is None and "log_sum_sq_probs" not in outputs
+        return (LogProbs if ours else ChunkedLogProbFunction).apply(hidden, weight, *rest)
+
+
 def use() -> None:
     """TRL's trainers of this process compute by it; raises AttributeError where TRL has other places for it."""
     for name in ("_ChunkedLogProbFunction", "_use_triton"):
         getattr(utils, name)
-    utils._ChunkedLogProbFunction = LogProbs
+    utils._ChunkedLogProbFunction = Chosen
     utils._use_triton = lambda _: True  # there it asks no more than whether trained positions are picked out
