@@ -23,7 +23,8 @@ from tasks.recipe.recipe import Recipe
 from tasks.store.artifacts import Store
 from tasks.store.home import Home
 
-LIBRARIES_GIB = 6.0  # of an engine's processes and a trainer: 2.4 and 1.4 GiB with a model of 3 million parameters
+# Of an engine's processes, which took 5 GiB with a tiny model and a cache of 2 GiB, and of a trainer, by estimate.
+LIBRARIES_GIB = 6.0
 
 
 @contextlib.contextmanager

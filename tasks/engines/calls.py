@@ -34,9 +34,8 @@ class Call(BaseModel):
     top_p: float = 1.0
     min_p: float = Field(default=0.0, exclude_if=lambda share: not share)
     seed: int = 0
-    labels: tuple[str, ...] = Field(
-        default=LABELS, exclude_if=lambda labels: labels == LABELS
-    )  # score: what may follow
+    # score: what may follow
+    labels: tuple[str, ...] = Field(default=LABELS, exclude_if=lambda labels: labels == LABELS)
 
     @cached_property
     def key(self) -> str:

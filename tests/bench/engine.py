@@ -32,7 +32,7 @@ from tasks.store.home import ROOT, Home
 from tests.bench import bare_vllm
 from tests.support import materials
 
-NEW_TOKENS = 96  # of an answer at most; 80 in the mean
+NEW_TOKENS = 96  # of an answer at most; 75 are counted on
 Figures = dict[str, float]
 
 

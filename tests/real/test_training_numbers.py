@@ -55,7 +55,7 @@ before = load_file(folder / "model.safetensors")
 wanted = {name: before[name] + layer.get_delta_weight("default").detach() for name, layer in learned_matrices(model)}
 found, distance = merged(model, folder)
 lost = max(float((found.get_parameter(n) - w).abs().max()) for n, w in wanted.items())
-place(model, folder)
+place(model, found)
 placed = all(torch.equal(layer.get_base_layer().weight, wanted[n].bfloat16()) for n, layer in learned_matrices(model))
 small = max(float((w - before[n]).norm() / before[n].norm()) for n, w in wanted.items())
 print(json.dumps([len(wanted), sorted(kinds), lost, small, distance, placed, str(found.dtype)]))

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
 from transformers import AutoModelForCausalLM
 
 PREFIX = "base_model.model."  # PEFT's own, before the names of the model that it wraps
@@ -21,13 +20,11 @@ def learned_matrices(model: Any) -> Iterator[tuple[str, Any]]:
             yield f"{name.removeprefix(PREFIX)}.weight", layer
 
 
-def place(model: Any, master: Path) -> None:
-    """Give the wrapped model the merged weights, in its own dtype: with its adapter off it is what will be served."""
-    files = {name: file for file in master.glob("*.safetensors") for name in safe_open(file, "pt").keys()}  # noqa: SIM118
+def place(model: Any, whole: Any) -> None:
+    """Give the wrapped model the merged one's weights, in its own dtype: with its adapter off it is what is served."""
     for name, layer in learned_matrices(model):
-        update = layer.get_delta_weight("default").detach().float()
-        weight = safe_open(files[name], "pt").get_tensor(name).float().to(update.device)
-        layer.get_base_layer().weight.data.copy_(weight + update)
+        weight = layer.get_base_layer().weight.data
+        weight.copy_(whole.get_parameter(name).data.to(weight.device))
 
 
 def merged(model: Any, master: Path) -> tuple[Any, float]:

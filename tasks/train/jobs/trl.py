@@ -178,12 +178,12 @@ def work(job: Job) -> None:
     trained = found.train(resume_from_checkpoint=whole_checkpoint(job.work / "checkpoints"))
     job.say("merging")
     learned = found.accelerator.unwrap_model(found.model)
-    place(learned, Path(job.given["model"]))
+    model, distance = merged(learned, Path(job.given["model"]))
+    place(learned, model)
     with learned.disable_adapter():
         after = found.evaluate()["eval_loss"]
     if not found.accelerator.is_main_process:
         return
-    model, distance = merged(learned, Path(job.given["model"]))
     if distance == 0:
         none = f"{job.given['method']}: {found.state.max_steps} steps moved no weight; raise its learning_rate"
         shortage(job, len(given), too_long, none)
