@@ -64,14 +64,18 @@ def test_runs_and_logs_show_it(finished: tuple[Served, str]) -> None:
 def test_a_finished_run_again_starts_no_child(finished: tuple[Served, str]) -> None:
     served, run = finished
     assert served.asks
-    before, log = served.ledger(), served.asks.log
-    size = log.stat().st_size
+    logs = (served.asks.log, served.home / "logs" / "engine.log")
+
+    def asked() -> tuple[dict[str, Any], list[int]]:
+        """The second log is there if a test before this one has started an engine of its own."""
+        return served.ledger(), [log.stat().st_size for log in logs if log.exists()]
+
+    before = asked()
     done = served.lance("rerun", run[:8])
     (again,) = re.findall(r"run ([0-9a-f-]{36}) was created", done.stdout)
     assert served.wait(again)["state_type"] == "COMPLETED"
     assert set(served.states(again)["dpo"] + served.states(again)["annotate"]) == {"Cached"}
-    assert (served.ledger(), log.stat().st_size) == (before, size)
-    assert not (served.home / "logs" / "engine.log").exists()
+    assert asked() == before
 
 
 def test_from_dpo_on_nothing_is_asked_or_tuned_again(finished: tuple[Served, str]) -> None:

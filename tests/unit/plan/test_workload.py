@@ -131,7 +131,7 @@ def test_hours_by_kind_are_tokens_over_a_rate() -> None:
         Workload("a", written_tokens=3600, read_tokens=1800),
         Workload("b", written_tokens=3600, trained_tokens=1800),
     ]
-    assert Rates.of(100).hours(done) == pytest.approx({"writing": 0.02, "reading": 0.001, "training": 0.01})
+    assert Rates.of(100).hours(done) == pytest.approx({"writing": 0.02, "reading": 0.0025, "training": 0.01})
     assert Rates.of(100, 10, 1).hours(done) == pytest.approx({"writing": 0.02, "reading": 0.05, "training": 0.5})
 
 
