@@ -41,6 +41,11 @@ class Home:
         return self.root / "logs"
 
     @property
+    def caches(self) -> Path:
+        """What can be made again from something else, such as compiled kernels."""
+        return self.root / "caches"
+
+    @property
     def services(self) -> Path:
         """What `lance up` started on this machine; others may share the home."""
         return self.root / "services" / socket.gethostname()
