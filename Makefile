@@ -14,7 +14,7 @@ demo: install  ## one iteration on the default model and the shipped seeds; agai
 	.venv/bin/lance evolve demo $(ARGS)
 
 test: install lint  ## real vLLM, TRL, Prefect, on a tiny model that the tests make; ARGS="-m ''" has what takes minutes more, too
-	.venv/bin/pytest -m "not long" $(ARGS)
+	.venv/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not long" $(ARGS)
 
 test-fast: install  ## seconds: neither Prefect nor torch is imported
 	.venv/bin/pytest tests/unit $(ARGS)

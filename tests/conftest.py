@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,18 @@ from tests.support.endpoint import Endpoint, running
 settings.register_profile("lance", max_examples=40, deadline=None)  # no deadline: these machines are shared
 settings.load_profile("lance")
 SLOW = {ROOT / "tests" / "real", ROOT / "tests" / "operations"}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_device(worker_id: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Of several test processes, each has its own lock on the device, or they would wait for each other's runs."""
+    if worker_id == "master":
+        yield
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", str(tmp_path_factory.mktemp("tmp")))
+        patch.setattr(tempfile, "tempdir", None)
+        yield
 
 
 @pytest.fixture(scope="session")

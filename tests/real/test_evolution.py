@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from tasks.store.home import ROOT
-from tests.support.evolution import Evolution
+from tests.support.endpoint import Endpoint
+from tests.support.evolution import OWN_ENGINE, Evolution
 from tests.support.processes import wait_until, wait_until_gone
 
 SHARD = 4  # engine.shard_requests and engine.in_flight in tests/support/recipes/tiny.yaml
@@ -21,7 +22,7 @@ STAGES = (*WRITTEN, "evaluate", "benchmark-replies")
 
 @dataclass
 class Killed:
-    """An evolution that was killed six times and then ended; what was seen on the way."""
+    """An evolution that was killed six times, twice with its own engine, and then ended; what was seen on the way."""
 
     evolution: Evolution
     seconds_until_gone: dict[str, float]
@@ -30,28 +31,28 @@ class Killed:
 
 
 @pytest.fixture(scope="module")
-def killed(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Killed:
+def killed(tiny_model: Path, endpoint: Endpoint, tmp_path_factory: pytest.TempPathFactory) -> Killed:
     folder = tmp_path_factory.mktemp("evolution")
     seeds = folder / "seeds.jsonl"
     everyday = (ROOT / "deployments" / "seeds" / "everyday.jsonl").read_text().splitlines(keepends=True)
     seeds.write_text("".join(everyday[:24]))
-    it = Evolution(folder / "home", tiny_model, seeds)
+    it = Evolution(folder / "home", tiny_model, seeds, endpoint=endpoint)
     gone: dict[str, float] = {}
     again: dict[str, int] = {}
 
-    def kill(what: str, when: Callable[[], object]) -> None:
+    def kill(what: str, when: Callable[[], object], *more: str) -> None:
         answered, kept = it.answered(), it.kept_answers(STAGES)
-        gone[what] = it.run_and_kill(when, what)
+        gone[what] = it.run_and_kill(when, what, *more)
         # What this run was answered and kept neither in a shard nor in a journal has to be asked again.
         again[what] = (it.answered() - answered) - (it.kept_answers(STAGES) - kept)
 
-    kill("generation", lambda: len(it.artifacts("write-answers-shard")) >= 1)
+    kill("generation", lambda: len(it.artifacts("write-answers-shard")) >= 1, *OWN_ENGINE)
     before = len(it.artifacts("signals-shard"))
     kill("second review", lambda: len(it.artifacts("signals-shard")) > before)
     kill("sft", lambda: it.working("sft-*/checkpoints/checkpoint-*/trainer_state.json"))
     kill("dpo", lambda: it.working("dpo-*/checkpoints/checkpoint-*/trainer_state.json"))
     measured = len(it.artifacts("evaluate-shard"))
-    kill("evaluation of the candidate", lambda: len(it.artifacts("evaluate-shard")) > measured)
+    kill("evaluation of the candidate", lambda: len(it.artifacts("evaluate-shard")) > measured, *OWN_ENGINE)
     measured = len(it.artifacts("benchmark-replies-shard"))
     kill("its benchmarks", lambda: len(it.artifacts("benchmark-replies-shard")) > measured)
     return Killed(it, gone, again, it.run())
@@ -112,7 +113,7 @@ def test_nothing_is_left_under_way(killed: Killed) -> None:
 
 def test_again_everything_is_cached_and_no_engine_starts(killed: Killed) -> None:
     starts = killed.evolution.engine_starts()
-    assert killed.evolution.run()["verdict"] == killed.summary["verdict"]
+    assert killed.evolution.run(*OWN_ENGINE)["verdict"] == killed.summary["verdict"]
     assert killed.evolution.engine_starts() == starts
     states = killed.evolution.task_states()
     assert len(states) == len(killed.summary["funnel"]) - 2  # seeds and benchmarks' items belong to the flow above
@@ -198,7 +199,7 @@ def test_a_pair_is_explained_back_to_a_given_seed_and_forth_to_its_checkpoint(ki
 def test_the_next_iteration_has_other_samples_and_outlives_its_engine(killed: Killed) -> None:
     it = killed.evolution
     before, starts = len(it.artifacts("write-answers-shard")), it.engine_starts()
-    with it.started("--continue", "--set", "annotate.sft_keep.quantile=0.6") as run:
+    with it.started(*OWN_ENGINE, "--continue", "--set", "annotate.sft_keep.quantile=0.6") as run:
         wait_until(lambda: len(it.artifacts("write-answers-shard")) > before, 240, "the second iteration writes")
         supervisor = next(
             p for p in it.processes() if "supervisor.py" in str(p.cmdline()) and "vllm" in str(p.cmdline())

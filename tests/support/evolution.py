@@ -22,18 +22,20 @@ RECIPE = ROOT / "tests" / "support" / "recipes" / "tiny.yaml"
 NAME = "tiny"
 # A tiny random model surely becomes likelier by so much SFT, and no better by anything else.
 PROMOTED = ["gate.policy=paper", "sft.epochs=8", "gate.tolerances={preference: 9}"]
+OWN_ENGINE = ("--set", "engine.endpoints=[]")
 LANCE = [sys.executable, "-c", "from flows.cli.main import main; main()"]
 
 
 class Evolution:
-    """`home` is LANCE_HOME, and by it all processes of the evolution are found. Without an `endpoint`, it starts
-    engines of its own.
+    """`home` is LANCE_HOME, and by it all processes of the evolution are found. Without an `endpoint`, or as OWN_ENGINE
+    says, it starts engines of its own.
     """
 
     def __init__(
         self, home: Path, model: Path, seeds: Path, recipe: str = str(RECIPE), endpoint: Endpoint | None = None
     ):
         self.home, self.model, self.seeds, self.recipe, self.endpoint = home, model, seeds, recipe, endpoint
+        self._asked_before = endpoint.log.stat().st_size if endpoint else 0
 
     def command(self, *more: str) -> list[str]:
         asked = ["--set", self.endpoint.setting] if self.endpoint else []
@@ -55,9 +57,9 @@ class Evolution:
             command, env=self.environment, cwd=ROOT, capture_output=True, text=True, timeout=timeout_s, check=False
         )
 
-    def run_and_kill(self, when: Callable[[], object], what: str) -> float:
+    def run_and_kill(self, when: Callable[[], object], what: str, *more: str) -> float:
         """Run until the condition holds, then kill -9; the seconds until no process of it was left."""
-        with self.started() as run:
+        with self.started(*more) as run:
             wait_until(lambda: when() or run.poll() is not None, 240, what)
             assert run.poll() is None, f"the run ended before it was killed: {what}"
         return wait_until_gone(self.processes, 15)
@@ -109,15 +111,17 @@ class Evolution:
         return counts
 
     def answered(self) -> int:
-        """Requests that the engines of all runs have answered, by vLLM's own access log."""
+        """Requests of all runs that engines have answered, by vLLM's own access log."""
         return len(re.findall(r'"POST /v1/(?:chat/)?completions HTTP/1.1" 200', self._engine_log()))
 
     def engine_starts(self) -> int:
         return self._engine_log().count("Started server process")
 
     def _engine_log(self) -> str:
-        log = self.endpoint.log if self.endpoint else self.home / "logs" / "engine.log"
-        return log.read_text(errors="replace") if log.exists() else ""
+        """Of its own engines, and of the endpoint since there was this evolution."""
+        own = self.home / "logs" / "engine.log"
+        shared = self.endpoint.log.read_bytes()[self._asked_before :] if self.endpoint else b""
+        return ((own.read_bytes() if own.exists() else b"") + shared).decode(errors="replace")
 
     def task_states(self) -> dict[str, str]:
         """States of the last run's tasks by name, from Prefect's own database."""
