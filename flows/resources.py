@@ -3,7 +3,6 @@
 import contextlib
 from collections.abc import Iterator
 
-import psutil
 from prefect.runtime import flow_run
 
 from flows.cancellation import ends_when_cancelled
@@ -83,4 +82,4 @@ def _both_fit(recipe: Recipe, device: platform.Platform) -> bool:
         return False
     cache_gib = recipe.engine.kv_cache_gib  # what an engine on a CPU takes, whatever all requests would need
     both_gib = sum(gib for part, gib in needed.items() if "cache" not in part) + cache_gib + LIBRARIES_GIB
-    return both_gib < psutil.virtual_memory().total / 2**30
+    return both_gib < platform.memory_bytes() / 2**30

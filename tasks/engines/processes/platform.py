@@ -1,5 +1,6 @@
 """What this machine computes on, and where the model environment is."""
 
+import contextlib
 import os
 import subprocess
 import tempfile
@@ -7,8 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import psutil
+
 from tasks.store.home import ROOT
 
+CGROUPS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))  # versions 2 and 1
 BFLOAT16 = {"avx512_bf16", "amx_bf16"}  # processor flags, one of which is enough
 
 
@@ -59,6 +63,15 @@ def processor_flags() -> set[str]:
     except OSError:
         return set()
     return set(next((line for line in lines if line.startswith("flags")), "").split())
+
+
+def memory_bytes() -> int:
+    """Of the machine, or as much of it as this container may use."""
+    found = [psutil.virtual_memory().total]
+    for file in CGROUPS:
+        with contextlib.suppress(OSError, ValueError):  # the file is not there, or says "max"
+            found.append(int(file.read_text()))
+    return min(found)
 
 
 def visible_gpus() -> list[str]:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tasks.engines.processes import platform
@@ -69,3 +70,12 @@ def test_auto_is_bfloat16_where_the_device_has_units_for_it(
     monkeypatch.setattr(platform, "processor_flags", lambda: flags)
     assert detect().dtype("auto") == dtype
     assert (detect().dtype("float32"), detect().dtype("float16")) == ("float32", "float16")
+
+
+@pytest.mark.parametrize(("limit", "less"), [(str(2**20), True), ("max", False), (str(2**63 - 4096), False)])
+def test_a_containers_memory_is_what_it_may_use(
+    limit: str, less: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "memory.max").write_text(f"{limit}\n")
+    monkeypatch.setattr(platform, "CGROUPS", (tmp_path / "none", tmp_path / "memory.max"))
+    assert platform.memory_bytes() == (2**20 if less else psutil.virtual_memory().total)
