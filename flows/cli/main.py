@@ -53,15 +53,18 @@ def evolve(
     asked["settings"] = settings or []
     chosen = recipes.asked_for(recipe, **asked)
     from flows.operations.server import prefect_api
+    from tasks.engines.models import fetched_meanwhile
     from tasks.engines.processes.progress import Progress
     from tasks.store.home import Home
 
     home = Home.here()
     Console(stderr=True, highlight=False).print(f"evolution [bold]{escape(chosen.name)}[/bold], kept in {home.root}")
+    fetched = fetched_meanwhile(chosen.model, home, Progress())
     try:
         with prefect_api(home, Progress()):
             from flows.evolve import evolve as evolve_flow
 
+            fetched()
             evolve_flow(recipe=recipe, **asked, go_on=go_on)
     except KeyboardInterrupt:
         _fail("interrupted; the same command continues", INTERRUPTED)

@@ -1,14 +1,18 @@
 """Starting models: the default one, a local folder, or a hub name. Safetensors only, no code, else refused."""
 
+import contextlib
 import json
 import shutil
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from tasks.engines.processes import launch
 from tasks.engines.processes.job import Job
+from tasks.engines.processes.progress import Progress
 from tasks.store.artifacts import RECORD, Ref, Spec, Store, sha256
-from tasks.store.home import user_path
+from tasks.store.home import Home, user_path
 from tasks.store.rows import digest
 
 DEFAULT = "smollm2-135m-instruct"
@@ -51,6 +55,24 @@ def starting_model(name: str, store: Store, work: Path, on_progress: launch.Said
         assert found
         check_folder(store.path(found))
     return found
+
+
+def fetched_meanwhile(name: str, home: Home, progress: Progress) -> Callable[[], object]:
+    """Begin to convert or fetch a starting model that is no local folder; what is returned waits for it.
+
+    25 s for the default model, and the Prefect server takes as long to start. What is wrong with the model is said by
+    whoever asks for it then. The thread is left alone when this process ends, and its child ends with that.
+    """
+
+    def fetch() -> None:
+        with contextlib.suppress(Exception):
+            if not user_path(name).is_dir():
+                with progress.bar(f"model {name}") as bar:
+                    starting_model(name, Store(home.store), home.work, bar.hear)
+
+    thread = threading.Thread(target=fetch, daemon=True)
+    thread.start()
+    return thread.join
 
 
 def check_folder(folder: Path) -> None:

@@ -1,12 +1,16 @@
 """Starting models: safetensors without code, or refused with the reason."""
 
 import json
+import threading
 from pathlib import Path
 
 import pytest
 
+from tasks.engines import models
 from tasks.engines.models import check_folder, starting_model
+from tasks.engines.processes.progress import Progress
 from tasks.store.artifacts import Store
+from tasks.store.home import Home
 
 
 def folder(path: Path, **files: str) -> Path:
@@ -59,3 +63,23 @@ def test_a_folder_is_taken_by_content(tmp_path: Path) -> None:
     other = starting_model(str(given), store, tmp_path, print)
     assert other.digest != first.digest
     assert store.find(first), "the model as it was is still there"
+
+
+def test_a_model_is_fetched_meanwhile_unless_it_is_here_and_what_is_wrong_is_said_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go = threading.Event()
+    asked: list[str] = []
+
+    def fetched(name: str, *_: object) -> None:
+        go.wait(10)
+        asked.append(name)
+        raise ValueError("there is no such model")
+
+    monkeypatch.setattr(models, "starting_model", fetched)
+    wait = models.fetched_meanwhile("owner/model", Home(tmp_path), Progress(quiet=True))
+    assert asked == []
+    go.set()
+    wait()
+    models.fetched_meanwhile(str(tmp_path), Home(tmp_path), Progress(quiet=True))()
+    assert asked == ["owner/model"]
