@@ -162,7 +162,7 @@ def test_two_swaps_at_once_end_with_one_model_which_is_the_one_that_is_said(two:
 
 
 def test_threads_that_want_different_models_never_get_the_other_one_s_answers(two: Served) -> None:
-    """Who is asking while the other one swaps is told that the engine is gone, and comes again later, as a task does."""
+    """Who is asking while the other one swaps is told that the engine is gone, and tries again later, as tasks do."""
 
     def ask(which: int) -> list[Answer]:
         for attempt in range(50):
