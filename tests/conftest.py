@@ -20,20 +20,21 @@ SLOW = {ROOT / "tests" / "real", ROOT / "tests" / "operations"}
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _own_device(worker_id: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def _own_device(worker_id: str) -> Iterator[None]:
     """Of several test processes, each has its own lock on the device, or they would wait for each other's runs."""
     if worker_id == "master":
         yield
         return
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TMPDIR", str(tmp_path_factory.mktemp("tmp")))
+    with tempfile.TemporaryDirectory(prefix="lance-tests-") as folder, pytest.MonkeyPatch.context() as patch:
+        Path(folder).chmod(0o755)  # PostgreSQL runs as another user than root
+        patch.setenv("TMPDIR", folder)
         patch.setattr(tempfile, "tempdir", None)
         yield
 
 
 @pytest.fixture(scope="session")
-def default_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return materials.default_model(tmp_path_factory.mktemp("work"))
+def default_model() -> Path:
+    return materials.default_model()
 
 
 @pytest.fixture(scope="session")

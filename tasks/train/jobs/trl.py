@@ -137,7 +137,12 @@ def whole_checkpoint(folder: Path) -> str | None:
 
 
 def loss_before(job: Job, found: SFTTrainer | DPOTrainer) -> float:
-    """The loss of the untouched model, measured once per job however often it is killed."""
+    """The loss of the untouched model, measured once per job however often it is killed.
+
+    Of a model that is its own reference, DPO's is known: it finds both responses as likely as the reference does.
+    """
+    if job.given["method"] == "dpo" and not job.given["reference"]:
+        return math.log(2)
     path = job.work / "loss_before.json"
     if path.exists():
         return float(json.loads(path.read_text()))
