@@ -22,7 +22,7 @@ from tasks.engines.processes.job import Job, run_job
 def response_log_probs(model: Any, prompt: list[int], whole: list[int]) -> torch.Tensor:
     """Log-probabilities [response tokens, vocabulary] at the places of the response."""
     ids = torch.tensor([whole], device=model.device)
-    logits = model(ids).logits[0, len(prompt) - 1 : -1]
+    logits = model(ids, logits_to_keep=len(whole) - len(prompt) + 1).logits[0, :-1]
     return torch.log_softmax(logits.float(), dim=-1)
 
 
