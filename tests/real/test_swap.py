@@ -99,15 +99,16 @@ def check(two: Served) -> None:
     assert two.starts() == starts
 
 
-def test_a_swapped_engine_answers_as_a_fresh_one_there_and_back(two: Served) -> None:
-    check(two)
-
-
 @pytest.mark.long
-def test_so_does_one_with_the_default_model(default_model: Path, tmp_path: Path) -> None:
+def test_with_the_default_model_a_swapped_engine_answers_as_a_fresh_one(default_model: Path, tmp_path: Path) -> None:
+    """The first of this file: the engine of `two` would hold the device."""
     made = served((default_model, materials.noisy_model(default_model, tmp_path)), tmp_path)
     check(made)
     made.engines.close()
+
+
+def test_a_swapped_engine_answers_as_a_fresh_one_there_and_back(two: Served) -> None:
+    check(two)
 
 
 def test_an_engine_says_who_is_asked_and_refuses_in_another_s_name(two: Served) -> None:
