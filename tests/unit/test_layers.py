@@ -14,9 +14,10 @@ from tasks.store.home import ROOT
 ORDER = (
     *("flows.cli", "flows.operations", "flows", "flows.report", "flows.plan"),
     *("tasks.evolution", "tasks.train", "tasks.annotate", "tasks.evaluate", "tasks.write", "tasks.seeds"),
-    *("tasks.review", "tasks.clean", "tasks.execution", "tasks.engines", "tasks.recipe", "tasks.text", "tasks.store"),
+    *("tasks.verify", "tasks.review", "tasks.clean", "tasks.execution", "tasks.engines", "tasks.recipe"),
+    *("tasks.verify.checks", "tasks.text", "tasks.store"),
 )
-STAGES = {f"tasks.{name}" for name in ("seeds", "review", "write", "clean", "annotate", "train", "evaluate")}
+STAGES = {f"tasks.{name}" for name in ("seeds", "verify", "review", "write", "clean", "annotate", "train", "evaluate")}
 MODEL_SIDE = {"torch", "transformers", "trl", "peft", "vllm", "datasets", "accelerate", "safetensors", "lm_eval"}
 FILES = {path: path.relative_to(ROOT) for folder in ("flows", "tasks") for path in (ROOT / folder).rglob("*.py")}
 MODULES = {".".join(name.with_suffix("").parts).removesuffix(".__init__"): path for path, name in FILES.items()}

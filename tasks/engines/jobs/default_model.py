@@ -46,8 +46,8 @@ def convert(gguf: Path, out: Path) -> None:
     from tokenizers import pre_tokenizers
     from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaForCausalLM
 
-    # transformers reads the file for the tokenizer, the configuration and the weights, its 100,000 strings each time, and
-    # makes the table of names anew for each of 397 modules: half of the conversion's time.
+    # transformers reads the file for the tokenizer, the configuration and the weights, its 100,000 strings each time,
+    # and makes the table of names anew for each of 397 modules: half of the conversion's time.
     gguf_library.GGUFReader = functools.cache(gguf_library.GGUFReader)
     gguf_library.get_tensor_name_map = functools.cache(gguf_library.get_tensor_name_map)
     where = {"pretrained_model_name_or_path": str(gguf.parent), "gguf_file": gguf.name}

@@ -1,0 +1,110 @@
+"""What a check is, and how one is found and asked.
+
+    @check(version=1)
+    def at_most_words(text: str, count: PositiveInt) -> Finding:
+        found = len(words(text))
+        return judged(found <= count, f"{found} words, at most {count} asked for")
+
+    verify("at_most_words", "Two words.", {"count": 5})     # Finding(outcome="pass", reason="2 words, at most 5 ...")
+
+A check is a pure function. Its name and version stand in every verdict; the version goes up when the same text and
+arguments would be judged otherwise.
+"""
+
+import functools
+import importlib
+import inspect
+import pkgutil
+import textwrap
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError, validate_call
+
+Outcome = Literal["pass", "fail", "cannot tell"]
+
+
+class Finding(BaseModel):
+    """`reason`: what was found and what was asked for, in words that a person can act on."""
+
+    model_config = ConfigDict(frozen=True)
+    outcome: Outcome
+    reason: str
+
+    @property
+    def passed(self) -> bool:
+        return self.outcome == "pass"
+
+
+def judged(holds: bool, reason: str) -> Finding:
+    return Finding(outcome="pass" if holds else "fail", reason=reason)
+
+
+def cannot_tell(reason: str) -> Finding:
+    return Finding(outcome="cannot tell", reason=reason)
+
+
+@dataclass(frozen=True)
+class Check:
+    """`function` takes the text and, by name, arguments of the types that it declares."""
+
+    name: str
+    version: int
+    function: Callable[..., Finding]
+
+    @property
+    def arguments(self) -> dict[str, str]:
+        """Name to type, without the text."""
+        _, *others = inspect.signature(self.function).parameters.values()
+        return {one.name: inspect.formatannotation(one.annotation) for one in others}
+
+
+def check(version: int) -> Callable[[Callable[..., Finding]], Callable[..., Finding]]:
+    """Mark a function as the check of its name."""
+
+    def marked(function: Callable[..., Finding]) -> Callable[..., Finding]:
+        # Arguments come from files, where a number may stand as text: what can be read as the type is taken.
+        typed = validate_call(function)
+        typed.check = Check(name=function.__name__, version=version, function=typed)  # type: ignore[attr-defined]
+        return typed
+
+    return marked
+
+
+@functools.cache
+def checks() -> Mapping[str, Check]:
+    """All there are, by name; raises ValueError where two have one name."""
+    room = importlib.import_module(__package__)
+    modules = [importlib.import_module(f"{__package__}.{found.name}") for found in pkgutil.iter_modules(room.__path__)]
+    known: dict[str, Check] = {}
+    for module in modules:
+        for value in vars(module).values():
+            one = getattr(value, "check", None)
+            if isinstance(one, Check) and known.setdefault(one.name, one) is not one:
+                raise ValueError(f"two checks are called {one.name}; rename the one in {module.__name__}")
+    return known
+
+
+def found(name: str) -> Check:
+    """Raises ValueError for a name that no check has."""
+    if name not in checks():
+        raise ValueError(f"expected one of the checks {', '.join(sorted(checks()))}, found {name!r}")
+    return checks()[name]
+
+
+def verify(name: str, text: str, arguments: Mapping[str, Any]) -> Finding:
+    """What the check finds; an empty text passes none.
+
+    Raises ValueError for a check that there is not and for arguments that it does not take.
+    """
+    one = found(name)
+    if not text.strip():
+        return judged(False, "the text is empty")
+    try:
+        # Set in as a whole, a list is still the outer one; its first line alone must not lose what sets it in.
+        return one.function(textwrap.dedent(text).strip(), **arguments)
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
+        expected = ", ".join(f"{key} ({kind})" for key, kind in one.arguments.items()) or "none"
+        raise ValueError(f"{name}: expected the arguments {expected}, found {dict(arguments)}: {wrong}") from error

@@ -1,0 +1,86 @@
+"""How a text is laid out: lists, sections, parts."""
+
+import re
+from typing import Annotated
+
+from pydantic import Field, PositiveInt
+
+from tasks.verify.checks.base import Finding, check, judged
+from tasks.verify.checks.counting import folded, lines
+
+BULLET = re.compile(r"^(\s*)[-*•]\s+\S", re.MULTILINE)
+NUMBERED = re.compile(r"^\s*(\d+)[.)]\s+\S", re.MULTILINE)
+LETTERED = re.compile(r"^\s*([a-z])[.)]\s+\S", re.MULTILINE)
+HEADING = re.compile(r"^#{1,6}\s+\S", re.MULTILINE)
+TABLE = re.compile(r"^ *\|.+\| *\n *\|(?: *:?-+:? *\|)+ *\n *\|.+\|", re.MULTILINE)
+Separator = Annotated[str, Field(min_length=1)]
+
+
+def outer_bullets(text: str) -> int:
+    """Those that are set in least: what stands in a list within a list is no item of the outer one."""
+    depths = [len(space.rpartition("\n")[2].expandtabs(4)) for space in BULLET.findall(text)]
+    return sum(depth < min(depths) + 2 for depth in depths)
+
+
+def _exactly(found: int, count: int, what: str) -> Finding:
+    return judged(found == count, f"{found} {what}, {count} asked for")
+
+
+@check(version=1)
+def bullets(text: str, count: PositiveInt) -> Finding:
+    """Markdown's marks, -, * and •; other lines may stand around them."""
+    return _exactly(outer_bullets(text), count, "bullet points")
+
+
+@check(version=1)
+def numbered(text: str, count: PositiveInt) -> Finding:
+    """Lines numbered from 1 without a gap; other lines may stand around them."""
+    found = NUMBERED.findall(text)
+    wanted = [str(number) for number in range(1, count + 1)]
+    return judged(found == wanted, f"lines numbered {', '.join(found) or 'not at all'}, 1 to {count} asked for")
+
+
+@check(version=1)
+def lettered(text: str, count: Annotated[int, Field(gt=0, le=26)]) -> Finding:
+    """Lines with a), b), c) ... without a gap."""
+    found = LETTERED.findall(text)
+    wanted = [chr(ord("a") + number) for number in range(count)]
+    said = ", ".join(found) or "not at all"
+    return judged(found == wanted, f"lines lettered {said}, a to {wanted[-1]} asked for")
+
+
+@check(version=1)
+def headings(text: str, count: PositiveInt) -> Finding:
+    """Markdown's, a line that begins with #."""
+    return _exactly(len(HEADING.findall(text)), count, "headings")
+
+
+@check(version=1)
+def sections(text: str, word: Separator, count: PositiveInt) -> Finding:
+    """ "Section 1", "Section 2" ..., each at the beginning of a line; `word` says what they are called."""
+    found = re.findall(rf"^[#*\s]*{re.escape(word)}\s+(\d+)\b", text, re.MULTILINE | re.IGNORECASE)
+    wanted = [str(number) for number in range(1, count + 1)]
+    return judged(found == wanted, f"{word} {', '.join(found) or '(none)'}, 1 to {count} asked for")
+
+
+@check(version=1)
+def parts(text: str, separator: Separator, count: Annotated[int, Field(gt=1)]) -> Finding:
+    """With the separator between them, none of them empty."""
+    found = text.split(separator)
+    empty = sum(not folded(part) for part in found)
+    reason = f"{len(found)} parts with {separator} between, {empty} of them empty; {count} asked for"
+    return judged(len(found) == count and not empty, reason)
+
+
+@check(version=1)
+def table(text: str) -> Finding:
+    """Markdown's, with a line of headings and at least one row."""
+    return judged(bool(TABLE.search(text)), "a table with headings and a row asked for")
+
+
+@check(version=1)
+def separated_by_commas(text: str, count: Annotated[int, Field(gt=1)]) -> Finding:
+    """One line, that many items, none of them empty."""
+    items = text.rstrip(" .").split(",")
+    holds = len(lines(text)) == 1 and len(items) == count and all(map(folded, items))
+    return judged(holds, f"{len(items)} items in {len(lines(text))} lines, {count} in one asked for")

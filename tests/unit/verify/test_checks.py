@@ -1,0 +1,78 @@
+"""Each check against texts made by hand, the tricky ones among them (cases/)."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tasks.verify.checks.base import check, checks, found, judged, verify
+
+CASES: dict[str, list[dict[str, Any]]] = {
+    name: cases
+    for file in sorted((Path(__file__).parent / "cases").glob("*.yaml"))
+    for name, cases in yaml.safe_load(file.read_text(encoding="utf-8")).items()
+}
+EACH = [
+    pytest.param(name, case["arguments"], text, outcome, id=f"{name} {outcome} {text[:20]!r}")
+    for name, cases in CASES.items()
+    for case in cases
+    for outcome in ("pass", "fail", "cannot tell")
+    for text in case.get(outcome, ())
+]
+
+
+@pytest.mark.parametrize(("name", "arguments", "text", "outcome"), EACH)
+def test_a_text_is_judged_as_a_person_would(name: str, arguments: dict[str, Any], text: str, outcome: str) -> None:
+    said = verify(name, text, arguments)
+    assert said.outcome == outcome, said.reason
+    assert said.reason
+
+
+def test_each_check_has_twenty_cases() -> None:
+    assert set(CASES) == set(checks())
+    for name, cases in CASES.items():
+        for outcome in ("pass", "fail"):
+            assert sum(len(case.get(outcome, ())) for case in cases) >= 10, (name, outcome)
+
+
+@pytest.mark.parametrize("name", sorted(CASES))
+@pytest.mark.parametrize("text", ["", " ", "\n\t\n", "\u200b".strip("\u200b")])
+def test_an_empty_text_passes_nothing(name: str, text: str) -> None:
+    assert verify(name, text, CASES[name][0]["arguments"]).outcome == "fail"
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "says"),
+    [
+        ("at_most_word", {"count": 1}, "expected one of the checks at_least_bold, .* found 'at_most_word'"),
+        ("at_most_words", {}, r"at_most_words: expected the arguments count \(.*\), found {}"),
+        ("at_most_words", {"count": 0}, "count: .*greater than 0"),
+        ("at_most_words", {"count": "many"}, "count: .*integer"),
+        ("at_most_words", {"count": 1, "of": "a"}, "of: "),
+        ("no_commas", {"count": 1}, "expected the arguments none"),
+        ("number", {"answer": "a lot"}, "an answer that is one number, found 'a lot'"),
+        ("number", {"answer": "1, 2"}, "an answer that is one number"),
+        ("matches", {"pattern": "("}, r"a regular expression, found '\('"),
+        ("json_schema", {"schema": {"type": "objekt"}}, "a JSON schema"),
+        ("choice", {"answer": "b"}, "answer: "),
+        ("lettered", {"count": 27}, "count: "),
+    ],
+)
+def test_what_cannot_be_checked_is_said(name: str, arguments: dict[str, Any], says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        verify(name, "A text.", arguments)
+
+
+def test_arguments_from_a_file_may_be_text() -> None:
+    assert verify("at_most_words", "One two.", {"count": "2"}).passed
+
+
+def test_a_check_has_a_version_and_says_what_it_takes() -> None:
+    one = found("words_between")
+    assert (one.version, list(one.arguments)) == (1, ["least", "most"])
+
+
+def test_a_name_is_of_one_check() -> None:
+    again = check(version=1)(judged)
+    assert again.check.name == "judged" and "judged" not in checks()  # type: ignore[attr-defined]
