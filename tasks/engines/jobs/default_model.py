@@ -47,7 +47,7 @@ def convert(gguf: Path, out: Path) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaForCausalLM
 
     # transformers reads the file for the tokenizer, the configuration and the weights, its 100,000 strings each time,
-    # and makes the table of names anew for each of 397 modules: half of the conversion's time.
+    # and makes the table of names anew for each of 397 modules: under a profiler 15 of 35 s.
     gguf_library.GGUFReader = functools.cache(gguf_library.GGUFReader)
     gguf_library.get_tensor_name_map = functools.cache(gguf_library.get_tensor_name_map)
     where = {"pretrained_model_name_or_path": str(gguf.parent), "gguf_file": gguf.name}

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from tasks.verify.checks.base import Finding, cannot_tell, check, judged
+from tasks.verify.checks.base import Finding, cannot_tell, check, judged, trimmed
 from tasks.verify.checks.counting import folded
 from tasks.verify.checks.numerals import numbers
 
@@ -80,7 +80,7 @@ def choice(text: str, answer: Annotated[str, Field(pattern="^[A-Z]$")], choices:
 @check(version=1)
 def exact(text: str, answer: Answer) -> Finding:
     """Character by character, but for the space around it."""
-    return judged(text == answer.strip(), f"{answer!r} asked for, character by character")
+    return judged(text == trimmed(answer), f"{answer!r} asked for, character by character")
 
 
 @check(version=1)

@@ -41,6 +41,18 @@ def judged(holds: bool, reason: str) -> Finding:
     return Finding(outcome="pass" if holds else "fail", reason=reason)
 
 
+def at_most(there: int, count: int, what: str) -> Finding:
+    return judged(there <= count, f"{there} {what}, at most {count} asked for")
+
+
+def at_least(there: int, count: int, what: str) -> Finding:
+    return judged(there >= count, f"{there} {what}, at least {count} asked for")
+
+
+def exactly(there: int, count: int, what: str) -> Finding:
+    return judged(there == count, f"{there} {what}, {count} asked for")
+
+
 def cannot_tell(reason: str) -> Finding:
     return Finding(outcome="cannot tell", reason=reason)
 
@@ -76,7 +88,7 @@ def check(version: int) -> Callable[[Callable[..., Finding]], Callable[..., Find
 def checks() -> Mapping[str, Check]:
     """All there are, by name; raises ValueError where two have one name."""
     room = importlib.import_module(__package__)
-    modules = [importlib.import_module(f"{__package__}.{found.name}") for found in pkgutil.iter_modules(room.__path__)]
+    modules = [importlib.import_module(f"{__package__}.{file.name}") for file in pkgutil.iter_modules(room.__path__)]
     known: dict[str, Check] = {}
     for module in modules:
         for value in vars(module).values():
@@ -93,6 +105,11 @@ def found(name: str) -> Check:
     return checks()[name]
 
 
+def trimmed(text: str) -> str:
+    """Set in as a whole, a list is still the outer one: its first line alone must not lose what sets it in."""
+    return textwrap.dedent(text).strip()
+
+
 def verify(name: str, text: str, arguments: Mapping[str, Any]) -> Finding:
     """What the check finds; an empty text passes none.
 
@@ -102,8 +119,7 @@ def verify(name: str, text: str, arguments: Mapping[str, Any]) -> Finding:
     if not text.strip():
         return judged(False, "the text is empty")
     try:
-        # Set in as a whole, a list is still the outer one; its first line alone must not lose what sets it in.
-        return one.function(textwrap.dedent(text).strip(), **arguments)
+        return one.function(trimmed(text), **arguments)
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
         expected = ", ".join(f"{key} ({kind})" for key, kind in one.arguments.items()) or "none"

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field, PositiveInt
 
-from tasks.verify.checks.base import Finding, check, judged
+from tasks.verify.checks.base import Finding, check, exactly, judged
 from tasks.verify.checks.counting import folded, lines
 
 BULLET = re.compile(r"^(\s*)[-*•]\s+\S", re.MULTILINE)
@@ -22,14 +22,10 @@ def outer_bullets(text: str) -> int:
     return sum(depth < min(depths) + 2 for depth in depths)
 
 
-def _exactly(found: int, count: int, what: str) -> Finding:
-    return judged(found == count, f"{found} {what}, {count} asked for")
-
-
 @check(version=1)
 def bullets(text: str, count: PositiveInt) -> Finding:
     """Markdown's marks, -, * and •; other lines may stand around them."""
-    return _exactly(outer_bullets(text), count, "bullet points")
+    return exactly(outer_bullets(text), count, "bullet points")
 
 
 @check(version=1)
@@ -52,7 +48,7 @@ def lettered(text: str, count: Annotated[int, Field(gt=0, le=26)]) -> Finding:
 @check(version=1)
 def headings(text: str, count: PositiveInt) -> Finding:
     """Markdown's, a line that begins with #."""
-    return _exactly(len(HEADING.findall(text)), count, "headings")
+    return exactly(len(HEADING.findall(text)), count, "headings")
 
 
 @check(version=1)

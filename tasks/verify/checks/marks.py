@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field, PositiveInt
 
-from tasks.verify.checks.base import Finding, check, judged
+from tasks.verify.checks.base import Finding, at_least, check, judged
 from tasks.verify.checks.counting import folded
 
 COMMAS = "，、،,"  # of other scripts, too
@@ -18,10 +18,6 @@ PARENTHESES = re.compile(r"\([^()\n]*\w[^()\n]*\)")
 FENCE = re.compile(r"^\s*```[^\n]*\n(.*?)^\s*```\s*$", re.MULTILINE | re.DOTALL)
 POSTSCRIPT = re.compile(r"(?:^|\n)\s*P\.?\s?S\.?[\s:,-]+\S", re.IGNORECASE)
 Mark = Annotated[str, Field(min_length=1, max_length=1)]
-
-
-def _at_least(found: int, count: int, what: str) -> Finding:
-    return judged(found >= count, f"{found} {what}, at least {count} asked for")
 
 
 @check(version=1)
@@ -44,7 +40,7 @@ def no_digits(text: str) -> Finding:
 
 @check(version=1)
 def at_least_marks(text: str, mark: Mark, count: PositiveInt) -> Finding:
-    return _at_least(text.count(mark), count, f"of “{mark}”")
+    return at_least(text.count(mark), count, f"of “{mark}”")
 
 
 @check(version=1)
@@ -64,23 +60,23 @@ def titled(text: str) -> Finding:
 @check(version=1)
 def at_least_placeholders(text: str, count: PositiveInt) -> Finding:
     """[address] and the like."""
-    return _at_least(len(PLACEHOLDER.findall(text)), count, "placeholders in [ ]")
+    return at_least(len(PLACEHOLDER.findall(text)), count, "placeholders in [ ]")
 
 
 @check(version=1)
 def at_least_highlights(text: str, count: PositiveInt) -> Finding:
     """*words* or **words**, the marks of a list aside."""
-    return _at_least(len(HIGHLIGHT.findall(text)) + len(BOLD.findall(text)), count, "highlighted parts")
+    return at_least(len(HIGHLIGHT.findall(text)) + len(BOLD.findall(text)), count, "highlighted parts")
 
 
 @check(version=1)
 def at_least_bold(text: str, count: PositiveInt) -> Finding:
-    return _at_least(len(BOLD.findall(text)), count, "bold parts")
+    return at_least(len(BOLD.findall(text)), count, "bold parts")
 
 
 @check(version=1)
 def at_least_parentheses(text: str, count: PositiveInt) -> Finding:
-    return _at_least(len(PARENTHESES.findall(text)), count, "parts in ( )")
+    return at_least(len(PARENTHESES.findall(text)), count, "parts in ( )")
 
 
 @check(version=1)
@@ -93,5 +89,5 @@ def in_code_block(text: str) -> Finding:
 @check(version=1)
 def postscript(text: str) -> Finding:
     """A last part that begins with P.S."""
-    found = POSTSCRIPT.search(text)
-    return judged(bool(found) and bool(folded(text[: found.start()])), "P.S. behind the text asked for")  # type: ignore[union-attr]
+    before = POSTSCRIPT.split(text, maxsplit=1)
+    return judged(len(before) == 2 and bool(folded(before[0])), "P.S. behind the text asked for")

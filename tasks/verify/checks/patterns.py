@@ -7,6 +7,8 @@ from typing import Annotated, Any
 import jsonschema
 import regex
 from pydantic import Field
+from referencing import Registry
+from referencing.exceptions import Unresolvable
 
 from tasks.verify.checks.base import Finding, cannot_tell, check, judged
 
@@ -69,7 +71,7 @@ def json_object(text: str, keys: list[str] = []) -> Finding:  # noqa: B006 (neve
 
 @check(version=1)
 def json_schema(text: str, schema: dict[str, Any]) -> Finding:
-    """By the draft that the schema names, 2020-12 where it names none."""
+    """By the draft that the schema names, 2020-12 where it names none; nothing is fetched that it refers to."""
     validator = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
     try:
         validator.check_schema(schema)
@@ -79,5 +81,9 @@ def json_schema(text: str, schema: dict[str, Any]) -> Finding:
         found = parsed(text)
     except (ValueError, RecursionError) as error:
         return judged(False, f"no JSON: {error}")
-    wrong = [f"{error.json_path}: {error.message}" for error in validator(schema).iter_errors(found)]
+    try:
+        errors = list(validator(schema, registry=Registry()).iter_errors(found))
+    except Unresolvable as error:
+        raise ValueError(f"expected a JSON schema that is whole, found one that refers to {error.ref}") from None
+    wrong = [f"{error.json_path}: {error.message}" for error in errors]
     return judged(not wrong, "; ".join(wrong)[:300] or "as the schema says")

@@ -55,13 +55,14 @@ def test_an_empty_text_passes_nothing(name: str, text: str) -> None:
         ("number", {"answer": "1, 2"}, "an answer that is one number"),
         ("matches", {"pattern": "("}, r"a regular expression, found '\('"),
         ("json_schema", {"schema": {"type": "objekt"}}, "a JSON schema"),
+        ("json_schema", {"schema": {"$ref": "http://127.0.0.1:1/a"}}, "refers to http://127.0.0.1:1/a"),
         ("choice", {"answer": "b"}, "answer: "),
         ("lettered", {"count": 27}, "count: "),
     ],
 )
 def test_what_cannot_be_checked_is_said(name: str, arguments: dict[str, Any], says: str) -> None:
     with pytest.raises(ValueError, match=says):
-        verify(name, "A text.", arguments)
+        verify(name, "{}", arguments)
 
 
 def test_arguments_from_a_file_may_be_text() -> None:
