@@ -65,6 +65,7 @@ def test_a_folder_is_taken_by_content(tmp_path: Path) -> None:
     assert store.find(first), "the model as it was is still there"
 
 
+@pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_model_is_fetched_meanwhile_unless_it_is_here_and_what_is_wrong_is_said_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,12 +1,14 @@
 """Each check against texts made by hand, the tricky ones among them (cases/)."""
 
+import urllib.request
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from tasks.verify.checks.base import check, checks, found, judged, verify
+from tasks.verify.checks import lengths
+from tasks.verify.checks.base import Finding, check, checks, found, judged, verify
 
 CASES: dict[str, list[dict[str, Any]]] = {
     name: cases
@@ -55,7 +57,6 @@ def test_an_empty_text_passes_nothing(name: str, text: str) -> None:
         ("number", {"answer": "1, 2"}, "an answer that is one number"),
         ("matches", {"pattern": "("}, r"a regular expression, found '\('"),
         ("json_schema", {"schema": {"type": "objekt"}}, "a JSON schema"),
-        ("json_schema", {"schema": {"$ref": "http://127.0.0.1:1/a"}}, "refers to http://127.0.0.1:1/a"),
         ("choice", {"answer": "b"}, "answer: "),
         ("lettered", {"count": 27}, "count: "),
     ],
@@ -74,6 +75,21 @@ def test_a_check_has_a_version_and_says_what_it_takes() -> None:
     assert (one.version, list(one.arguments)) == (1, ["least", "most"])
 
 
-def test_a_name_is_of_one_check() -> None:
-    again = check(version=1)(judged)
-    assert again.check.name == "judged" and "judged" not in checks()  # type: ignore[attr-defined]
+def test_two_checks_of_one_name_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_commas(text: str) -> Finding:
+        return judged(True, text)
+
+    monkeypatch.setattr(lengths, "another", check(version=1)(no_commas), raising=False)
+    checks.cache_clear()
+    with pytest.raises(ValueError, match="two checks are called no_commas"):
+        checks()
+    monkeypatch.undo()
+    assert "no_commas" in checks()
+
+
+def test_nothing_is_fetched_for_a_schema(monkeypatch: pytest.MonkeyPatch) -> None:
+    fetched: list[object] = []
+    monkeypatch.setattr(urllib.request, "urlopen", lambda address, **_: fetched.append(address))
+    with pytest.raises(ValueError, match="refers to http://127.0.0.1:1/a"):
+        verify("json_schema", "{}", {"schema": {"$ref": "http://127.0.0.1:1/a"}})
+    assert fetched == []
