@@ -25,14 +25,15 @@ TINY, BRIEF = "tests/support/recipes/tiny.yaml", "tests/support/recipes/brief.ya
 class Patient(httpx.HTTPTransport):
     """Asks again as Prefect's own client does: SQLite is locked now and then.
 
-    What only reads is asked again after a timeout, too: a run's state once took more than 60 s on a busy machine.
+    What only reads is asked again after a timeout, too (a run's state once took more than 60 s on a busy machine), and
+    where the server has just closed the connection: it does so after 5 s without a request, as long as `lance up` takes.
     """
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         for _ in range(9):
             try:
                 answer = super().handle_request(request)
-            except httpx.ReadTimeout:
+            except (httpx.ReadTimeout, httpx.ReadError, httpx.RemoteProtocolError):
                 if request.method != "GET":
                     raise
                 continue
