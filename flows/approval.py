@@ -100,13 +100,13 @@ def check_nobody_else_waits(home: Home, name: str) -> None:
 
 def _samples(home: Home, one: Iteration) -> str:
     """Some of what it was trained on, with the ids that a veto takes."""
-    if "annotate" not in one.stages:
+    if not one.annotated:
         return ""
-    store, ref = Store(home.store), one.stages["annotate"]
+    store = Store(home.store)
     lines = ["## Sample of the training rows", ""]
-    for row in store.rows(ref, SftRow, "sft")[:SAMPLES]:
+    for row in [row for ref in one.annotated for row in store.rows(ref, SftRow, "sft")[:SAMPLES]]:
         lines += [f"`{row.id}`", "", _quoted(row.instruction), "", _quoted(row.response), ""]
-    for pair in store.rows(ref, PreferencePair, "pairs")[:SAMPLES]:
+    for pair in [pair for ref in one.annotated for pair in store.rows(ref, PreferencePair, "pairs")[:SAMPLES]]:
         lines += [f"`{pair.id}`", "", _quoted(pair.instruction), "", "preferred", "", _quoted(pair.chosen), ""]
         lines += ["rejected", "", _quoted(pair.rejected), ""]
     return "\n".join(lines)

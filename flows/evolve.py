@@ -177,9 +177,10 @@ def _rows_in_the_pool(ledger: Ledger, iterations: int, recipe: Recipe) -> list[R
     """The annotated rows of the first so many: those of a held one if the recipe keeps them, of a bad one never."""
     kept = ("promote", "hold") if recipe.keep_rows_of_held_iterations else ("promote",)
     return [
-        one.stages["annotate"]
+        ref
         for one in ledger.iterations[:iterations]
-        if "annotate" in one.stages and one.verdict.decision in kept and one.number not in ledger.taken_back(iterations)
+        if one.verdict.decision in kept and one.number not in ledger.taken_back(iterations)
+        for ref in one.annotated
     ]
 
 
@@ -209,7 +210,7 @@ def _check_what_it_goes_on_from(ledger: Ledger, recipe: Recipe, store: Store, ve
             "depends on them"
         )
     needed = {"the champion": ledger.champion}
-    needed |= {f"iteration {one.number}'s rows": one.stages.get("annotate") for one in ledger.iterations}
+    needed |= {f"iteration {one.number}'s rows": ref for one in ledger.iterations for ref in one.annotated}
     lost = [what for what, ref in needed.items() if ref is not None and store.find(ref) is None]
     if lost:
         raise ValueError(

@@ -23,6 +23,7 @@ from tasks.store.artifacts import Ref
 from tasks.store.home import Home
 from tasks.store.vetoes import Veto
 from tasks.train import steps as training
+from tasks.verify import steps as verifying
 from tasks.write import steps as writing
 
 
@@ -83,15 +84,15 @@ def _candidate_and_verdict(
     if reviewer and start == champion:
         before["judge"] = reviewer
     pool = seeding.pool(stages, seeds, grown_from)
-    rows, missing = _rows(stages, start, seeds, pool, reviewer) if branches else ([], [])
+    rows, missing = _rows(stages, start, seeds, pool, reviewer)
     if missing:
         return None, gate.held(missing)
 
     mixed = training.mix(stages, rows, grown_from, pool, seeds)
-    tuned = training.sft(stages, start, mixed) if "sft" in branches or not branches else start
+    tuned = training.sft(stages, start, mixed) if stages.recipe.trains_sft else start
     if missing := stages.shortage(tuned):
         return None, gate.held(missing)
-    candidate = training.dpo(stages, tuned, mixed, champion=start, base=base) if "preference" in branches else tuned
+    candidate = training.dpo(stages, tuned, mixed, champion=start, base=base) if stages.recipe.trains_dpo else tuned
     if missing := stages.shortage(candidate):
         return None, gate.held(missing)
     after = {"mix": mixed, "divergence": training.divergence(stages, candidate, base, seeds)}
@@ -103,16 +104,34 @@ def _candidate_and_verdict(
 
 
 def _rows(stages: Stages, model: Ref, seeds: Ref, pool: Ref, reviewer: Ref | None) -> tuple[list[Ref], list[str]]:
-    """What the model wrote and, as the reviewer, kept, in as many rounds as the target takes; or what is missing."""
-    seed_reviews = reviewing.review_seeds(stages, model, reviewer, pool)
-    routes = annotating.split(stages, pool, seed_reviews)
-    if missing := stages.shortage(routes):
-        return [], missing
+    """What the model wrote and a reviewer or a rule let pass, or what is missing."""
+    rows: list[Ref] = []
+    routes, rounds = None, list[writing.Round]()
+    if stages.recipe.branches:
+        seed_reviews = reviewing.review_seeds(stages, model, reviewer, pool)
+        routes = annotating.split(stages, pool, seed_reviews)
+        if missing := stages.shortage(routes):
+            return [], missing
+        rows.append(_reviewed(stages, model, seeds, pool, reviewer, seed_reviews, routes, rounds))
+    if stages.recipe.verify.used:
+        rows.append(_verified(stages, model, seeds, pool, routes, rounds))
+    return rows, [missing for ref in rows for missing in stages.shortage(ref)]
 
-    rounds: list[writing.Round] = []
+
+def _reviewed(
+    stages: Stages,
+    model: Ref,
+    seeds: Ref,
+    pool: Ref,
+    reviewer: Ref | None,
+    seed_reviews: Ref,
+    routes: Ref,
+    rounds: list[writing.Round],
+) -> Ref:
+    """What the model, as the reviewer, kept, in as many rounds as the target takes; they are added to `rounds`."""
     reviews: list[Ref] = []
     wanted: Sequence[Branch] = stages.recipe.branches
-    while wanted:
+    while True:
         written = writing.write_round(
             stages, model, routes=routes, pool=pool, seeds=seeds, branches=wanted, earlier=rounds
         )
@@ -122,4 +141,15 @@ def _rows(stages: Stages, model: Ref, seeds: Ref, pool: Ref, reviewer: Ref | Non
             stages, routes=routes, pool=pool, seed_reviews=seed_reviews, rounds=rounds, reviews=reviews
         )
         wanted = annotating.still_wanted(stages, rows)
-    return [rows], stages.shortage(rows)
+        if not wanted:
+            return rows
+
+
+def _verified(
+    stages: Stages, model: Ref, seeds: Ref, pool: Ref, routes: Ref | None, rounds: Sequence[writing.Round]
+) -> Ref:
+    """What rules let pass of many answers to questions that they can check."""
+    instructions = [round.clean["instructions"] for round in rounds if "instructions" in round.clean]
+    questions = verifying.constrain(stages, pool, routes, instructions)
+    answers = writing.sample(stages, model, questions, pool, seeds)
+    return annotating.annotate_verified(stages, questions, answers, verifying.check(stages, questions, answers))

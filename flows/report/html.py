@@ -143,8 +143,8 @@ def _samples(store: Store, made: Mapping[str, Ref]) -> dict[str, Any]:
     if "annotate" not in made:
         return {"pairs": [], "written": [], "worst": []}
     pairs = store.rows(made["annotate"], PreferencePair, "pairs")
-    pairs.sort(key=lambda pair: pair.rejected_score - pair.chosen_score)
-    kept = sorted(store.rows(made["annotate"], SftRow, "sft"), key=lambda row: -row.score)
+    pairs.sort(key=lambda pair: -pair.margin)
+    kept = sorted(store.rows(made["annotate"], SftRow, "sft"), key=lambda row: -(row.score or 0))
     seeds = {seed.id: seed.instruction for seed in store.rows(made["pool"], Seed)}
     scores = {
         review.item: review.score

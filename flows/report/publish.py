@@ -125,8 +125,8 @@ class Export:
         written = {
             row.id: row
             for earlier in self.ledger.iterations[: one.number]
-            if "annotate" in earlier.stages
-            for row in self.store.rows(earlier.stages["annotate"], SftRow, "sft")
+            for ref in earlier.annotated
+            for row in self.store.rows(ref, SftRow, "sft")
         }
         sources = self._sources(one)
         found = []

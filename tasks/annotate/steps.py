@@ -5,15 +5,19 @@ from collections.abc import Sequence
 from tasks.annotate import pairs as preferences
 from tasks.annotate import sft_rows
 from tasks.annotate import split as routing
+from tasks.annotate import verified_rows as verified
 from tasks.clean import near_duplicate, rules
 from tasks.execution.stage import Stages, numbered, save_rows
 from tasks.recipe.data import Branch
 from tasks.store.artifacts import Draft, Ref
 from tasks.store.reviews import Review, Scored
 from tasks.store.rows import Rejected, Seed, Written
+from tasks.store.verified import Checked, Question, Verdicts
 from tasks.store.vetoes import without
 from tasks.write import target
 from tasks.write.steps import Round, candidates
+
+VERIFIED = "annotate [verified]"
 
 
 def split(stages: Stages, pool: Ref, reviews: Ref) -> Ref:
@@ -83,9 +87,8 @@ def annotate(
         pairs, pairs_out = without(pairs, vetoed)
         found: dict[Branch, int] = {"sft": len(sft), "preference": len(pairs)}
         wanted, why = target.still_wanted(found, written_so_far, branches, recipe)
-        sft, sft_over = target.best(sft, recipe.target.sft_rows, [row.score for row in sft])
-        margins = [pair.chosen_score - pair.rejected_score for pair in pairs]
-        pairs, pairs_over = target.best(pairs, recipe.target.pairs, margins)
+        sft, sft_over = target.best(sft, recipe.target.sft_rows, [row.score or 0 for row in sft])
+        pairs, pairs_over = target.best(pairs, recipe.target.pairs, [pair.margin for pair in pairs])
         rejects = [*taken_out, *sft_out, *pairs_out, *elsewhere, *low_scores, *low_margins]
         rejects += [*map(target.left_over, sft_over), *map(target.left_over, pairs_over)]
         save_rows(draft, len(written), [*sft, *pairs], rejects, tables={"sft": sft, "pairs": pairs})
@@ -102,6 +105,34 @@ def annotate(
         version=10 * sft_rows.VERSION + preferences.VERSION,
         config=shaped_by,
         inputs=made_of | numbered("reviews", reviews) | numbered("texts", texts),
+        save=save,
+    )
+
+
+def annotate_verified(stages: Stages, questions: Ref, answers: Ref, checked: Ref) -> Ref:
+    """SFT rows and pairs of right over wrong, from what the checks found."""
+    config, store = stages.recipe.verify, stages.store
+    vetoed, vetoes = stages.vetoed()
+
+    def save(draft: Draft) -> None:
+        rows, taken_out = without(store.rows(answers, Written), vetoed)
+        asked = store.rows(questions, Question)
+        verdicts = Verdicts(asked, store.rows(checked, Checked))
+        sft, pairs, rejects = verified.verified_rows(asked, rows, verdicts, config)
+        sft, sft_out = without(sft, vetoed)
+        pairs, pairs_out = without(pairs, vetoed)
+        rejects += [*taken_out, *sft_out, *pairs_out]
+        save_rows(draft, len(rows), [*sft, *pairs], rejects, tables={"sft": sft, "pairs": pairs})
+        draft.record["counts"] |= {"rows": len(sft), "pairs": len(pairs)}
+        draft.record["shortage"] = verified.shortage(sft, pairs, config)
+
+    made_of: dict[str, Ref | str] = {"questions": questions, "answers": answers, "checked": checked}
+    return stages.compute(
+        "annotate-verified",
+        VERIFIED,
+        version=verified.VERSION,
+        config=config.model_dump(mode="json", exclude={"constraints", "temperature", "min_p", "max_new_tokens"}),
+        inputs=made_of | vetoes,
         save=save,
     )
 

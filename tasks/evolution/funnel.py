@@ -40,6 +40,10 @@ def funnel(store: Store, made: Mapping[str, Ref]) -> list[FunnelRow]:
             notes.append(f"KL to M_0 {record['kl']:.1e} nats a token")
         if "target" in record:
             notes.append(record["target"])
+        if passed := record.get("passed"):
+            notes.append(
+                "passed " + ", ".join(f"{name} {one['passed']}/{one['asked']}" for name, one in passed.items())
+            )
         if judge := record.get("judge"):
             aucs = [a for a in judge["aucs"] if a["source"] == "human"]
             notes.append("AUC " + ", ".join(f"{a['corruption']} {a['auc']:.2f}" for a in aucs))

@@ -41,6 +41,11 @@ class Iteration(BaseModel):
     at: str = ""  # when it was done, ISO 8601, UTC
     person: Decision | None = None  # who approved or rejected it
 
+    @property
+    def annotated(self) -> list[Ref]:
+        """What a reviewer kept, and what rules let pass: artifacts with SFT rows and pairs."""
+        return [ref for label, ref in self.stages.items() if label == "annotate" or label.startswith("annotate [")]
+
     def decided(self, said: Decision) -> Self:
         """As the person left it; the verdict is the gate's until then."""
         words = f"{said.decision.removesuffix('e')}ed by a person{f': {said.why}' if said.why else ''}"

@@ -18,6 +18,7 @@ from tasks.recipe.review import AnchorsConfig, CalibrationConfig, ReviewConfig, 
 from tasks.recipe.running import BudgetConfig, EngineConfig, ExecutionConfig, TrainerConfig
 from tasks.recipe.training import DpoConfig, MixConfig, SftConfig, TeachConfig
 from tasks.recipe.values import Config, Positive
+from tasks.recipe.verification import VerifyConfig
 from tasks.store.home import ROOT
 
 RECIPES = ROOT / "deployments" / "recipes"
@@ -54,6 +55,7 @@ class Recipe(Config):
     clean: CleanConfig = CleanConfig()
     annotate: AnnotateConfig = AnnotateConfig()
     target: TargetConfig = TargetConfig()
+    verify: VerifyConfig = VerifyConfig()
     teach: TeachConfig = TeachConfig()
     mix: MixConfig = MixConfig()
     sft: SftConfig = SftConfig()
@@ -86,9 +88,17 @@ class Recipe(Config):
 
     @model_validator(mode="after")
     def _has_something_to_train_on(self) -> Self:
-        if not self.branches and self.mix.human_share < 1:
+        if not self.branches and not self.verify.used and self.mix.human_share < 1:
             raise ValueError("without branches nothing is written: set mix.human_share to 1 to train on the seeds")
         return self
+
+    @property
+    def trains_sft(self) -> bool:
+        return "sft" in self.branches or self.verify.used or not self.branches
+
+    @property
+    def trains_dpo(self) -> bool:
+        return "preference" in self.branches or (self.verify.used and self.verify.pairs > 0)
 
 
 def asked_for(

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from tasks.recipe.values import Config, Positive, Share
+from tasks.recipe.values import Config, NotNegative, Positive, Share
 
 
 class MixConfig(Config):
@@ -72,3 +72,6 @@ class DpoConfig(SftConfig):
     """Peak learning rate; cosine schedule."""
     beta: Annotated[float, Field(gt=0)] = 0.6
     """DPO's beta; not published, a checkpoint's name hints at 0.6."""
+    nll: NotNegative = Field(default=0, exclude_if=lambda weight: not weight)
+    """Weight of the chosen response's negative log-likelihood beside DPO's loss: against chosen texts that grow less
+    likely (DPOP, arXiv 2402.13228)."""

@@ -62,7 +62,11 @@ def take_in_seeds(stages: Stages) -> Ref:
 
 
 def pool(stages: Stages, seeds: Ref, grown_from: Sequence[Ref]) -> Ref:
-    """The seeds that may be worked on, with what earlier iterations wrote and kept (their annotate artifacts)."""
+    """The seeds that may be worked on, with what earlier iterations wrote and a reviewer kept.
+
+    Answers to questions that rules check are trained on again and are no seeds: constraints are in what was asked.
+    """
+    grown_from = [ref for ref in grown_from if ref.stage == "annotate"]
     config, (vetoed, vetoes) = stages.recipe.clean, stages.vetoed(before=stages.number)
 
     def save(draft: Draft) -> None:

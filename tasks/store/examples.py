@@ -9,6 +9,7 @@ from pydantic import ValidationInfo, model_validator
 
 from tasks.store.reviews import Review
 from tasks.store.rows import SYSTEM, History, Row, Seed, Written
+from tasks.store.verified import Question, Verdicts
 
 
 class Example(Row):
@@ -26,15 +27,22 @@ class Example(Row):
         return cls.model_validate(values, context=Example)
 
 
+def _answers_a_question(row: Seed | Written) -> bool:
+    return any(parent.startswith(f"{Question.kind}-") for parent in row.parents)
+
+
 class SftRow(Example):
-    """One supervised example. `of` refuses a flawed text."""
+    """One supervised example. `of` refuses a flawed text and one that rules can check, `of_verified` one that failed.
+
+    `score` is a reviewer's; None for what a rule let pass: a verdict is no score.
+    """
 
     kind = "sft"
 
     history: History = ()
     instruction: str
     response: str
-    score: float
+    score: float | None
     seed: str
     iteration: int
 
@@ -42,6 +50,8 @@ class SftRow(Example):
     def of(cls, written: Written, review: Review) -> Self:
         if written.flaw is not None:
             raise ValueError(f"{written.id} was written with the flaw {written.flaw!r} and can never be an SFT row")
+        if _answers_a_question(written):
+            raise ValueError(f"{written.id} answers a question that rules can check: no score lets it pass")
         assert review.item == written.id and review.score is not None
         return cls._made(
             history=written.history,
@@ -51,6 +61,21 @@ class SftRow(Example):
             seed=written.seed,
             iteration=written.iteration,
             parents=(written.id, review.id),
+        )
+
+    @classmethod
+    def of_verified(cls, written: Written, verdicts: Verdicts) -> Self:
+        """Raises ValueError unless every check of the question that the text answers was asked and passed."""
+        if written.flaw is not None or not verdicts.passed(written):
+            raise ValueError(f"{written.id} did not pass ({verdicts.reason(written)}) and can never be an SFT row")
+        return cls._made(
+            history=written.history,
+            instruction=written.instruction,
+            response=written.response,
+            score=None,
+            seed=written.seed,
+            iteration=written.iteration,
+            parents=(written.id, *(one.id for one in verdicts.of(written))),
         )
 
     def as_seed(self) -> Seed:
@@ -95,7 +120,10 @@ class TrainRow(Example):
 
 
 class PreferencePair(Example):
-    """One preference: `chosen` is better than `rejected` for the same instruction. A flawed text is never chosen."""
+    """One preference: `chosen` is better than `rejected` for the same instruction. A flawed text is never chosen.
+
+    The scores are a reviewer's; None where rules say which is better.
+    """
 
     kind = "pair"
 
@@ -103,9 +131,14 @@ class PreferencePair(Example):
     instruction: str
     chosen: str
     rejected: str
-    chosen_score: float
-    rejected_score: float
+    chosen_score: float | None
+    rejected_score: float | None
     seed: str
+
+    @property
+    def margin(self) -> float:
+        """By how much the chosen one scored higher; 0 where rules say which is better."""
+        return (self.chosen_score or 0) - (self.rejected_score or 0)
 
     @model_validator(mode="after")
     def _differs(self) -> Self:
@@ -117,6 +150,8 @@ class PreferencePair(Example):
     def of(cls, chosen: Seed | Written, chosen_review: Review, rejected: Written, rejected_review: Review) -> Self:
         if isinstance(chosen, Written) and chosen.flaw is not None:
             raise ValueError(f"{chosen.id} was written with the flaw {chosen.flaw!r} and can never be chosen")
+        if _answers_a_question(chosen):
+            raise ValueError(f"{chosen.id} answers a question that rules can check: no score makes it chosen")
         assert chosen_review.item == chosen.id and chosen_review.score is not None
         assert rejected_review.item == rejected.id and rejected_review.score is not None
         return cls._made(
@@ -128,4 +163,25 @@ class PreferencePair(Example):
             rejected_score=rejected_review.score,
             seed=rejected.seed,
             parents=(chosen.id, chosen_review.id, rejected.id, rejected_review.id),
+        )
+
+    @classmethod
+    def of_verified(cls, chosen: Written, rejected: Written, verdicts: Verdicts) -> Self:
+        """Raises ValueError unless both answer one question, the chosen one passed and the rejected one failed."""
+        if verdicts.question(chosen) != verdicts.question(rejected):
+            raise ValueError(f"{chosen.id} and {rejected.id} answer two questions")
+        if chosen.flaw is not None or not verdicts.passed(chosen):
+            raise ValueError(f"{chosen.id} did not pass ({verdicts.reason(chosen)}) and can never be chosen")
+        if not verdicts.failed(rejected):
+            raise ValueError(f"{rejected.id} is not known to be wrong and can not be rejected for it")
+        found = [*verdicts.of(chosen), *verdicts.of(rejected)]
+        return cls._made(
+            history=chosen.history,
+            instruction=chosen.instruction,
+            chosen=chosen.response,
+            rejected=rejected.response,
+            chosen_score=None,
+            rejected_score=None,
+            seed=rejected.seed,
+            parents=(chosen.id, rejected.id, *(one.id for one in found)),
         )

@@ -18,7 +18,8 @@ def mix(
 ) -> tuple[list[TrainRow], list[Rejected]]:
     """The rows, each text once, and what there was no room for. Shares are of the whole.
 
-    The human share is a minimum: where there are too few seeds for it, the lowest-scored written rows stay out.
+    The human share is a minimum: where there are too few seeds for it, the lowest-scored written rows stay out, and
+    those that a rule let pass last.
     """
     if config.human_share == 1:
         return [TrainRow.of(seed) for seed in human], []
@@ -30,7 +31,7 @@ def mix(
     own_share = 1 - config.human_share - config.skill_share
     room = len(human) * own_share / config.human_share if config.human_share else math.inf
     most = int(min(room, len(of_text)))
-    best = {row.id for row in sorted(of_text.values(), key=lambda row: (-row.score, row.id))[:most]}
+    best = {row.id for row in sorted(of_text.values(), key=lambda row: (-_value(row), row.id))[:most]}
     kept = [TrainRow.of(row) for row in of_text.values() if row.id in best]
     detail = f"{len(human)} human rows are mix.human_share {config.human_share:g} with {most} written ones at most"
     rejects = [
@@ -41,6 +42,10 @@ def mix(
     whole = len(kept) / own_share
     chosen = [TrainRow.of(seed) for seed in some(human, math.ceil(config.human_share * whole))]
     return [*kept, *chosen, *some(skill, math.ceil(config.skill_share * whole))], rejects
+
+
+def _value(row: SftRow) -> float:
+    return math.inf if row.score is None else row.score
 
 
 def preferences(pairs: Sequence[PreferencePair], per_prompt: int) -> tuple[list[PreferencePair], list[Rejected]]:

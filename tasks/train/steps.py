@@ -54,6 +54,8 @@ def mix(stages: Stages, rows: Sequence[Ref], earlier: Sequence[Ref], pool: Ref, 
     config, store, (vetoed, vetoes) = stages.recipe.mix, stages.store, stages.vetoed()
     sources = [*(earlier if config.accumulate else []), *rows]
     per_prompt = stages.recipe.annotate.pairs_per_prompt
+    if stages.recipe.verify.used:
+        per_prompt = max(per_prompt, stages.recipe.verify.pairs_per_question)
 
     def save(draft: Draft) -> None:
         human, _ = without([seed for seed in store.rows(pool, Seed) if seed.origin == "given"], vetoed)

@@ -8,12 +8,17 @@ from typing import Any, Literal
 from tasks.clean import rules
 from tasks.engines.calls import Answer, Call
 from tasks.execution.stage import Stages, in_round, numbered, save_rows
-from tasks.recipe.data import Branch
+from tasks.recipe.data import Branch, CleanRule
 from tasks.store.artifacts import Draft, Ref
 from tasks.store.rows import Row, Seed, Written, some
+from tasks.store.verified import Question
+from tasks.verify import constraints
 from tasks.write import target, writers
 
 RESPONSES = ("answers", "flawed", "ordinary")
+UNFIT_FOR_QUESTIONS: tuple[CleanRule, ...] = (
+    *("too_short", "too_long", "boilerplate", "language", "overlap", "near_duplicate"),
+)
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,31 @@ def write_round(
     return made
 
 
+def sample(stages: Stages, model: Ref, questions: Ref, pool: Ref, seeds: Ref) -> Ref:
+    """Many answers to each question that rules can check; what cleaning left of them."""
+    store, config = stages.store, stages.recipe.verify
+    writer = writers.SampleWriter(
+        config, model.digest, stages.number, stages.recipe.sampling_seed, constraints.example_of
+    )
+
+    def save(draft: Draft, asked: list[Call], answers: list[Answer]) -> None:
+        save_rows(draft, len(asked), writer.rows(store.rows(questions, Question), asked, answers), [])
+
+    shaped_by = {"samples", "temperature", "min_p", "max_new_tokens"}
+    written = stages.infer(
+        "write-samples",
+        "write [verifiable]",
+        version=writers.VERSION,
+        config=config.model_dump(mode="json", include=shaped_by),
+        inputs={"source": questions, "kinds": constraints.digest_of_file()},
+        sampling="iteration",
+        model=model,
+        calls=lambda _: writer.calls(store.rows(questions, Question)),
+        save=save,
+    )
+    return _clean(stages, "verifiable", written, [], pool, seeds, 1)
+
+
 def rounds_of(made: Mapping[str, Ref]) -> list[Round]:
     """The rounds of an iteration that is done, from its artifacts by label."""
     found: list[Round] = []
@@ -81,12 +111,15 @@ def rounds_of(made: Mapping[str, Ref]) -> list[Round]:
 
 def _clean(stages: Stages, what: str, written: Ref, earlier: Sequence[Ref], pool: Ref, seeds: Ref, round: int) -> Ref:
     field: Literal["instruction", "response"] = "instruction" if what == "instructions" else "response"
+    config = stages.recipe.clean
+    if what == "verifiable":  # a question may ask for one word, in capitals, or as a list of what stands in the seed
+        config = config.model_copy(update={"without": tuple({*config.without, *UNFIT_FOR_QUESTIONS})})
 
     def save(draft: Draft) -> None:
         before = [row for ref in earlier for row in stages.store.rows(ref, Written)]
         rows, items = stages.store.rows(written, Written), stages.not_to_train_on(seeds)
         mine = {row.id for row in rows}
-        kept, rejects = rules.clean([*before, *rows], field, stages.store.rows(pool, Seed), items, stages.recipe.clean)
+        kept, rejects = rules.clean([*before, *rows], field, stages.store.rows(pool, Seed), items, config)
         save_rows(draft, len(rows), [r for r in kept if r.id in mine], [r for r in rejects if r.row in mine])
 
     inputs: dict[str, Ref | str] = {"written": written, "pool": pool, "seeds": seeds, **stages.items}
@@ -94,7 +127,7 @@ def _clean(stages: Stages, what: str, written: Ref, earlier: Sequence[Ref], pool
         "clean",
         f"clean [{in_round(what, round)}]",
         version=rules.VERSION,
-        config=stages.recipe.clean,
+        config=config,
         inputs=inputs | numbered("before", earlier),
         save=save,
     )

@@ -4,12 +4,14 @@ Each writer turns rows into calls, and the calls' answers into Written rows that
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from tasks.engines.calls import Answer, Call, Messages, chat
 from tasks.recipe.data import WriteConfig
+from tasks.recipe.verification import VerifyConfig
 from tasks.store.rows import History, Seed, Written, digest, sampling_seed
+from tasks.store.verified import Question
 from tasks.text.flaws import in_turn, request
 from tasks.text.prompts import templates as prompts
 
@@ -40,7 +42,11 @@ class Writer(ABC):
             Call(
                 kind="write",
                 row=f"{row.id}/{draw}",
-                messages=(*self.opening, *chat(self.instruction(row, draw), history=self.history(row))[1:]),
+                messages=(
+                    *self.opening,
+                    *self.shown(row, draw),
+                    *chat(self.instruction(row, draw), history=self.history(row))[1:],
+                ),
                 max_new_tokens=self.config.max_new_tokens,
                 temperature=self.config.temperature,
                 top_p=1.0 if self.config.min_p else self.config.top_p,
@@ -75,6 +81,10 @@ class Writer(ABC):
     def history(self, row: Any) -> History:
         """The turns before the request."""
         return tuple(row.history)
+
+    def shown(self, row: Any, draw: int) -> Messages:
+        """Turns that show how it is done, before the history; no training row holds them."""
+        return ()
 
     @property
     @abstractmethod
@@ -157,6 +167,39 @@ class OrdinaryWriter(Writer):
 
     def fields(self, row: Seed, text: str, draw: int) -> dict[str, Any]:
         return {"branch": "high", "seed": row.id, "instruction": row.instruction, "response": text}
+
+
+class SampleWriter(Writer):
+    """To a question that rules can check: many answers that differ, so that some are right and some are not.
+
+    Half of the answers to a question with an example see it: of a kind that the model rarely meets by itself, some do.
+    """
+
+    def __init__(
+        self,
+        config: VerifyConfig,
+        author: str,
+        iteration: int,
+        evolution_seed: int,
+        example_of: Callable[[Question], tuple[str, str] | None],
+    ):
+        self.samples, self.example_of = config.samples, example_of
+        sampled = WriteConfig(**config.model_dump(include={"max_new_tokens", "temperature", "min_p"}))
+        super().__init__(sampled, author, iteration, evolution_seed)
+
+    @property
+    def count(self) -> int:
+        return self.samples
+
+    def shown(self, row: Question, draw: int) -> Messages:
+        example = self.example_of(row) if draw % 2 else None
+        return chat(*example)[1:] if example else ()
+
+    def instruction(self, row: Question, draw: int) -> str:
+        return row.instruction
+
+    def fields(self, row: Question, text: str, draw: int) -> dict[str, Any]:
+        return {"branch": "low", "seed": row.seed, "instruction": row.instruction, "response": text}
 
 
 WRITERS: dict[str, type[Writer]] = {

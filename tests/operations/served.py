@@ -26,7 +26,7 @@ class Patient(httpx.HTTPTransport):
     """Asks again as Prefect's own client does: SQLite is locked now and then.
 
     What only reads is asked again after a timeout, too (a run's state once took more than 60 s on a busy machine), and
-    where the server has just closed the connection: it does so after 5 s without a request, as long as `lance up` takes.
+    where the server has just closed the connection: 5 s without a request are enough, and `lance up` takes as long.
     """
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:

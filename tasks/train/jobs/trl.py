@@ -78,7 +78,10 @@ def trainer(job: Job, rows: Dataset, lengths: list[int], epochs: float, processe
     }
     if given["method"] == "dpo":
         # The reference's log-probabilities once, for the training and both evaluations: 6 passes over a pair, not 8.
-        kind, arguments = DPOTrainer, DPOConfig(beta=config["beta"], precompute_ref_log_probs=True, **shared)
+        nll = config.get("nll", 0)
+        losses: dict[str, Any] = {"loss_type": ["sigmoid", "sft"], "loss_weights": [1.0, nll]} if nll else {}
+        kind = DPOTrainer
+        arguments = DPOConfig(beta=config["beta"], precompute_ref_log_probs=True, **losses, **shared)
         other = given["reference"] and AutoModelForCausalLM.from_pretrained(given["reference"], dtype=given["dtype"])
         reference = {"ref_model": other or None}  # none: the model without its adapter
     else:
@@ -141,7 +144,7 @@ def loss_before(job: Job, found: SFTTrainer | DPOTrainer) -> float:
 
     Of a model that is its own reference, DPO's is known: it finds both responses as likely as the reference does.
     """
-    if job.given["method"] == "dpo" and not job.given["reference"]:
+    if job.given["method"] == "dpo" and not job.given["reference"] and not job.given["config"].get("nll"):
         return math.log(2)
     path = job.work / "loss_before.json"
     if path.exists():

@@ -28,11 +28,11 @@ def examples(*scores: float) -> list[SftRow]:
 @given(st.lists(st.integers(0, 9), max_size=12), st.none() | st.integers(1, 12))
 def test_the_best_are_taken_in_their_order_and_none_is_lost(scores: list[int], wanted: int | None) -> None:
     rows = examples(*map(float, scores))
-    taken, rest = best(rows, wanted, [row.score for row in rows])
+    taken, rest = best(rows, wanted, [row.score or 0 for row in rows])
     assert len(taken) == min(len(rows), wanted or len(rows))
     assert sorted(row.id for row in taken + rest) == sorted(row.id for row in rows)
     assert [row for row in rows if row in taken] == taken
-    assert not rest or min(row.score for row in taken) >= max(row.score for row in rest)
+    assert not rest or min(row.score or 0 for row in taken) >= max(row.score or 0 for row in rest)
 
 
 def test_one_too_many_is_a_reject_with_its_text() -> None:

@@ -1,0 +1,58 @@
+"""The values that shape what is made checkable, sampled and kept by rule."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from tasks.recipe.values import Config, Positive, Share
+
+
+class ConstraintsConfig(Config):
+    """Low seeds' instructions, and those written from them, with constraints that a rule can check."""
+
+    questions_per_instruction: int = Field(default=0, ge=0)
+    """Questions from each instruction, each with constraints of its own; 0: none."""
+    most: Annotated[int, Field(ge=1, le=3)] = 1
+    """At most so many constraints of one question."""
+    levels: tuple[Annotated[int, Field(ge=1, le=3)], ...] = (1,)
+    """Of each iteration, the last for all later ones: up to which level of tasks/verify/constraints.yaml kinds and
+    ranges go."""
+    max_instruction_words: Positive = 80
+    """Longer instructions get no constraint."""
+
+
+class VerifyConfig(Config):
+    """Questions whose answers a rule can check: how answers are sampled, and which ones are trained on."""
+
+    constraints: ConstraintsConfig = ConstraintsConfig()
+    samples: Annotated[int, Field(ge=2)] = 8
+    """Answers to each question."""
+    temperature: Annotated[float, Field(gt=0, le=2)] = 1.0
+    """Sampling temperature: answers have to differ, some right and some wrong."""
+    min_p: Share = 0.05
+    """Only tokens at least this share as likely as the likeliest."""
+    max_new_tokens: Positive = 192
+    """Token limit of an answer; with a low one, those that have to be long all fail."""
+    rows_per_question: Positive = 2
+    """SFT rows of one question at most."""
+    pairs_per_question: Positive = 2
+    """Pairs of one question at most."""
+    length_ratio: tuple[float, float] | None = (0.5, 2.0)
+    """Bounds of a pair's rejected words over its chosen ones."""
+    sft_rows: Positive = 800
+    """At most so many SFT rows, families of checks in turn."""
+    pairs: int = Field(default=800, ge=0)
+    """At most so many pairs, families of checks in turn; 0: no preferences of right over wrong."""
+    verdicts: Literal["checks", "shuffled", "ignored"] = "checks"
+    """Controls: `shuffled` gives each verdict to another answer to the same question, `ignored` lets every answer
+    pass."""
+
+    @property
+    def used(self) -> bool:
+        return self.constraints.questions_per_instruction > 0
+
+    @model_validator(mode="after")
+    def _in_bounds(self) -> Self:
+        if self.length_ratio and not 0 < self.length_ratio[0] <= 1 <= self.length_ratio[1]:
+            raise ValueError(f"verify.length_ratio: expected bounds around 1, found {self.length_ratio}")
+        return self

@@ -1,0 +1,87 @@
+"""Verify: questions that rules can check, and what the checks find in their answers."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from tasks.execution.stage import Stages, numbered, save_rows
+from tasks.store.artifacts import Draft, Ref
+from tasks.store.rows import Rejected, Row, Seed, Written
+from tasks.store.verified import Checked, Question, Verdicts
+from tasks.verify import constraints
+from tasks.verify import verdicts as verdicts_of
+
+
+def constrain(stages: Stages, pool: Ref, routes: Ref | None, written: Sequence[Ref]) -> Ref:
+    """Questions from given seeds' instructions, the low ones where seeds are parted, and from `written` instructions.
+
+    What the model wrote in earlier iterations is left out: an instruction with constraints would get more of them.
+    """
+    recipe, store = stages.recipe, stages.store
+    config = recipe.verify.constraints
+
+    def save(draft: Draft) -> None:
+        seeds = store.rows(routes, Seed, "low") if routes else store.rows(pool, Seed)
+        seeds = [seed for seed in seeds if seed.origin == "given"]
+        rows: list[Seed | Written] = [*seeds, *(row for ref in written for row in store.rows(ref, Written))]
+        made = constraints.questions(rows, config, stages.number, recipe.sampling_seed)
+        left_out = {row.id for row in rows} - {question.parents[0] for question in made}
+        rejects = [
+            Rejected(
+                row=row.id,
+                rule="no constraint",
+                detail=f"over {config.max_instruction_words} words, or too few words of its own",
+                text=row.instruction,
+                parents=(row.id,),
+            )
+            for row in rows
+            if row.id in left_out
+        ]
+        save_rows(draft, len(rows), made, rejects)
+
+    return stages.compute(
+        "questions",
+        "questions [constraints]",
+        version=constraints.VERSION,
+        config=config.model_dump(mode="json", exclude={"levels"})
+        | {"level": constraints.level_of(stages.number, config)},
+        inputs={"seeds": routes or pool, "kinds": constraints.digest_of_file(), **numbered("written", written)},
+        sampling="iteration",
+        save=save,
+    )
+
+
+def check(stages: Stages, questions: Ref, answers: Ref) -> Ref:
+    """The verdicts. Rejects are the answers that do not pass, each with the reason of the first check that says so."""
+    config, store = stages.recipe.verify, stages.store
+
+    def save(draft: Draft) -> None:
+        asked, rows = store.rows(questions, Question), store.rows(answers, Written)
+        checked = verdicts_of.verdicts(asked, rows, config)
+        known = Verdicts(asked, checked)
+        rejects = [_reject(row, known) for row in rows if not known.passed(row)]
+        tables: dict[str, Sequence[Row]] = {"rows": checked}
+        save_rows(draft, len(rows), [row for row in rows if known.passed(row)], rejects, tables)
+        draft.record["passed"] = pass_rates(checked)
+
+    return stages.compute(
+        "check",
+        "check [verifiable]",
+        version=verdicts_of.VERSION,
+        config={"verdicts": config.verdicts, "checks": verdicts_of.versions(store.rows(questions, Question))},
+        inputs={"questions": questions, "answers": answers},
+        save=save,
+    )
+
+
+def pass_rates(checked: Sequence[Checked]) -> dict[str, dict[str, int]]:
+    """Of each check: how often it was asked, passed, and could not tell."""
+    asked, outcomes = Counter(row.check for row in checked), Counter((row.check, row.outcome) for row in checked)
+    return {
+        name: {"asked": count, "passed": outcomes[name, "pass"], "cannot tell": outcomes[name, "cannot tell"]}
+        for name, count in sorted(asked.items())
+    }
+
+
+def _reject(row: Written, known: Verdicts) -> Rejected:
+    rule = "fails a check" if known.failed(row) else "cannot tell"
+    return Rejected.of(row, rule, known.reason(row))
