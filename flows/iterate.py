@@ -150,6 +150,13 @@ def _verified(
 ) -> Ref:
     """What rules let pass of many answers to questions that they can check."""
     instructions = [round.clean["instructions"] for round in rounds if "instructions" in round.clean]
-    questions = verifying.constrain(stages, pool, routes, instructions)
-    answers = writing.sample(stages, model, questions, pool, seeds)
-    return annotating.annotate_verified(stages, questions, answers, verifying.check(stages, questions, answers))
+    found: list[annotating.Verified] = []
+    for way in stages.recipe.verify.ways:
+        if way == "constraints":
+            questions = verifying.constrain(stages, pool, routes, instructions)
+        else:
+            questions = verifying.compute(stages)
+        answers = writing.sample(stages, way, model, questions, pool, seeds)
+        checked = verifying.check(stages, way, questions, answers)
+        found.append(annotating.Verified(questions, answers, checked))
+    return annotating.annotate_verified(stages, found)

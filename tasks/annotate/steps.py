@@ -1,6 +1,7 @@
 """Which way seeds go, and what of the written text is trained on: split, best of near duplicates, annotate."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from tasks.annotate import pairs as preferences
 from tasks.annotate import sft_rows
@@ -18,6 +19,7 @@ from tasks.write import target
 from tasks.write.steps import Round, candidates
 
 VERIFIED = "annotate [verified]"
+ONLY_SAMPLING = {"constraints", "computed", "temperature", "min_p", "max_new_tokens"}
 
 
 def split(stages: Stages, pool: Ref, reviews: Ref) -> Ref:
@@ -109,15 +111,23 @@ def annotate(
     )
 
 
-def annotate_verified(stages: Stages, questions: Ref, answers: Ref, checked: Ref) -> Ref:
+class Verified(NamedTuple):
+    """What was asked in one way, what was answered, and what the checks found."""
+
+    questions: Ref
+    answers: Ref
+    checked: Ref
+
+
+def annotate_verified(stages: Stages, found: Sequence[Verified]) -> Ref:
     """SFT rows and pairs of right over wrong, from what the checks found."""
     config, store = stages.recipe.verify, stages.store
     vetoed, vetoes = stages.vetoed()
 
     def save(draft: Draft) -> None:
-        rows, taken_out = without(store.rows(answers, Written), vetoed)
-        asked = store.rows(questions, Question)
-        verdicts = Verdicts(asked, store.rows(checked, Checked))
+        rows, taken_out = without([row for one in found for row in store.rows(one.answers, Written)], vetoed)
+        asked = [row for one in found for row in store.rows(one.questions, Question)]
+        verdicts = Verdicts(asked, [row for one in found for row in store.rows(one.checked, Checked)])
         sft, pairs, rejects = verified.verified_rows(asked, rows, verdicts, config)
         sft, sft_out = without(sft, vetoed)
         pairs, pairs_out = without(pairs, vetoed)
@@ -126,12 +136,14 @@ def annotate_verified(stages: Stages, questions: Ref, answers: Ref, checked: Ref
         draft.record["counts"] |= {"rows": len(sft), "pairs": len(pairs)}
         draft.record["shortage"] = verified.shortage(sft, pairs, config)
 
-    made_of: dict[str, Ref | str] = {"questions": questions, "answers": answers, "checked": checked}
+    made_of = {f"{name}-{i}": ref for i, one in enumerate(found) for name, ref in one._asdict().items()}
     return stages.compute(
         "annotate-verified",
         VERIFIED,
         version=verified.VERSION,
-        config=config.model_dump(mode="json", exclude={"constraints", "temperature", "min_p", "max_new_tokens"}),
+        config=config.model_dump(
+            mode="json", exclude={"constraints", "computed", "temperature", "min_p", "max_new_tokens"}
+        ),
         inputs=made_of | vetoes,
         save=save,
     )

@@ -39,8 +39,8 @@ def verified_rows(
             continue
         kept = some(right, config.rows_per_question)
         matched = _matched(right, wrong, config)
-        rows.setdefault(question.family, []).append([SftRow.of_verified(one, verdicts) for one in kept])
-        pairs.setdefault(question.family, []).append([PreferencePair.of_verified(*two, verdicts) for two in matched])
+        rows.setdefault(question.about, []).append([SftRow.of_verified(one, verdicts) for one in kept])
+        pairs.setdefault(question.about, []).append([PreferencePair.of_verified(*two, verdicts) for two in matched])
         used = {one.id for one in kept} | {chosen.id for chosen, _ in matched}
         detail = f"verify.rows_per_question is {config.rows_per_question}"
         rejects += [Rejected.of(one, "enough rows", detail) for one in right if one.id not in used]
@@ -56,7 +56,7 @@ def verified_rows(
 
 def shortage(sft: Sequence[SftRow], pairs: Sequence[PreferencePair], config: VerifyConfig) -> list[str]:
     """Why there is nothing to train on, and what to change; empty where there is."""
-    advice = "; see `lance show NAME --rows 'check [verifiable]'`, and raise verify.samples or the number of questions"
+    advice = "; see `lance show NAME --rows 'check [constraints]'`, and raise verify.samples or the number of questions"
     found = [] if sft else [f"no verified SFT row: no question had answers that pass and answers that do not{advice}"]
     if config.pairs and not pairs:
         found.append(f"no verified pair: none within verify.length_ratio{advice}")

@@ -5,6 +5,7 @@ from typing import Any
 
 from tasks.engines.calls import Answer, Call
 from tasks.evaluate import gate, held_out
+from tasks.evaluate import panels as panel_scores
 from tasks.evaluate.benchmarks import steps as benchmarking
 from tasks.evaluate.benchmarks.requests import ItemScore
 from tasks.evaluate.evidence import Evidence
@@ -12,6 +13,11 @@ from tasks.execution.stage import Stages, save_rows
 from tasks.store.artifacts import Draft, Ref
 from tasks.store.reviews import AnchorScore
 from tasks.store.rows import Measured, Seed
+from tasks.store.verified import Question
+from tasks.verify.checks.base import versions
+from tasks.verify.questions import panels
+from tasks.verify.questions.kinds import digest_of
+from tasks.verify.questions.panels import Part
 
 # Of one model: "held_out", and "benchmarks", "judge", "mix", "divergence" where there are any.
 Measures = dict[str, Ref]
@@ -33,7 +39,7 @@ def measure(stages: Stages, who: str, model: Ref, seeds: Ref) -> Measures:
         "evaluate",
         f"evaluate [{who}]",
         version=held_out.VERSION,
-        config=config.model_dump(mode="json", exclude={"benchmarks"}),
+        config=config.model_dump(mode="json", exclude={"benchmarks", "panels", "test_panels"}),
         inputs={"seeds": seeds},
         model=model,
         calls=lambda _: calls(),
@@ -42,7 +48,36 @@ def measure(stages: Stages, who: str, model: Ref, seeds: Ref) -> Measures:
     found = {"held_out": measured}
     for asked in stages.items.values():
         found["benchmarks"] = benchmarking.measure(stages, who, model, asked)
+    if config.panels:
+        found["panels"] = _panels(stages, who, model, "gate")
+    if config.panels and config.test_panels and who == "candidate":
+        _panels(stages, who, model, "test")
     return found
+
+
+def _panels(stages: Stages, who: str, model: Ref, part: Part) -> Ref:
+    """Scores on panels: of the gate's part on questions that are drawn for this iteration, the same for both models."""
+    counts = stages.recipe.evaluate.panels
+    key = (stages.recipe.sampling_seed, stages.number) if part == "gate" else ()
+    asked: dict[str, list[Question]] = {name: panels.panel(name, count, part, key) for name, count in counts.items()}
+
+    def save(draft: Draft, calls: list[Call], answers: list[Answer]) -> None:
+        scores = panel_scores.scores(asked, answers, model.digest)
+        save_rows(draft, len(calls), scores, [])
+        of_each = {name: [one.value for one in scores if one.benchmark == name] for name in counts}
+        draft.record["benchmarks"] = {name: sum(values) / len(values) for name, values in of_each.items()}
+
+    return stages.infer(
+        "panels",
+        f"{'panels' if part == 'gate' else 'test panels'} [{who}]",
+        version=10 * panel_scores.VERSION + panels.VERSION,
+        config={"panels": dict(counts), "part": part, "checks": versions([q for of in asked.values() for q in of])},
+        inputs={"questions": digest_of(*panels.FILES)},
+        sampling="iteration" if part == "gate" else "none",
+        model=model,
+        calls=lambda _: panel_scores.calls(asked),
+        save=save,
+    )
 
 
 def decide(stages: Stages, champion: Measures, candidate: Measures) -> gate.Verdict:
@@ -72,9 +107,16 @@ def evidence(stages: Stages, found: Mapping[str, Ref]) -> Evidence:
     anchors = store.rows(found["judge"], AnchorScore, "scores") if "judge" in found else []
     if anchors:
         figures["unparsed"] = sum(one.score is None for one in anchors) / len(anchors)
+    scores = _asked_by_the_gate(stages, found["benchmarks"]) if "benchmarks" in found else []
+    scores += store.rows(found["panels"], ItemScore) if "panels" in found else []
     return Evidence(
         held_out=store.rows(found["held_out"], Measured),
-        scores=store.rows(found["benchmarks"], ItemScore) if "benchmarks" in found else [],
+        scores=scores,
         anchors=anchors,
         figures=figures,
     )
+
+
+def _asked_by_the_gate(stages: Stages, scores: Ref) -> list[ItemScore]:
+    beside = {axis for one in stages.recipe.evaluate.benchmarks if not one.in_gate for axis in one.metrics}
+    return [row for row in stages.store.rows(scores, ItemScore) if row.benchmark not in beside]

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from tasks.recipe.values import Config, NotNegative, Positive, Share
 
+Panel = Literal["instructions", "instructions_unseen", "sum", "sum_three_digits", "sorting", "reading"]
 Tolerance = Annotated[float, Field(gt=0)]
 
 
@@ -30,6 +31,10 @@ class Benchmark(Config):
     """Token limit of an answer, where the task allows more."""
     metric: str = ""
     """Which of the task's metrics, as METRIC or METRIC,FILTER; empty: the first."""
+    also: dict[str, str] = Field(default={}, exclude_if=lambda more: not more)
+    """More axes from the same answers: METRIC or METRIC,FILTER by the axis's name."""
+    in_gate: bool = Field(default=True, exclude_if=bool)
+    """Whether the gate asks it; false: it is measured for the report alone."""
     run_generated_code: bool = False
     """Allows tasks that run what the model wrote, in a sandbox without network."""
 
@@ -45,6 +50,11 @@ class Benchmark(Config):
     def axis(self) -> str:
         return self.name or self.in_harness
 
+    @property
+    def metrics(self) -> dict[str, str]:
+        """By axis."""
+        return {self.axis: self.metric, **self.also}
+
 
 class EvaluateConfig(Config):
     """What champion and candidate are measured on."""
@@ -53,6 +63,10 @@ class EvaluateConfig(Config):
     """At most so many held-out seeds: likelihoods and one greedy response each."""
     max_new_tokens: Positive = 128
     """Token limit of a greedy response."""
+    panels: dict[Panel, Positive] = Field(default={})
+    """Questions that rules can check, so many of each panel; drawn afresh for the gate of each iteration."""
+    test_panels: bool = False
+    """Whether candidates are measured on the same panels' test part, too: for the report, never asked by the gate."""
     benchmarks: tuple[Benchmark, ...] = ()
     """Tasks of lm-evaluation-harness, each with the keys below."""
 

@@ -6,6 +6,10 @@ from pydantic import Field, model_validator
 
 from tasks.recipe.values import Config, Positive, Share
 
+Levels = tuple[Annotated[int, Field(ge=1, le=3)], ...]
+Family = Literal["sum", "difference", "order", "comparison", "reading", "conversion"]
+Way = Literal["constraints", "computed"]
+
 
 class ConstraintsConfig(Config):
     """Low seeds' instructions, and those written from them, with constraints that a rule can check."""
@@ -14,17 +18,27 @@ class ConstraintsConfig(Config):
     """Questions from each instruction, each with constraints of its own; 0: none."""
     most: Annotated[int, Field(ge=1, le=3)] = 1
     """At most so many constraints of one question."""
-    levels: tuple[Annotated[int, Field(ge=1, le=3)], ...] = (1,)
-    """Of each iteration, the last for all later ones: up to which level of tasks/verify/constraints.yaml kinds and
-    ranges go."""
+    levels: Levels = (1,)
+    """Of each iteration, the last for all later ones: up to which level kinds and ranges go
+    (tasks/verify/questions/constraints.yaml)."""
     max_instruction_words: Positive = 80
     """Longer instructions get no constraint."""
+
+
+class ComputedConfig(Config):
+    """Questions with an answer that is computed."""
+
+    questions: dict[Family, Positive] = Field(default={})
+    """So many of each family in an iteration."""
+    levels: Levels = (1,)
+    """Of each iteration, the last for all later ones: how large the numbers are, how long the lists."""
 
 
 class VerifyConfig(Config):
     """Questions whose answers a rule can check: how answers are sampled, and which ones are trained on."""
 
     constraints: ConstraintsConfig = ConstraintsConfig()
+    computed: ComputedConfig = ComputedConfig()
     samples: Annotated[int, Field(ge=2)] = 8
     """Answers to each question."""
     temperature: Annotated[float, Field(gt=0, le=2)] = 1.0
@@ -48,11 +62,22 @@ class VerifyConfig(Config):
     pass."""
 
     @property
+    def ways(self) -> list[Way]:
+        """In which questions are made."""
+        found: list[Way] = ["constraints"] if self.constraints.questions_per_instruction else []
+        return [*found, "computed"] if self.computed.questions else found
+
+    @property
     def used(self) -> bool:
-        return self.constraints.questions_per_instruction > 0
+        return bool(self.ways)
 
     @model_validator(mode="after")
     def _in_bounds(self) -> Self:
         if self.length_ratio and not 0 < self.length_ratio[0] <= 1 <= self.length_ratio[1]:
             raise ValueError(f"verify.length_ratio: expected bounds around 1, found {self.length_ratio}")
         return self
+
+
+def level_of(levels: Levels, iteration: int) -> int:
+    """The last one for all iterations that have none of their own."""
+    return levels[min(iteration, len(levels)) - 1]

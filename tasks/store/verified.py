@@ -31,18 +31,14 @@ class Question(Row):
 
     kind = "question"
 
-    way: Literal["constraints"]
-    seed: str
+    way: Literal["constraints", "computed", "panel"]
+    seed: str  # "" of a question that was made from nothing
     history: History = ()
     instruction: str
     checks: tuple[Asked, ...]
     iteration: int
     draw: int  # which of the questions that were made from the same row
-
-    @property
-    def family(self) -> str:
-        """What questions are counted by, and taken in turn by: the first check."""
-        return self.checks[0].check
+    about: str  # what questions are counted by, and taken in turn by: the first check of constraints, or a family
 
 
 class Checked(Row):

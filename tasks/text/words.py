@@ -5,6 +5,8 @@ from collections.abc import Iterable, Sequence
 
 from rapidfuzz.distance import LCSseq
 
+from tasks.text.scripts import UNSPACED
+
 REFUSAL = re.compile(
     r"\W*((i'?m|i am) (very |so |really )?sorry\b(?! (for your|to hear|that you))|sorry\b[,.!]? |i apologi[sz]e"
     r"|i must decline"
@@ -16,8 +18,6 @@ REFUSAL = re.compile(
 )
 
 
-# Scripts without spaces between words: Thai, Lao, Tibetan, Burmese, Khmer, kana, Han.
-UNSPACED = "\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 WORD = re.compile(rf"[{UNSPACED}]|[^\W{UNSPACED}]+(?:'[^\W{UNSPACED}]+)?")
 STRETCH = re.compile(rf"[{UNSPACED}]|[^\s{UNSPACED}]+")
 Gram = tuple[str, ...]

@@ -4,11 +4,14 @@ from collections import Counter
 from collections.abc import Sequence
 
 from tasks.execution.stage import Stages, numbered, save_rows
+from tasks.recipe.verification import Way, level_of
 from tasks.store.artifacts import Draft, Ref
 from tasks.store.rows import Rejected, Row, Seed, Written
 from tasks.store.verified import Checked, Question, Verdicts
-from tasks.verify import constraints
 from tasks.verify import verdicts as verdicts_of
+from tasks.verify.checks.base import versions
+from tasks.verify.questions import computed, constraints
+from tasks.verify.questions.kinds import digest_of
 
 
 def constrain(stages: Stages, pool: Ref, routes: Ref | None, written: Sequence[Ref]) -> Ref:
@@ -42,15 +45,34 @@ def constrain(stages: Stages, pool: Ref, routes: Ref | None, written: Sequence[R
         "questions",
         "questions [constraints]",
         version=constraints.VERSION,
-        config=config.model_dump(mode="json", exclude={"levels"})
-        | {"level": constraints.level_of(stages.number, config)},
-        inputs={"seeds": routes or pool, "kinds": constraints.digest_of_file(), **numbered("written", written)},
+        config=config.model_dump(mode="json", exclude={"levels"}) | {"level": level_of(config.levels, stages.number)},
+        inputs={"seeds": routes or pool, "kinds": digest_of(constraints.FILE), **numbered("written", written)},
         sampling="iteration",
         save=save,
     )
 
 
-def check(stages: Stages, questions: Ref, answers: Ref) -> Ref:
+def compute(stages: Stages) -> Ref:
+    """Questions with answers that are computed."""
+    recipe, config = stages.recipe, stages.recipe.verify.computed
+    level = level_of(config.levels, stages.number)
+
+    def save(draft: Draft) -> None:
+        made = computed.questions(dict(config.questions), level, stages.number, recipe.sampling_seed)
+        save_rows(draft, len(made), made, [])
+
+    return stages.compute(
+        "questions",
+        "questions [computed]",
+        version=computed.VERSION,
+        config={"questions": dict(config.questions), "level": level},
+        inputs={"wordings": digest_of(computed.FILE)},
+        sampling="iteration",
+        save=save,
+    )
+
+
+def check(stages: Stages, way: Way, questions: Ref, answers: Ref) -> Ref:
     """The verdicts. Rejects are the answers that do not pass, each with the reason of the first check that says so."""
     config, store = stages.recipe.verify, stages.store
 
@@ -65,9 +87,9 @@ def check(stages: Stages, questions: Ref, answers: Ref) -> Ref:
 
     return stages.compute(
         "check",
-        "check [verifiable]",
+        f"check [{way}]",
         version=verdicts_of.VERSION,
-        config={"verdicts": config.verdicts, "checks": verdicts_of.versions(store.rows(questions, Question))},
+        config={"verdicts": config.verdicts, "checks": versions(store.rows(questions, Question))},
         inputs={"questions": questions, "answers": answers},
         save=save,
     )

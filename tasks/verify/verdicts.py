@@ -15,12 +15,6 @@ VERSION = 1
 NOT_LOOKED_AT = Finding(outcome="pass", reason="control: nobody looked")
 
 
-def versions(questions: Sequence[Question]) -> dict[str, int]:
-    """Of the checks that are asked: part of what identifies the verdicts, so that no other check makes them anew."""
-    names = {one.check for question in questions for one in question.checks}
-    return {name: found(name).version for name in sorted(names)}
-
-
 def verdicts(questions: Sequence[Question], answers: Sequence[Written], config: VerifyConfig) -> list[Checked]:
     """One row for each check of each answer, in their order."""
     of_question: dict[str, list[Written]] = {}

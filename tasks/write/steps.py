@@ -9,13 +9,16 @@ from tasks.clean import rules
 from tasks.engines.calls import Answer, Call
 from tasks.execution.stage import Stages, in_round, numbered, save_rows
 from tasks.recipe.data import Branch, CleanRule
+from tasks.recipe.verification import Way
 from tasks.store.artifacts import Draft, Ref
 from tasks.store.rows import Row, Seed, Written, some
 from tasks.store.verified import Question
-from tasks.verify import constraints
+from tasks.verify.questions import constraints
+from tasks.verify.questions.kinds import digest_of
 from tasks.write import target, writers
 
 RESPONSES = ("answers", "flawed", "ordinary")
+WAYS: tuple[Way, ...] = ("constraints", "computed")
 UNFIT_FOR_QUESTIONS: tuple[CleanRule, ...] = (
     *("too_short", "too_long", "boilerplate", "language", "overlap", "near_duplicate"),
 )
@@ -72,7 +75,7 @@ def write_round(
     return made
 
 
-def sample(stages: Stages, model: Ref, questions: Ref, pool: Ref, seeds: Ref) -> Ref:
+def sample(stages: Stages, way: Way, model: Ref, questions: Ref, pool: Ref, seeds: Ref) -> Ref:
     """Many answers to each question that rules can check; what cleaning left of them."""
     store, config = stages.store, stages.recipe.verify
     writer = writers.SampleWriter(
@@ -85,16 +88,16 @@ def sample(stages: Stages, model: Ref, questions: Ref, pool: Ref, seeds: Ref) ->
     shaped_by = {"samples", "temperature", "min_p", "max_new_tokens"}
     written = stages.infer(
         "write-samples",
-        "write [verifiable]",
+        f"write [{way}]",
         version=writers.VERSION,
         config=config.model_dump(mode="json", include=shaped_by),
-        inputs={"source": questions, "kinds": constraints.digest_of_file()},
+        inputs={"source": questions, "kinds": digest_of(constraints.FILE)},
         sampling="iteration",
         model=model,
         calls=lambda _: writer.calls(store.rows(questions, Question)),
         save=save,
     )
-    return _clean(stages, "verifiable", written, [], pool, seeds, 1)
+    return _clean(stages, way, written, [], pool, seeds, 1)
 
 
 def rounds_of(made: Mapping[str, Ref]) -> list[Round]:
@@ -112,7 +115,7 @@ def rounds_of(made: Mapping[str, Ref]) -> list[Round]:
 def _clean(stages: Stages, what: str, written: Ref, earlier: Sequence[Ref], pool: Ref, seeds: Ref, round: int) -> Ref:
     field: Literal["instruction", "response"] = "instruction" if what == "instructions" else "response"
     config = stages.recipe.clean
-    if what == "verifiable":  # a question may ask for one word, in capitals, or as a list of what stands in the seed
+    if what in WAYS:  # a question may ask for one word, in capitals, or as a list of what stands in the seed
         config = config.model_copy(update={"without": tuple({*config.without, *UNFIT_FOR_QUESTIONS})})
 
     def save(draft: Draft) -> None:

@@ -136,6 +136,7 @@ def _log_likelihoods(together: Sequence[Request], answer: Answer) -> Sequence[fl
 def named(benchmarks: Sequence[Benchmark]) -> dict[str, Benchmark]:
     """By name; raises ValueError where two have the same."""
     found = {one.axis: one for one in benchmarks}
-    if len(found) < len(benchmarks):
+    axes = [axis for one in benchmarks for axis in one.metrics]
+    if len(set(axes)) < len(axes):
         raise ValueError("evaluate.benchmarks: two have the same name; give one of them another `name`")
     return found

@@ -17,7 +17,7 @@ def items(stages: Stages) -> Ref | None:
     if not found:
         return None
     # Where a file lies is no part of what it says; what is scored, and how, is asked with the scores.
-    unasked = {"data", "metric", "run_generated_code"}
+    unasked = {"data", "metric", "also", "in_gate", "run_generated_code"}
     inputs: dict[str, Ref | str] = {}
     for name, one in found.items():
         inputs |= {f"data {name}": sha256(user_path(one.data))} if one.data else {}
@@ -68,7 +68,7 @@ def scores(stages: Stages, who: str, model: Ref, asked: Ref, replies: Ref) -> Re
         "benchmark-scores",
         f"scores [{who}]",
         version=requests.VERSION,
-        config={name: one.model_dump(mode="json", include={"metric"}) for name, one in found.items()},
+        config={name: one.model_dump(mode="json", include={"metric", "also"}) for name, one in found.items()},
         inputs={"asked": asked, "replies": replies},
         module=SCORES,
         given=given,

@@ -16,11 +16,13 @@ import importlib
 import inspect
 import pkgutil
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError, validate_call
+
+from tasks.store.verified import Question
 
 Outcome = Literal["pass", "fail", "cannot tell"]
 
@@ -103,6 +105,12 @@ def found(name: str) -> Check:
     if name not in checks():
         raise ValueError(f"expected one of the checks {', '.join(sorted(checks()))}, found {name!r}")
     return checks()[name]
+
+
+def versions(questions: Sequence[Question]) -> dict[str, int]:
+    """Of the checks that are asked, as part of what identifies verdicts: another check's change makes none anew."""
+    names = {one.check for question in questions for one in question.checks}
+    return {name: found(name).version for name in sorted(names)}
 
 
 def trimmed(text: str) -> str:

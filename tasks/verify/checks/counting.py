@@ -2,7 +2,7 @@
 
 import re
 
-from tasks.text.words import UNSPACED
+from tasks.text.scripts import UNSPACED
 
 # "don't", "well-known" and "1,000.5" are one word each; of scripts without spaces, a character.
 WORD = re.compile(rf"[{UNSPACED}]|\d+(?:[.,]\d+)+|[^\W{UNSPACED}]+(?:['’-][^\W{UNSPACED}]+)*")

@@ -6,7 +6,7 @@
 wrote is scored in a sandbox.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -32,42 +32,63 @@ def work(job: Job) -> None:
             values = sandbox.run("tasks.evaluate.benchmarks.jobs.scores", "scores", arguments, job.work / "sandbox")
         else:
             values = scores(**arguments)
-        rows += [ItemScore(benchmark=name, model=given["model"], **value) for value in values]
+        rows += [ItemScore(model=given["model"], **value) for value in values]
         job.say(f"benchmark {name}", number, len(given["benchmarks"]))
     with job.draft() as draft:
         draft.table("rows", rows)
         draft.record["counts"] = {"in": sum(map(len, said.values())), "out": len(rows)}
-        of_each = {name: [row.value for row in rows if row.benchmark == name] for name in given["benchmarks"]}
+        axes = dict.fromkeys(row.benchmark for row in rows)
+        of_each = {name: [row.value for row in rows if row.benchmark == name] for name in axes}
         draft.record["benchmarks"] = {name: sum(values) / len(values) for name, values in of_each.items()}
 
 
 def scores(name: str, config: Mapping[str, Any], said: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Item, value and response of each; raises ValueError for a metric that is not one number an item."""
+    """Benchmark, item, value and response of each; raises ValueError for a metric that is not numbers."""
     benchmark = Benchmark.model_validate(config)
     tasks, found = Tasks({name: benchmark}), []
     by_what_was_asked = {asked(one): said[place(name, item, one.idx)] for item, one in tasks.instances(name)}
-    for task, samples in tasks.scored(name, by_what_was_asked).items():
-        filters = list(dict.fromkeys(sample["filter"] for sample in samples))
-        metric, _, of_filter = benchmark.metric.partition(",")
-        if of_filter and of_filter not in filters:
-            raise ValueError(f"benchmark {name}: {task} has no filter {of_filter!r}; it has: {', '.join(filters)}")
-        for sample in samples:
-            if sample["filter"] == (of_filter or filters[0]):
+    of_task = tasks.scored(name, by_what_was_asked)
+    for axis, metric in benchmark.metrics.items():
+        for task, samples in of_task.items():
+            chosen, metric_name = _filtered(name, task, samples, metric)
+            values = _values(name, metric_name, chosen)
+            for sample, value in zip(chosen, values, strict=True):
                 written = sample["resps"][0][0]
                 response = written if isinstance(written, str) else ""
-                value = _value(name, metric or sample["metrics"][0], sample)
-                found.append({"item": f"{task}/{sample['doc_id']}", "value": value, "response": response})
+                found.append(
+                    {"benchmark": axis, "item": f"{task}/{sample['doc_id']}", "value": value, "response": response}
+                )
     return found
 
 
-def _value(name: str, metric: str, sample: Mapping[str, Any]) -> float:
-    value = sample.get(metric)
-    if not isinstance(value, int | float):
-        usable = [other for other in sample["metrics"] if isinstance(sample[other], int | float)]
+def _filtered(
+    name: str, task: str, samples: Sequence[Mapping[str, Any]], metric: str
+) -> tuple[list[Mapping[str, Any]], str]:
+    """The samples of METRIC,FILTER, and the metric's name."""
+    filters = list(dict.fromkeys(sample["filter"] for sample in samples))
+    metric_name, _, of_filter = metric.partition(",")
+    if of_filter and of_filter not in filters:
+        raise ValueError(f"benchmark {name}: {task} has no filter {of_filter!r}; it has: {', '.join(filters)}")
+    chosen = [sample for sample in samples if sample["filter"] == (of_filter or filters[0])]
+    return chosen, metric_name or chosen[0]["metrics"][0]
+
+
+def _values(name: str, metric: str, samples: Sequence[Mapping[str, Any]]) -> list[float]:
+    """One number an item, so that their mean is the metric.
+
+    Of a metric with several entries an item (IFEval's instructions), an item's number is what it adds to the share of
+    all entries.
+    """
+    found = [sample.get(metric) for sample in samples]
+    if all(isinstance(value, int | float) for value in found):
+        return [float(value) for value in found]  # type: ignore[arg-type]
+    if not all(isinstance(value, list) for value in found):
+        usable = [one for one in samples[0]["metrics"] if isinstance(samples[0][one], int | float | list)]
         raise ValueError(
-            f"benchmark {name}: metric {metric!r} is not one number an item; give one of: {', '.join(usable) or 'none'}"
+            f"benchmark {name}: metric {metric!r} is no number an item; give one of: {', '.join(usable) or 'none'}"
         )
-    return float(value)
+    entries = sum(map(len, found))  # type: ignore[arg-type]
+    return [sum(value) * len(found) / max(entries, 1) for value in found]  # type: ignore[arg-type]
 
 
 if __name__ == "__main__":

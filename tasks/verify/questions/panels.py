@@ -1,0 +1,63 @@
+"""Panels: questions that models are measured with, made from what nothing is trained on.
+
+    panel("sum", 300, "gate", ("my evolution", 3))        # 300 questions, others for another key
+
+The same name, count, part and key give the same questions. `gate` and `test` have no instruction in common: what a
+verdict is made from is not what the report shows.
+"""
+
+import random
+from typing import Literal
+
+from tasks.recipe.evaluation import Panel
+from tasks.store.rows import sampling_seed
+from tasks.store.verified import Question
+from tasks.verify.questions.computed import made
+from tasks.verify.questions.kinds import kinds, read
+
+VERSION = 1
+Part = Literal["gate", "test"]
+CONSTRAINTS = {"instructions": "constraints", "instructions_unseen": "unseen"}
+COMPUTED = {
+    "sum": ("sum", "difference"),
+    "sum_three_digits": ("sum_of_three_digits",),
+    "sorting": ("order",),
+    "reading": ("reading",),
+}
+LEVEL = 2
+FILES = ("bases", "computed", *CONSTRAINTS.values())
+
+
+def panel(name: Panel, count: int, part: Part, key: tuple[object, ...]) -> list[Question]:
+    """Raises ValueError where there are not so many different questions."""
+    if name in CONSTRAINTS:
+        return _instructions(CONSTRAINTS[name], count, part, key)
+    families = COMPUTED[name]
+    shares = [len(range(i, count, len(families))) for i in range(len(families))]
+    found = []
+    for family, share in zip(families, shares, strict=True):
+        found += made(family, share, LEVEL, "panel" if part == "gate" else "test", (name, part, *key))
+    return found
+
+
+def _instructions(file: str, count: int, part: Part, key: tuple[object, ...]) -> list[Question]:
+    """The kinds in turn, each on instructions of its own as long as there are some."""
+    chance = random.Random(sampling_seed("panel", file, part, *key))
+    bases = read("bases")[part == "test" :: 2]
+    found: dict[str, Question] = {}
+    names = list(kinds(file))
+    for tried in range(100 * count):
+        if len(found) == count:
+            break
+        name = names[len(found) % len(names)]
+        text, words = bases[tried % len(bases)]
+        vocabulary = chance.sample(words, len(words))
+        request, asked = kinds(file)[name].drawn(name, kinds(file)[name].panel, vocabulary, LEVEL, chance)
+        whole = f"{text} {request}"
+        if whole not in found:
+            found[whole] = Question(
+                way="panel", seed="", instruction=whole, checks=(asked,), iteration=0, draw=len(found), about=name
+            )
+    if len(found) < count:
+        raise ValueError(f"{file}: expected {count} different questions, found {len(found)}; ask fewer")
+    return list(found.values())
