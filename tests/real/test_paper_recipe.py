@@ -13,7 +13,9 @@ from tests.support.evolution import Evolution
 from tests.support.words import sentence
 
 SIZES = ["write.max_new_tokens=40", "signals.sampled.max_new_tokens=40", "evaluate.max_new_tokens=16"]
-SIZES += ["evaluate.benchmarks=[{task: sum, items: 2, max_new_tokens: 8}]"]  # its own are on the hub
+SIZES += [
+    "evaluate.benchmarks=[{task: tests/support/benchmarks/sum.yaml, items: 2, max_new_tokens: 8}]"
+]  # its own are on the hub
 STAGES = ["reviews to learn", "teach", "signals [seeds]", "split", "write [answers]", "write [flawed]"]
 STAGES += [
     "signals [written]",

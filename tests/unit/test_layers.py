@@ -14,8 +14,8 @@ from tasks.store.home import ROOT
 ORDER = (
     *("flows.cli", "flows.operations", "flows", "flows.report", "flows.plan"),
     *("tasks.evolution", "tasks.train", "tasks.annotate", "tasks.evaluate", "tasks.write", "tasks.seeds"),
-    *("tasks.verify", "tasks.review", "tasks.clean", "tasks.execution", "tasks.engines", "tasks.recipe"),
-    *("tasks.verify.questions", "tasks.verify.checks", "tasks.text", "tasks.store"),
+    *("tasks.verify", "tasks.review", "tasks.clean", "tasks.execution", "tasks.engines", "tasks.verify.questions"),
+    *("tasks.recipe", "tasks.verify.checks", "tasks.text", "tasks.store"),
 )
 STAGES = {f"tasks.{name}" for name in ("seeds", "verify", "review", "write", "clean", "annotate", "train", "evaluate")}
 MODEL_SIDE = {"torch", "transformers", "trl", "peft", "vllm", "datasets", "accelerate", "safetensors", "lm_eval"}

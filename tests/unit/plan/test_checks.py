@@ -102,9 +102,13 @@ def test_nothing_stands_in_the_shipped_recipes_way(tmp_path: Path) -> None:
         (["engine.context_tokens=512"], {}, "engine.context_tokens is 512"),
         (["iterations=100000"], {}, "disk: "),
         ([], {"gpu_memory_gib": 0.4}, "trainer: "),
-        (["evaluate.benchmarks=[{task: sum, data: no.jsonl}]"], {}, "benchmark sum: data no.jsonl: no such file"),
+        (
+            ["evaluate.benchmarks=[{task: choices, data: no.jsonl}]"],
+            {},
+            "benchmark choices: data no.jsonl: no such file",
+        ),
         (["evaluate.benchmarks=[{task: my/own.yaml}]"], {}, "benchmark own: task my/own.yaml: no such file"),
-        (["evaluate.benchmarks=[{task: sum}, {task: sum}]"], {}, "evaluate.benchmarks: two have the same name"),
+        (["evaluate.benchmarks=[{task: choices}, {task: choices}]"], {}, "evaluate.benchmarks: two have the same"),
     ],
 )
 def test_what_stands_in_the_way_is_said(tmp_path: Path, settings: list[str], more: dict[str, Any], says: str) -> None:
@@ -143,7 +147,12 @@ def test_hours_and_money_are_those_of_all_iterations(tmp_path: Path) -> None:
 
 
 def test_benchmarks_that_are_not_here_are_left_open(tmp_path: Path) -> None:
-    found = planned(load("robust", ["evaluate.benchmarks=[{task: sum}, {task: gsm8k}, {task: mmlu}]"]), tmp_path)
+    found = planned(
+        load(
+            "robust", ["evaluate.benchmarks=[{task: tests/support/benchmarks/sum.yaml}, {task: gsm8k}, {task: mmlu}]"]
+        ),
+        tmp_path,
+    )
     assert "what gsm8k, mmlu ask: their items are not on this machine, and are not counted" in found.unknown
     assert [one["texts"] for one in found.work if str(one["stage"]).startswith("benchmarks")] == [60, 60]
 

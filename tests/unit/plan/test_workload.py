@@ -135,15 +135,18 @@ def test_hours_by_kind_are_tokens_over_a_rate() -> None:
     assert Rates.of(100, 10, 1).hours(done) == pytest.approx({"writing": 0.02, "reading": 0.05, "training": 0.5})
 
 
+SUM = "tests/support/benchmarks/sum.yaml"
+
+
 def test_a_shipped_benchmark_is_known_from_its_files() -> None:
-    choices, sums = asks(Benchmark(task="choices")), asks(Benchmark(task="sum", items=10, max_new_tokens=16))
+    choices, sums = asks(Benchmark(task="choices")), asks(Benchmark(task=SUM, items=10, max_new_tokens=16))
     assert choices and sums
     assert (choices.texts, choices.readings, choices.written_tokens) == (0, 320, 0)
     assert (sums.texts, sums.readings, sums.written_tokens) == (10, 0, 160)
     asked = [json.loads(line) for line in (ROOT / "deployments/benchmarks/choices.jsonl").read_text().splitlines()]
     read = [25 + 1.5 * length(f"{one['question']} {choice}") for one in asked for choice in one["choices"]]
     assert choices.read_tokens == round(sum(read))
-    shown = asks(Benchmark(task="sum", items=10, max_new_tokens=16, shots=3))
+    shown = asks(Benchmark(task=SUM, items=10, max_new_tokens=16, shots=3))
     assert shown and shown.read_tokens == pytest.approx(4 * sums.read_tokens - 3 * 10 * 25, abs=2)
 
 
