@@ -1,8 +1,11 @@
 """Rows for tests, made as the stages make them."""
 
+from typing import Any
+
 from tasks.engines.calls import Answer, Call
 from tasks.store.reviews import Review
 from tasks.store.rows import Measured, Seed, Written
+from tasks.store.verified import Asked, Checked, Question
 
 MODEL = "m" * 64
 
@@ -66,4 +69,47 @@ def measured(
         corruptions=("mismatched", "truncated", "shuffled")[: len(corrupted)],
         response=response,
         finish="stop",
+    )
+
+
+def question(instruction: str, about: str = "", **checks: dict[str, Any]) -> Question:
+    """`checks`: arguments by name."""
+    return Question(
+        way="computed",
+        seed="",
+        instruction=instruction,
+        checks=tuple(Asked.of(name, arguments) for name, arguments in checks.items()),
+        iteration=1,
+        draw=0,
+        about=about or next(iter(checks)),
+    )
+
+
+def answered(of: Question, response: str, draw: int = 0) -> Written:
+    return Written(
+        branch="low",
+        seed=of.seed,
+        instruction=of.instruction,
+        response=response,
+        iteration=1,
+        draw=draw,
+        author=MODEL,
+        prompt="p",
+        finish="stop",
+        new_tokens=7,
+        parents=(of.id,),
+    )
+
+
+def checked(of: Question, row: Written, outcome: str) -> Checked:
+    """Of the question's first check."""
+    asked = of.checks[0]
+    return Checked(
+        item=row.id,
+        check=asked.check,
+        arguments=asked.arguments,
+        version=1,
+        outcome=outcome,  # type: ignore[arg-type]
+        reason="as the test says",
+        parents=(row.id, of.id),
     )

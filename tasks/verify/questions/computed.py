@@ -80,7 +80,7 @@ def _reading(chance: random.Random, level: int) -> Drawn:
 
 def _conversion(chance: random.Random, level: int) -> Drawn:
     unit = chance.choice(read(FILE)["units"])
-    count = chance.randint(2, (6, 10, 20)[level - 1])
+    count = chance.randint(2, (12, 20, 40)[level - 1])
     asked = Asked.of("number", {"answer": str(count * unit["of"])})
     return Drawn({"count": count, "small": unit["small"], "large": unit["large"]}, (unit["large"], count), asked)
 
