@@ -152,11 +152,8 @@ def _verified(
     instructions = [round.clean["instructions"] for round in rounds if "instructions" in round.clean]
     found: list[annotating.Verified] = []
     for way in stages.recipe.verify.ways:
-        if way == "constraints":
-            questions = verifying.constrain(stages, pool, routes, instructions)
-        else:
-            questions = verifying.compute(stages)
-        answers = writing.sample(stages, way, model, questions, pool, seeds)
+        questions = verifying.ask(stages, way, pool, routes, instructions)
+        answers = questions if way == "hindsight" else writing.sample(stages, way, model, questions, pool, seeds)
         checked = verifying.check(stages, way, questions, answers)
         found.append(annotating.Verified(questions, answers, checked))
     return annotating.annotate_verified(stages, found)

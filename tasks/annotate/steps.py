@@ -15,11 +15,12 @@ from tasks.store.reviews import Review, Scored
 from tasks.store.rows import Rejected, Seed, Written
 from tasks.store.verified import Checked, Question, Verdicts
 from tasks.store.vetoes import without
+from tasks.verify.steps import answers_in
 from tasks.write import target
 from tasks.write.steps import Round, candidates
 
 VERIFIED = "annotate [verified]"
-ONLY_SAMPLING = {"constraints", "computed", "temperature", "min_p", "max_new_tokens"}
+ONLY_SAMPLING = {"constraints", "computed", "hindsight", "temperature", "min_p", "max_new_tokens"}
 
 
 def split(stages: Stages, pool: Ref, reviews: Ref) -> Ref:
@@ -125,7 +126,7 @@ def annotate_verified(stages: Stages, found: Sequence[Verified]) -> Ref:
     vetoed, vetoes = stages.vetoed()
 
     def save(draft: Draft) -> None:
-        rows, taken_out = without([row for one in found for row in store.rows(one.answers, Written)], vetoed)
+        rows, taken_out = without([row for one in found for row in answers_in(store, one.answers)], vetoed)
         asked = [row for one in found for row in store.rows(one.questions, Question)]
         verdicts = Verdicts(asked, [row for one in found for row in store.rows(one.checked, Checked)])
         sft, pairs, rejects = verified.verified_rows(asked, rows, verdicts, config)

@@ -12,8 +12,8 @@ from typing import TypeVar
 
 from tasks.recipe.verification import VerifyConfig
 from tasks.store.examples import PreferencePair, SftRow
-from tasks.store.rows import Rejected, Written, some
-from tasks.store.verified import Question, Verdicts
+from tasks.store.rows import Rejected, some
+from tasks.store.verified import Answering, Question, Verdicts
 from tasks.text.words import length
 
 VERSION = 1
@@ -21,10 +21,10 @@ R = TypeVar("R", SftRow, PreferencePair)
 
 
 def verified_rows(
-    questions: Sequence[Question], answers: Sequence[Written], verdicts: Verdicts, config: VerifyConfig
+    questions: Sequence[Question], answers: Sequence[Answering], verdicts: Verdicts, config: VerifyConfig
 ) -> tuple[list[SftRow], list[PreferencePair], list[Rejected]]:
     """Rows and pairs, and every answer that came into neither with its reason; failed ones are rejects of the check."""
-    groups: dict[str, list[Written]] = {question.id: [] for question in questions}
+    groups: dict[str, list[Answering]] = {question.id: [] for question in questions}
     for answer in answers:
         groups[verdicts.question(answer).id].append(answer)
     rows: dict[str, list[list[SftRow]]] = {}
@@ -63,20 +63,22 @@ def shortage(sft: Sequence[SftRow], pairs: Sequence[PreferencePair], config: Ver
     return found
 
 
-def _teaches_nothing(right: Sequence[Written], config: VerifyConfig) -> str:
+def _teaches_nothing(right: Sequence[Answering], config: VerifyConfig) -> str:
     most = config.samples - 2
     if config.verdicts != "ignored" and len(right) > most:
         return f"{len(right)} of {config.samples} answers pass, at most {most} wanted: the model has learnt this"
     return ""
 
 
-def _matched(right: Sequence[Written], wrong: Sequence[Written], config: VerifyConfig) -> list[tuple[Written, Written]]:
+def _matched(
+    right: Sequence[Answering], wrong: Sequence[Answering], config: VerifyConfig
+) -> list[tuple[Answering, Answering]]:
     """Pairs of a right and a wrong answer, nearest in length first, each answer in one of them."""
 
-    def apart(two: tuple[Written, Written]) -> float:
+    def apart(two: tuple[Answering, Answering]) -> float:
         return abs(log(max(length(two[1].response), 1) / max(length(two[0].response), 1)))
 
-    taken: list[tuple[Written, Written]] = []
+    taken: list[tuple[Answering, Answering]] = []
     used: set[str] = set()
     for chosen, rejected in sorted(product(right, wrong), key=lambda two: (apart(two), two[0].id, two[1].id)):
         fits = len(taken) < config.pairs_per_question and not used & {chosen.id, rejected.id}
@@ -86,7 +88,7 @@ def _matched(right: Sequence[Written], wrong: Sequence[Written], config: VerifyC
     return taken
 
 
-def _in_bounds(chosen: Written, rejected: Written, config: VerifyConfig) -> bool:
+def _in_bounds(chosen: Answering, rejected: Answering, config: VerifyConfig) -> bool:
     if not config.length_ratio:
         return True
     low, high = config.length_ratio

@@ -8,7 +8,7 @@ from tasks.recipe.values import Config, Positive, Share
 
 Levels = tuple[Annotated[int, Field(ge=1, le=3)], ...]
 Family = Literal["sum", "difference", "order", "comparison", "reading", "conversion"]
-Way = Literal["constraints", "computed"]
+Way = Literal["constraints", "computed", "hindsight"]
 
 
 class ConstraintsConfig(Config):
@@ -34,11 +34,19 @@ class ComputedConfig(Config):
     """Of each iteration, the last for all later ones: how large the numbers are, how long the lists."""
 
 
+class HindsightConfig(Config):
+    """Requests that high seeds' responses meet after an edit that loses nothing, with crossed pairs of two edits."""
+
+    opposites_per_seed: int = Field(default=0, ge=0)
+    """Two edits that meet one request each and not the other's make two pairs; so many such twos of each seed."""
+
+
 class VerifyConfig(Config):
     """Questions whose answers a rule can check: how answers are sampled, and which ones are trained on."""
 
     constraints: ConstraintsConfig = ConstraintsConfig()
     computed: ComputedConfig = ComputedConfig()
+    hindsight: HindsightConfig = HindsightConfig()
     samples: Annotated[int, Field(ge=2)] = 8
     """Answers to each question."""
     temperature: Annotated[float, Field(gt=0, le=2)] = 1.0
@@ -65,7 +73,8 @@ class VerifyConfig(Config):
     def ways(self) -> list[Way]:
         """In which questions are made."""
         found: list[Way] = ["constraints"] if self.constraints.questions_per_instruction else []
-        return [*found, "computed"] if self.computed.questions else found
+        found += ["computed"] if self.computed.questions else []
+        return [*found, "hindsight"] if self.hindsight.opposites_per_seed else found
 
     @property
     def used(self) -> bool:

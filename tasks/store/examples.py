@@ -9,7 +9,7 @@ from pydantic import ValidationInfo, model_validator
 
 from tasks.store.reviews import Review
 from tasks.store.rows import SYSTEM, History, Row, Seed, Written
-from tasks.store.verified import Question, Verdicts
+from tasks.store.verified import Answering, Question, Verdicts
 
 
 class Example(Row):
@@ -64,7 +64,7 @@ class SftRow(Example):
         )
 
     @classmethod
-    def of_verified(cls, written: Written, verdicts: Verdicts) -> Self:
+    def of_verified(cls, written: Answering, verdicts: Verdicts) -> Self:
         """Raises ValueError unless every check of the question that the text answers was asked and passed."""
         if written.flaw is not None or not verdicts.passed(written):
             raise ValueError(f"{written.id} did not pass ({verdicts.reason(written)}) and can never be an SFT row")
@@ -166,7 +166,7 @@ class PreferencePair(Example):
         )
 
     @classmethod
-    def of_verified(cls, chosen: Written, rejected: Written, verdicts: Verdicts) -> Self:
+    def of_verified(cls, chosen: Answering, rejected: Answering, verdicts: Verdicts) -> Self:
         """Raises ValueError unless both answer one question, the chosen one passed and the rejected one failed."""
         if verdicts.question(chosen) != verdicts.question(rejected):
             raise ValueError(f"{chosen.id} and {rejected.id} answer two questions")

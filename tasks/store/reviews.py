@@ -5,20 +5,14 @@ from typing import Literal, Protocol, Self
 
 from pydantic import model_validator
 
-from tasks.store.rows import History, Row, Seed, Written
+from tasks.store.rows import History, Row, Seed, Text, Written
 
 
-class Reviewable(Protocol):
+class Reviewable(Text, Protocol):
     """What can be reviewed: a seed, a written row, an anchor."""
 
     @property
-    def id(self) -> str: ...
-    @property
     def history(self) -> History: ...
-    @property
-    def instruction(self) -> str: ...
-    @property
-    def response(self) -> str: ...
 
 
 class Anchor(Row):

@@ -7,7 +7,7 @@ columns. Rows about a pair's quality are in reviews.py, rows to train on in exam
 import hashlib
 import json
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal, Self, TypeVar
+from typing import Any, ClassVar, Literal, Protocol, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
@@ -89,6 +89,17 @@ class Written(Row):
     new_tokens: int
 
 
+class Text(Protocol):
+    """A row with an instruction and a response, or the instruction alone."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def instruction(self) -> str: ...
+    @property
+    def response(self) -> str: ...
+
+
 class Rejected(Row):
     """A row that a rule took out, with its text, so that nothing is lost silently."""
 
@@ -100,7 +111,7 @@ class Rejected(Row):
     text: str
 
     @classmethod
-    def of(cls, row: Written, rule: str, detail: str) -> Self:
+    def of(cls, row: Text, rule: str, detail: str) -> Self:
         return cls(row=row.id, rule=rule, detail=detail, text=row.response or row.instruction, parents=(row.id,))
 
 

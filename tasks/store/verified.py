@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
@@ -31,7 +31,7 @@ class Question(Row):
 
     kind = "question"
 
-    way: Literal["constraints", "computed", "panel"]
+    way: Literal["constraints", "computed", "hindsight", "panel"]
     seed: str  # "" of a question that was made from nothing
     history: History = ()
     instruction: str
@@ -39,6 +39,23 @@ class Question(Row):
     iteration: int
     draw: int  # which of the questions that were made from the same row
     about: str  # what questions are counted by, and taken in turn by: the first check of constraints, or a family
+
+
+class Edited(Row):
+    """A seed's response, edited so that it meets a request; its parents are the question and the seed."""
+
+    kind = "edited"
+    flaw: ClassVar[None] = None
+
+    seed: str
+    history: History = ()
+    instruction: str
+    response: str
+    edit: str  # the check whose request it was edited for
+    iteration: int
+
+
+Answering = Written | Edited
 
 
 class Checked(Row):
@@ -63,27 +80,27 @@ class Verdicts:
         for row in checked:
             self._of.setdefault(row.item, {})[Asked(check=row.check, arguments=row.arguments)] = row
 
-    def question(self, answer: Written) -> Question:
+    def question(self, answer: Answering) -> Question:
         """Raises ValueError for a text that answers none of the questions."""
         found = [self._questions[parent] for parent in answer.parents if parent in self._questions]
         if len(found) != 1 or found[0].instruction != answer.instruction:
             raise ValueError(f"{answer.id} answers none of these questions, so no check was asked of it")
         return found[0]
 
-    def of(self, answer: Written) -> tuple[Checked, ...]:
+    def of(self, answer: Answering) -> tuple[Checked, ...]:
         """One for each check of the answer's question, in its order; those that were not asked are missing."""
         there = self._of.get(answer.id, {})
         return tuple(there[one] for one in self.question(answer).checks if one in there)
 
-    def passed(self, answer: Written) -> bool:
+    def passed(self, answer: Answering) -> bool:
         found = self.of(answer)
         return len(found) == len(self.question(answer).checks) and all(one.outcome == "pass" for one in found)
 
-    def failed(self, answer: Written) -> bool:
+    def failed(self, answer: Answering) -> bool:
         """Known to be wrong: what a check cannot tell is neither."""
         return any(one.outcome == "fail" for one in self.of(answer))
 
-    def reason(self, answer: Written) -> str:
+    def reason(self, answer: Answering) -> str:
         """Of the first check that the answer did not pass."""
         found = next((one for one in self.of(answer) if one.outcome != "pass"), None)
         return f"{found.check}: {found.reason}" if found else ""

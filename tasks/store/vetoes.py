@@ -10,9 +10,10 @@ from pydantic import BaseModel, ConfigDict
 from tasks.store.artifacts import write_atomically
 from tasks.store.examples import PreferencePair, SftRow
 from tasks.store.rows import Rejected, Row, Seed, Written
+from tasks.store.verified import Answering, Edited
 
-R = TypeVar("R", Seed, Written, SftRow, PreferencePair)
-KINDS = tuple(row.kind for row in (Seed, Written, SftRow, PreferencePair))
+R = TypeVar("R", Seed, Written, Answering, SftRow, PreferencePair)
+KINDS = tuple(row.kind for row in (Seed, Written, Edited, SftRow, PreferencePair))
 
 
 class Veto(BaseModel):
@@ -72,4 +73,4 @@ def without(rows: Sequence[R], vetoed: Mapping[str, str]) -> tuple[list[R], list
 
 
 def _made_from(row: Row) -> list[str]:
-    return [row.id, *row.parents, *([row.seed] if isinstance(row, Written | SftRow | PreferencePair) else [])]
+    return [row.id, *row.parents, *([row.seed] if isinstance(row, Written | Edited | SftRow | PreferencePair) else [])]

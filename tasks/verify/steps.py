@@ -5,16 +5,27 @@ from collections.abc import Sequence
 
 from tasks.execution.stage import Stages, numbered, save_rows
 from tasks.recipe.verification import Way, level_of
-from tasks.store.artifacts import Draft, Ref
+from tasks.store.artifacts import Draft, Ref, Store
 from tasks.store.rows import Rejected, Row, Seed, Written
-from tasks.store.verified import Checked, Question, Verdicts
+from tasks.store.verified import Answering, Checked, Edited, Question, Verdicts
 from tasks.verify import verdicts as verdicts_of
 from tasks.verify.checks.base import versions
-from tasks.verify.questions import computed, constraints
+from tasks.verify.questions import computed, constraints, hindsight
 from tasks.verify.questions.kinds import digest_of
 
 
-def constrain(stages: Stages, pool: Ref, routes: Ref | None, written: Sequence[Ref]) -> Ref:
+def ask(stages: Stages, way: Way, pool: Ref, routes: Ref | None, written: Sequence[Ref]) -> Ref:
+    """Questions made in one way: from seeds (`routes` where they are parted) and `written` instructions, or nothing."""
+    match way:
+        case "constraints":
+            return _constrain(stages, pool, routes, written)
+        case "computed":
+            return _compute(stages)
+        case "hindsight":
+            return _look_back(stages, pool, routes)
+
+
+def _constrain(stages: Stages, pool: Ref, routes: Ref | None, written: Sequence[Ref]) -> Ref:
     """Questions from given seeds' instructions, the low ones where seeds are parted, and from `written` instructions.
 
     What the model wrote in earlier iterations is left out: an instruction with constraints would get more of them.
@@ -27,18 +38,9 @@ def constrain(stages: Stages, pool: Ref, routes: Ref | None, written: Sequence[R
         seeds = [seed for seed in seeds if seed.origin == "given"]
         rows: list[Seed | Written] = [*seeds, *(row for ref in written for row in store.rows(ref, Written))]
         made = constraints.questions(rows, config, stages.number, recipe.sampling_seed)
-        left_out = {row.id for row in rows} - {question.parents[0] for question in made}
-        rejects = [
-            Rejected(
-                row=row.id,
-                rule="no constraint",
-                detail=f"over {config.max_instruction_words} words, or too few words of its own",
-                text=row.instruction,
-                parents=(row.id,),
-            )
-            for row in rows
-            if row.id in left_out
-        ]
+        with_some = {question.parents[0] for question in made}
+        detail = f"over {config.max_instruction_words} words, or too few words of its own"
+        rejects = [_left_out(row, "no constraint", detail) for row in rows if row.id not in with_some]
         save_rows(draft, len(rows), made, rejects)
 
     return stages.compute(
@@ -52,7 +54,7 @@ def constrain(stages: Stages, pool: Ref, routes: Ref | None, written: Sequence[R
     )
 
 
-def compute(stages: Stages) -> Ref:
+def _compute(stages: Stages) -> Ref:
     """Questions with answers that are computed."""
     recipe, config = stages.recipe, stages.recipe.verify.computed
     level = level_of(config.levels, stages.number)
@@ -72,12 +74,36 @@ def compute(stages: Stages) -> Ref:
     )
 
 
+def _look_back(stages: Stages, pool: Ref, routes: Ref | None) -> Ref:
+    """Requests that high seeds' responses meet after an edit; a right and a wrong answer to each (table `answers`)."""
+    recipe, store = stages.recipe, stages.store
+    config = recipe.verify.hindsight
+
+    def save(draft: Draft) -> None:
+        seeds = store.rows(routes, Seed, "high") if routes else store.rows(pool, Seed)
+        made, answers = hindsight.questions(seeds, config, stages.number, recipe.sampling_seed)
+        with_some = {question.seed for question in made}
+        detail = "no two edits of it that meet one request each and not the other's"
+        rejects = [_left_out(seed, "no opposites", detail) for seed in seeds if seed.id not in with_some]
+        save_rows(draft, len(seeds), made, rejects, {"rows": made, "answers": answers})
+
+    return stages.compute(
+        "questions",
+        "questions [hindsight]",
+        version=hindsight.VERSION,
+        config=config,
+        inputs={"seeds": routes or pool, "kinds": digest_of(constraints.FILE)},
+        sampling="iteration",
+        save=save,
+    )
+
+
 def check(stages: Stages, way: Way, questions: Ref, answers: Ref) -> Ref:
     """The verdicts. Rejects are the answers that do not pass, each with the reason of the first check that says so."""
     config, store = stages.recipe.verify, stages.store
 
     def save(draft: Draft) -> None:
-        asked, rows = store.rows(questions, Question), store.rows(answers, Written)
+        asked, rows = store.rows(questions, Question), answers_in(store, answers)
         checked = verdicts_of.verdicts(asked, rows, config)
         known = Verdicts(asked, checked)
         rejects = [_reject(row, known) for row in rows if not known.passed(row)]
@@ -95,6 +121,11 @@ def check(stages: Stages, way: Way, questions: Ref, answers: Ref) -> Ref:
     )
 
 
+def answers_in(store: Store, ref: Ref) -> Sequence[Answering]:
+    """What was sampled and cleaned; of hindsight, what stands beside the questions."""
+    return store.rows(ref, Edited, "answers") if ref.stage == "questions" else store.rows(ref, Written)
+
+
 def pass_rates(checked: Sequence[Checked]) -> dict[str, dict[str, int]]:
     """Of each check: how often it was asked, passed, and could not tell."""
     asked, outcomes = Counter(row.check for row in checked), Counter((row.check, row.outcome) for row in checked)
@@ -104,6 +135,10 @@ def pass_rates(checked: Sequence[Checked]) -> dict[str, dict[str, int]]:
     }
 
 
-def _reject(row: Written, known: Verdicts) -> Rejected:
+def _reject(row: Answering, known: Verdicts) -> Rejected:
     rule = "fails a check" if known.failed(row) else "cannot tell"
     return Rejected.of(row, rule, known.reason(row))
+
+
+def _left_out(row: Seed | Written, rule: str, detail: str) -> Rejected:
+    return Rejected(row=row.id, rule=rule, detail=detail, text=row.instruction, parents=(row.id,))

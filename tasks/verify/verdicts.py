@@ -7,17 +7,17 @@ import random
 from collections.abc import Sequence
 
 from tasks.recipe.verification import VerifyConfig
-from tasks.store.rows import Written, sampling_seed
-from tasks.store.verified import Asked, Checked, Question
+from tasks.store.rows import sampling_seed
+from tasks.store.verified import Answering, Asked, Checked, Question
 from tasks.verify.checks.base import Finding, found, verify
 
 VERSION = 1
 NOT_LOOKED_AT = Finding(outcome="pass", reason="control: nobody looked")
 
 
-def verdicts(questions: Sequence[Question], answers: Sequence[Written], config: VerifyConfig) -> list[Checked]:
+def verdicts(questions: Sequence[Question], answers: Sequence[Answering], config: VerifyConfig) -> list[Checked]:
     """One row for each check of each answer, in their order."""
-    of_question: dict[str, list[Written]] = {}
+    of_question: dict[str, list[Answering]] = {}
     for answer in answers:
         of_question.setdefault(answer.parents[0], []).append(answer)
     rows = []
@@ -30,7 +30,7 @@ def verdicts(questions: Sequence[Question], answers: Sequence[Written], config: 
     return rows
 
 
-def _row(answer: Written, finding: Finding, question: Question, asked: Asked) -> Checked:
+def _row(answer: Answering, finding: Finding, question: Question, asked: Asked) -> Checked:
     return Checked(
         item=answer.id,
         check=asked.check,

@@ -77,7 +77,7 @@ def _asked(
     row: Seed | Written, names: Sequence[str], level: int, chance: random.Random
 ) -> tuple[str, tuple[Asked, ...]] | None:
     """The instruction with constraints, and their checks; None where the text has too few words of its own."""
-    vocabulary = _own_words(row)
+    vocabulary = own_words(row)
     chance.shuffle(vocabulary)
     try:
         drawn = [kinds(FILE)[name].drawn(name, kinds(FILE)[name].wordings, vocabulary, level, chance) for name in names]
@@ -88,7 +88,7 @@ def _asked(
     return text, tuple(asked for _, asked in drawn)
 
 
-def _own_words(row: Seed | Written) -> list[str]:
+def own_words(row: Seed | Written) -> list[str]:
     """Of the response where there is one: what would be said is the hardest to avoid, and the fairest to ask for."""
     text = f"{row.instruction} {row.response}".lower()
     return sorted(set(WORD.findall(text)) - set(read(FILE)["common_words"].split()))

@@ -38,8 +38,11 @@ class Kind(BaseModel):
         Raises IndexError where none is left.
         """
         arguments = {key: _argument(how, vocabulary, level, chance) for key, how in self.arguments.items()}
-        spelled = {key: _spelled(value) for key, value in arguments.items()}
-        return chance.choice(wordings).format(**spelled), Asked.of(name, arguments)
+        return self.in_words(wordings, arguments, chance), Asked.of(name, arguments)
+
+    def in_words(self, wordings: Sequence[str], arguments: Mapping[str, Any], chance: random.Random) -> str:
+        """One of the wordings, its arguments spelled out."""
+        return chance.choice(wordings).format(**{key: _spelled(value) for key, value in arguments.items()})
 
 
 @functools.cache

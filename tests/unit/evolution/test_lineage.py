@@ -197,7 +197,7 @@ def test_of_two_people_who_veto_at_once_nobody_loses_a_row(tmp_path: Path) -> No
 
 
 def test_what_is_nothing_to_learn_from_is_not_vetoed(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="review-1 cannot be vetoed; veto the seed, written, sft, pair row"):
+    with pytest.raises(ValueError, match="review-1 cannot be vetoed; veto the seed, written, edited, sft, pair row"):
         add(tmp_path / "v.jsonl", ["review-1"], "no", 1, "now")
     (tmp_path / "v.jsonl").write_text("{}\n")
     with pytest.raises(ValueError, match=r"v\.jsonl, line 1: not a veto"):
