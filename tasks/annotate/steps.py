@@ -1,7 +1,7 @@
 """Which way seeds go, and what of the written text is trained on: split, best of near duplicates, annotate."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, get_args
 
 from tasks.annotate import pairs as preferences
 from tasks.annotate import sft_rows
@@ -10,6 +10,7 @@ from tasks.annotate import verified_rows as verified
 from tasks.clean import near_duplicate, rules
 from tasks.execution.stage import Stages, numbered, save_rows
 from tasks.recipe.data import Branch
+from tasks.recipe.verification import Way
 from tasks.store.artifacts import Draft, Ref
 from tasks.store.reviews import Review, Scored
 from tasks.store.rows import Rejected, Seed, Written
@@ -118,6 +119,15 @@ class Verified(NamedTuple):
     questions: Ref
     answers: Ref
     checked: Ref
+
+
+def verified_in(made: Mapping[str, Ref]) -> list[Verified]:
+    """Of an iteration that is done, from its artifacts by label."""
+    return [
+        Verified(made[label], made[label if way == "hindsight" else f"clean [{way}]"], made[f"check [{way}]"])
+        for way in get_args(Way)
+        if (label := f"questions [{way}]") in made
+    ]
 
 
 def annotate_verified(stages: Stages, found: Sequence[Verified]) -> Ref:

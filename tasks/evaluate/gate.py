@@ -6,7 +6,10 @@
 - promote: the abilities' weighted mean is significantly up, each in units of its tolerance, the smallest change that
   matters.
 
-Half of the error goes to each side, so that under no difference at most 1 - confidence is promoted or rolled back.
+Half of the error goes to each side, so that under no difference at most 1 - confidence is promoted or rolled back. Of
+promotions that holds for all gates of an evolution together: a gate that is asked again and again is in the end passed
+by luck. Gate t spends the share 1 / (t (t + 1)) of the error (alpha spending, Lan and DeMets 1983, with shares that sum
+to 1 however many gates there are): the first one asks for as much as a single gate would.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -95,10 +98,16 @@ def held(reasons: Sequence[str]) -> Verdict:
     return Verdict(decision="hold", reasons=tuple(reasons))
 
 
-def decide(champion: Evidence, candidate: Evidence, config: GateConfig) -> Verdict:
-    """Raises ValueError unless both were measured on the same documents."""
+def promotion_tail(config: GateConfig, number: int) -> float:
+    """The error that gate `number` of an evolution may spend on a false promotion."""
+    return (1 - config.confidence) / (number * (number + 1))
+
+
+def decide(champion: Evidence, candidate: Evidence, config: GateConfig, number: int = 1) -> Verdict:
+    """`number`: which gate of the evolution this is. Raises ValueError unless both saw the same documents."""
     found = compare(champion, candidate, config.bootstrap_draws)
     tail = (1 - config.confidence) / 2
+    strict = promotion_tail(config, number)
     axes = tuple(_axis(one, config, tail) for one in found)
     low, high = np.quantile(_ability(found, config, lambda one: one.draws), [tail, 1 - tail])
     ability = (float(_ability(found, config, lambda one: np.array(one.change))), float(low), float(high))
@@ -125,14 +134,14 @@ def decide(champion: Evidence, candidate: Evidence, config: GateConfig) -> Verdi
     if suspected:
         return verdict("hold", *suspected)
     if config.policy == "non-inferiority":
-        open_ = [axis for axis in axes if not _within(axis)]
+        open_ = [axis for axis in (_axis(one, config, strict) for one in found) if not _within(axis)]
         if open_:
             return verdict("hold", *(axis.reason("may be") for axis in open_))
         return verdict("promote", f"every axis is significantly within its tolerance; {up}")
-    if ability[1] <= 0 or ability[0] < config.min_effect:
-        return verdict(
-            "hold", f"not significantly better: {up}, expected significantly above 0 and at least {config.min_effect:g}"
-        )
+    least = float(np.quantile(_ability(found, config, lambda one: one.draws), strict))
+    if least <= 0 or ability[0] < config.min_effect:
+        asked = f"expected at least {config.min_effect:g}, and above 0 with an error of {strict:.2g} at gate {number}"
+        return verdict("hold", f"not significantly better: {up}, {asked} (lower bound {least:.2f})")
     gains = [f"{axis.title} {axis.shown[2]} [{axis.shown[3]}]" for axis in axes if axis.ability and axis.low > 0]
     return verdict("promote", f"significantly better: {up}", *gains)
 

@@ -81,15 +81,18 @@ def _panels(stages: Stages, who: str, model: Ref, part: Part) -> Ref:
 
 
 def decide(stages: Stages, champion: Measures, candidate: Measures) -> gate.Verdict:
+    config = stages.recipe.gate
+    which = {} if config.policy == "paper" else {"number": stages.number}  # the published one spends no error
+
     def save(draft: Draft) -> None:
         before, after = (evidence(stages, one) for one in (champion, candidate))
-        draft.record["verdict"] = gate.decide(before, after, stages.recipe.gate).model_dump(mode="json")
+        draft.record["verdict"] = gate.decide(before, after, config, stages.number).model_dump(mode="json")
 
     both = {"champion": champion, "candidate": candidate}
     decided = stages.compute(
         "gate",
         version=gate.VERSION,
-        config=stages.recipe.gate,
+        config=config.model_dump(mode="json") | which,
         inputs={f"{who} {what}": ref.identity for who, found in both.items() for what, ref in found.items()},
         save=save,
     )

@@ -40,7 +40,10 @@ class WhatIf:
 def what_if(
     store: Store, ledger: Ledger, iteration: Iteration, recipe: Recipe, platform: Platform, vetoes: Sequence[Veto]
 ) -> WhatIf:
-    """Raises ValueError for a setting that a model would have to be asked for, or an iteration that came to no rows."""
+    """Raises ValueError for a setting that a model would have to be asked for, or an iteration that came to no rows.
+
+    Questions that rules check are the stored ones, whatever a setting says of the seeds that they were made from.
+    """
     offline, made = Offline(recipe=recipe, store=store, platform=platform), iteration.stages
     stages = Stages(
         offline,
@@ -49,8 +52,17 @@ def what_if(
         made.get("benchmark items"),
         ledger.made_again(iteration.number),
     )
-    if "annotate" not in made:
+    if not iteration.annotated:
         raise ValueError(f"iteration {iteration.number} has no annotated rows: {'; '.join(iteration.verdict.reasons)}")
+    found = _reviewed(stages, iteration) if "annotate" in made else WhatIf([], {}, 0)
+    if annotating.VERIFIED in made:
+        rows = annotating.annotate_verified(stages, annotating.verified_in(made))
+        found.changes.extend(_kept(store, made[annotating.VERIFIED], rows, "verified "))
+    return found
+
+
+def _reviewed(stages: Stages, iteration: Iteration) -> WhatIf:
+    made, store = iteration.stages, stages.store
     rounds = rounds_of(made)
     try:
         model, pool = iteration.champion_before, made["pool"]
@@ -61,33 +73,15 @@ def what_if(
     except WouldAsk as missing:
         raise ValueError(
             f"{missing} is not in the store under these settings: a model would have to be called. Only settings of "
-            "`review`, `calibration.length`, `calibration.regularisation`, `split` and `annotate` need none"
+            "`review`, `calibration.length`, `calibration.regularisation`, `split`, `annotate` and, but for sampling, "
+            "`verify` need none"
         ) from None
     rows = annotating.annotate(
         stages, routes=routes, pool=pool, seed_reviews=seed_reviews, rounds=rounds, reviews=reviews
     )
-    return _compared(store, made, routes, rows)
-
-
-def _compared(store: Store, made: dict[str, Ref], routes: Ref, rows: Ref) -> WhatIf:
-    def change(what: str, before: list[str], after: list[str]) -> Change:
-        return Change(what, len(before), len(after), sorted(set(after) - set(before)), sorted(set(before) - set(after)))
-
-    high = [[seed.instruction for seed in store.rows(ref, Seed, "high")] for ref in (made["split"], routes)]
-    low = [[seed.instruction for seed in store.rows(ref, Seed, "low")] for ref in (made["split"], routes)]
-    sft = [
-        [f"{r.instruction}\n{r.response}" for r in store.rows(ref, SftRow, "sft")] for ref in (made["annotate"], rows)
-    ]
-    pairs = [
-        [f"{pair.chosen}\n{pair.rejected}" for pair in store.rows(ref, PreferencePair, "pairs")]
-        for ref in (made["annotate"], rows)
-    ]
-    changes = [
-        change("low seeds", *low),
-        change("high seeds", *high),
-        change("SFT rows", *sft),
-        change("pairs", *pairs),
-    ]
+    splits = (made["split"], routes)
+    low = [[seed.instruction for seed in store.rows(ref, Seed, "low")] for ref in splits]
+    high = [[seed.instruction for seed in store.rows(ref, Seed, "high")] for ref in splits]
     now, then = (
         (store.record(made["split"]), store.record(made["annotate"])),
         (store.record(routes), store.record(rows)),
@@ -97,4 +91,17 @@ def _compared(store: Store, made: dict[str, Ref], routes: Ref, rows: Ref) -> Wha
         for record, later in zip(now, then, strict=True)
         for name, value in record["thresholds"].items()
     }
+    changes = [_change("low seeds", *low), _change("high seeds", *high), *_kept(store, made["annotate"], rows, "")]
     return WhatIf(changes, thresholds, unwritten=len(set(low[1]) ^ set(low[0])))
+
+
+def _kept(store: Store, now: Ref, then: Ref, which: str) -> list[Change]:
+    sft = [[f"{row.instruction}\n{row.response}" for row in store.rows(ref, SftRow, "sft")] for ref in (now, then)]
+    pairs = [
+        [f"{pair.chosen}\n{pair.rejected}" for pair in store.rows(ref, PreferencePair, "pairs")] for ref in (now, then)
+    ]
+    return [_change(f"{which}SFT rows", *sft), _change(f"{which}pairs", *pairs)]
+
+
+def _change(what: str, before: list[str], after: list[str]) -> Change:
+    return Change(what, len(before), len(after), sorted(set(after) - set(before)), sorted(set(before) - set(after)))

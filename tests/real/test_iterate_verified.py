@@ -1,0 +1,167 @@
+"""Questions that rules check, in an iteration: real stages, store and flow, a few lines in a model's place."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tasks.annotate.steps import VERIFIED, verified_in
+from tasks.evolution.funnel import funnel
+from tasks.store.examples import PreferencePair, SftRow, TrainRow
+from tasks.store.rows import Rejected, Seed, Written
+from tasks.store.verified import Checked, Edited, Question
+from tasks.store.vetoes import Veto
+from tasks.verify.checks import base
+from tasks.verify.checks.base import verify
+from tests.real.test_iterate import SEEDS, Ran, run
+
+WAYS = ("constraints", "computed", "hindsight")
+VERIFY = (
+    *("verify.constraints.questions_per_instruction=6", "verify.computed.questions={reading: 12}"),
+    *("verify.hindsight.opposites_per_seed=2", "verify.samples=6", "verify.length_ratio=null"),
+)
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    return run(tmp_path_factory.mktemp("verified"), *VERIFY)
+
+
+def questions(of: Ran) -> dict[str, Question]:
+    return {row.instruction: row for way in WAYS for row in of.rows(f"questions [{way}]", Question)}
+
+
+def test_what_is_trained_on_passes_every_check_and_what_is_rejected_fails_one(found: Ran) -> None:
+    asked, sft, pairs = (
+        questions(found),
+        found.rows(VERIFIED, SftRow, "sft"),
+        found.rows(VERIFIED, PreferencePair, "pairs"),
+    )
+    assert sft and pairs
+
+    def outcomes(instruction: str, text: str) -> set[str]:
+        return {verify(one.check, text, one.given).outcome for one in asked[instruction].checks}
+
+    assert {outcome for row in sft for outcome in outcomes(row.instruction, row.response)} == {"pass"}
+    assert {outcome for pair in pairs for outcome in outcomes(pair.instruction, pair.chosen)} == {"pass"}
+    assert all("fail" in outcomes(pair.instruction, pair.rejected) for pair in pairs)
+    assert all(row.score is None for row in sft)
+
+
+def test_it_is_mixed_with_what_a_reviewer_kept(found: Ran) -> None:
+    texts = {(row.instruction, row.response) for row in found.rows("mix", TrainRow, "sft")}
+    for label in ("annotate", VERIFIED):
+        assert {(row.instruction, row.response) for row in found.rows(label, SftRow, "sft")} <= texts
+    assert {pair.id for pair in found.rows(VERIFIED, PreferencePair, "pairs")} <= {
+        pair.id for pair in found.rows("mix", PreferencePair, "pairs")
+    }
+
+
+def test_each_way_has_its_artifacts_and_counts(found: Ran) -> None:
+    labels = [row.label for row in funnel(found.stages.store, found.stages.made)]
+    for way in ("constraints", "computed"):
+        assert [f"{stage} [{way}]" in labels for stage in ("questions", "write", "clean", "check")] == [True] * 4
+    for way in WAYS:
+        rates = found.record(f"check [{way}]")["passed"]
+        assert rates and all(0 <= one["passed"] <= one["asked"] for one in rates.values())
+        checked = found.rows(f"check [{way}]", Checked)
+        rejects = found.rows(f"check [{way}]", Rejected, "rejects")
+        assert len({row.item for row in checked if row.outcome != "pass"}) == len(rejects)
+        assert all(reject.detail.partition(": ")[0] in rates for reject in rejects)
+    assert [one.questions for one in verified_in(found.stages.made)] == [
+        found.stages.made[f"questions [{way}]"] for way in WAYS
+    ]
+
+
+def test_low_seeds_and_what_was_written_from_them_are_asked_about_and_high_ones_looked_back_on(found: Ran) -> None:
+    low, high = (found.rows("split", Seed, side) for side in ("low", "high"))
+    new = {row.id for row in found.rows("clean [instructions]", Written)}
+    constrained = {row.parents[0] for row in found.rows("questions [constraints]", Question)}
+    assert constrained <= {seed.id for seed in low} | new
+    assert constrained & new
+    assert {row.seed for row in found.rows("questions [hindsight]", Edited, "answers")} <= {seed.id for seed in high}
+
+
+def test_half_of_the_samples_see_an_example_which_is_not_trained_on(found: Ran) -> None:
+    rows = found.rows("write [constraints]", Written)
+    prompts = Counter((row.instruction, row.prompt) for row in rows)
+    assert set(prompts.values()) == {3, 6}, "without an example all six samples have one prompt"
+    assert "kenya" not in str(found.rows("mix", TrainRow, "sft")).lower()
+
+
+def test_without_branches_the_whole_pool_is_asked_about(tmp_path: Path) -> None:
+    alone = run(tmp_path, *VERIFY, "branches=[]")
+    assert alone.runner.trained == ["sft", "dpo", "divergence"]
+    assert {row.seed for row in alone.rows("questions [constraints]", Question)} == {seed.id for seed in SEEDS}
+    assert "annotate" not in alone.stages.made
+
+
+def test_without_pairs_there_is_no_dpo(tmp_path: Path) -> None:
+    assert run(tmp_path, *VERIFY, "branches=[]", "verify.pairs=0").runner.trained == ["sft", "divergence"]
+
+
+def test_where_nothing_passes_the_iteration_is_held_with_the_reason(tmp_path: Path) -> None:
+    held = run(tmp_path, "branches=[]", "verify.computed.questions={sum: 3}")  # no word of the stub is a number
+    assert held.candidate is None
+    assert held.reasons[0].startswith("no verified SFT row: no question had answers that pass")
+
+
+def test_another_version_of_a_check_makes_again_what_followed_from_it_and_asks_no_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = run(tmp_path, *VERIFY)
+    used = {parent for row in first.rows(VERIFIED, SftRow, "sft") for parent in row.parents}
+    checked = [row for way in WAYS for row in first.rows(f"check [{way}]", Checked)]
+    name = next(row.check for row in checked if row.id in used)
+    known = dict(base.checks())
+    known[name] = base.Check(name, known[name].version + 1, known[name].function)
+    monkeypatch.setattr(base, "checks", lambda: known)
+    again = run(tmp_path, *VERIFY)
+    assert not [label for label in again.runner.asked if not label.startswith("evaluate")]
+
+    def changed(label: str) -> bool:
+        return first.stages.made[label] != again.stages.made[label]
+
+    for way in WAYS:
+        asked = {one.check for row in first.rows(f"questions [{way}]", Question) for one in row.checks}
+        assert changed(f"check [{way}]") == (name in asked), way
+    assert changed(VERIFIED) and changed("mix")
+    assert not any(map(changed, ("annotate", "write [constraints]", "check [computed]")))
+    before = {row.id for row in checked if row.check == name}
+    rows = again.rows(VERIFIED, SftRow, "sft") + again.rows(VERIFIED, PreferencePair, "pairs")
+    assert before and not before & {parent for row in rows for parent in row.parents}
+
+
+@pytest.mark.parametrize("verdicts", ["shuffled", "ignored"])
+def test_a_control_asks_the_same_and_keeps_other_answers(tmp_path: Path, verdicts: str, found: Ran) -> None:
+    control = run(tmp_path, *VERIFY, f"verify.verdicts={verdicts}")
+    for way in ("constraints", "computed"):
+        assert control.stages.made[f"clean [{way}]"].digest == found.stages.made[f"clean [{way}]"].digest
+    rates = [one.record("check [constraints]")["passed"] for one in (found, control)]
+    assert (rates[0] == rates[1]) == (verdicts == "shuffled")
+    kept = [{(row.instruction, row.response) for row in one.rows(VERIFIED, SftRow, "sft")} for one in (found, control)]
+    assert kept[0] != kept[1]
+
+
+@pytest.mark.parametrize("kind", ["written", "sft", "pair"])
+def test_a_vetoed_answer_trains_nowhere(tmp_path: Path, kind: str) -> None:
+    first = run(tmp_path, *VERIFY)
+    sft, pairs = first.rows(VERIFIED, SftRow, "sft"), first.rows(VERIFIED, PreferencePair, "pairs")
+    row: str = {"written": sft[0].parents[0], "sft": sft[0].id, "pair": pairs[0].id}[kind]
+    again = run(tmp_path, *VERIFY, vetoes=[Veto(row=row, why="no", iteration=2, at="now")])
+    rows: list[Any] = again.rows(VERIFIED, SftRow, "sft") + again.rows(VERIFIED, PreferencePair, "pairs")
+    assert row not in {one.id for one in rows} | {parent for one in rows for parent in one.parents}
+    assert "veto" in {reject.rule for reject in again.rows(VERIFIED, Rejected, "rejects")}
+
+
+def test_the_next_iteration_asks_other_questions_and_trains_on_both(tmp_path: Path) -> None:
+    first = run(tmp_path, *VERIFY)
+    assert first.candidate
+    grown = [first.stages.made["annotate"], first.stages.made[VERIFIED]]
+    second = run(tmp_path, *VERIFY, number=2, champion=first.candidate, grown_from=grown)
+    asked = [{row.instruction for row in one.rows("questions [computed]", Question)} for one in (first, second)]
+    assert len(asked[0] & asked[1]) < 4
+    trained = {(row.instruction, row.response) for row in second.rows("mix", TrainRow, "sft")}
+    assert {(row.instruction, row.response) for row in first.rows(VERIFIED, SftRow, "sft")} <= trained
+    assert not {seed.instruction for seed in second.rows("pool", Seed)} & set(questions(first))
