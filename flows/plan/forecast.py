@@ -8,10 +8,12 @@ from math import ceil, inf
 
 from flows.plan.workload import MEAN_TOKENS_PER_WORD, TEMPLATE_TOKENS, Given, Words, Workload, summed
 from tasks.engines.calls import Call
+from tasks.evaluate import panels
 from tasks.recipe.data import Branch
 from tasks.recipe.recipe import Recipe
 from tasks.recipe.training import DpoConfig, SftConfig
 from tasks.recipe.values import Threshold
+from tasks.recipe.verification import Way
 from tasks.review.signals.collect import Collector
 from tasks.store.rows import Seed
 from tasks.text.words import length
@@ -25,8 +27,10 @@ def workload(recipe: Recipe, given: Given, number: int = 1) -> list[Workload]:
     one = _Iteration(recipe, given)
     one.pool += (number - 1) * one.kept  # as seeds
     before = [one.teaching(), *one.measuring("champion"), *one.judging("")] if number == 1 else []
+    before += [one.asked_panels("champion", parts=1)]  # each gate draws its own
     after = [*one.measuring("candidate"), *one.judging("candidate's ")]
-    stages = [*before, *one.writing(), *one.training(number if recipe.mix.accumulate else 1), *after]
+    after += [one.asked_panels("candidate", parts=1 + recipe.evaluate.test_panels)]
+    stages = [*before, *one.writing(), *one.sampling(), *one.training(number if recipe.mix.accumulate else 1), *after]
     return [stage for stage in stages if stage != Workload(stage.stage)]
 
 
@@ -71,6 +75,23 @@ class _Iteration:
         found = min(found, self.sides["preference"] * annotate.pairs_per_prompt)
         return min(found, wanted or found)
 
+    @property
+    def questions(self) -> dict[Way, int]:
+        """That rules can check, by the way in which they are made."""
+        config, sides = self.recipe.verify, self.sides
+        low, high = (sides["sft"], sides["preference"]) if self.recipe.branches else (self.pool, self.pool)
+        instructions = low + self.texts["instructions"]
+        return {
+            "constraints": instructions * config.constraints.questions_per_instruction,
+            "computed": sum(config.computed.questions.values()),
+            "hindsight": 2 * high * config.hindsight.opposites_per_seed,
+        }
+
+    def verified(self, each: int, most: int) -> int:
+        """Rows or pairs that rules let pass: at most `each` of a question, one of hindsight's, `most` in all."""
+        found = self.questions
+        return min(most, each * (found["constraints"] + found["computed"]) + found["hindsight"])
+
     def teaching(self) -> Workload:
         teach, words = self.recipe.teach, self.given.words
         reviews = teach.skill_rows * (AROUND_TOKENS + words.tokens)
@@ -82,6 +103,13 @@ class _Iteration:
         count, words, new = self.held_out, self.given.words, self.recipe.evaluate.max_new_tokens
         found = Workload(f"evaluate [{who}]", count, 4 * count, count * new, round(5 * count * words.tokens))
         return [found, summed(f"benchmarks [{who}]", self.given.benchmarks)]
+
+    def asked_panels(self, who: str, parts: int) -> Workload:
+        """Short questions: about as many words as a chat template has tokens."""
+        counts = self.recipe.evaluate.panels
+        asked = parts * sum(counts.values())
+        written = parts * sum(count * panels.max_new_tokens(name) for name, count in counts.items())
+        return Workload(f"panels [{who}]", asked, 0, written, asked * 2 * TEMPLATE_TOKENS)
 
     def judging(self, whose: str) -> list[Workload]:
         """A pair good, nine corruptions of it, three texts of the model's own; canaries and twins; some once more."""
@@ -104,26 +132,37 @@ class _Iteration:
             self._reviewed("signals [written]", written, self.own),
         ]
 
+    def sampling(self) -> list[Workload]:
+        """Answers to questions that rules can check; those of hindsight are there."""
+        config = self.recipe.verify
+        asked = {way: config.samples * self.questions[way] for way in ("constraints", "computed")}
+        return [self._written(f"write [{way}]", count, config.max_new_tokens) for way, count in asked.items()]
+
     def training(self, iterations: int) -> list[Workload]:
         """On what so many iterations keep, and on what is mixed in."""
         recipe, words = self.recipe, self.given.words.tokens
         found = []
-        if "sft" in recipe.branches or not recipe.branches:
-            found.append(_trained("sft", recipe.sft, self._sft_tokens(iterations * self.kept)))
-        if "preference" in recipe.branches:
-            pairs = iterations * self.pairs
-            found.append(_trained("dpo", recipe.dpo, pairs * (words + self.own.tokens)))
+        config = recipe.verify
+        answer = TEMPLATE_TOKENS + MEAN_TOKENS_PER_WORD * self.given.words.instruction + config.max_new_tokens
+        if recipe.trains_sft:
+            verified = self.verified(config.rows_per_question, config.sft_rows)
+            own = iterations * (self.kept * self.own.tokens + verified * answer)
+            found.append(_trained("sft", recipe.sft, self._sft_tokens(iterations * (self.kept + verified), own)))
+        if recipe.trains_dpo:
+            tokens = self.pairs * (words + self.own.tokens)
+            tokens += self.verified(config.pairs_per_question, config.pairs) * 2 * answer
+            found.append(_trained("dpo", recipe.dpo, iterations * tokens))
         return found
 
-    def _sft_tokens(self, kept: int) -> float:
-        """Of an epoch: as many kept rows as the human ones are enough for, those, and reviews."""
+    def _sft_tokens(self, kept: int, tokens: float) -> float:
+        """Of an epoch: as many of the kept rows (with `tokens` in all) as human ones are enough for, those, reviews."""
         mix, words = self.recipe.mix, self.given.words.tokens
         if mix.human_share == 1:
             return self.human * words
         own_share = 1 - mix.human_share - mix.skill_share
         own = min(kept, self.human * own_share / mix.human_share if mix.human_share else inf)
         beside = mix.human_share * words + mix.skill_share * (AROUND_TOKENS + words)
-        return own * self.own.tokens + own / own_share * beside
+        return own * tokens / max(kept, 1) + own / own_share * beside
 
     def _written(self, stage: str, count: int, new_tokens: int) -> Workload:
         """By requests that hold an instruction; what comes before it is the same in all of them."""

@@ -12,6 +12,10 @@ MAX_NEW_TOKENS = {"instructions": 192, "instructions_unseen": 192}  # a question
 DEFAULT_NEW_TOKENS = 48
 
 
+def max_new_tokens(panel: str) -> int:
+    return MAX_NEW_TOKENS.get(panel, DEFAULT_NEW_TOKENS)
+
+
 def calls(panels: Mapping[str, Sequence[Question]]) -> list[Call]:
     """Greedy, as users are answered with the least chance."""
     return [
@@ -19,7 +23,7 @@ def calls(panels: Mapping[str, Sequence[Question]]) -> list[Call]:
             kind="write",
             row=f"{name}/{question.id}",
             messages=chat(question.instruction),
-            max_new_tokens=MAX_NEW_TOKENS.get(name, DEFAULT_NEW_TOKENS),
+            max_new_tokens=max_new_tokens(name),
         )
         for name, questions in panels.items()
         for question in questions

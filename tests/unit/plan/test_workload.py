@@ -82,6 +82,7 @@ def test_a_later_iteration_has_more_to_review_and_train_on_and_measures_the_cand
     grown = [{one.stage: one for one in found} for found in (first, second)]
     assert grown[1]["signals [seeds]"].readings > grown[0]["signals [seeds]"].readings
     assert grown[1]["sft"].trained_tokens == pytest.approx(2 * grown[0]["sft"].trained_tokens, rel=0.01)
+    assert grown[1]["panels [champion]"] == grown[0]["panels [champion]"], "each gate draws its own"
     assert stage("sft", "mix.accumulate=false", "mix.human_share=0", number=2) == grown[0]["sft"]
 
 
@@ -124,6 +125,37 @@ def test_a_model_that_is_taught_is_trained_on_reviews_and_seeds() -> None:
     assert stage("teach") == Workload("teach")
     found = stage("teach", "teach.skill_rows=10", "teach.sft.epochs=1", given=EVEN)
     assert found.trained_tokens == pytest.approx((1 + 2 / 3) * (10 * (400 + ROW) + 60 * ROW), abs=2)
+
+
+VERIFY = ("branches=[]", "mix.human_share=0", "verify.samples=8", "verify.max_new_tokens=100", "sft.epochs=1")
+
+
+def test_questions_that_rules_check_are_sampled_and_trained_on() -> None:
+    """Of 100 seeds with a fifth held out and a fifth as anchors, 60 are asked about."""
+    settings = (*VERIFY, "verify.constraints.questions_per_instruction=3", "verify.computed.questions={sum: 7}")
+    constraints, computed = (stage(f"write [{way}]", *settings, given=EVEN) for way in ("constraints", "computed"))
+    assert (constraints.texts, constraints.written_tokens) == (60 * 3 * 8, 60 * 3 * 8 * 100)
+    assert computed.texts == 7 * 8
+    answer = 25 + 15 + 100
+    rows = ("verify.rows_per_question=2", "verify.pairs_per_question=1", "dpo.epochs=1")
+    assert stage("sft", *settings, *rows, given=EVEN).trained_tokens == round((1 + 2 / 3) * 374 * answer)
+    assert stage("dpo", *settings, *rows, given=EVEN).trained_tokens == round((1 + 1) * 187 * 2 * answer)
+    capped = stage("sft", *settings, "verify.sft_rows=10", given=EVEN)
+    assert capped.trained_tokens == round((1 + 2 / 3) * 10 * answer)
+
+
+def test_hindsight_asks_no_model() -> None:
+    found = workload(load("robust", [*VERIFY, "verify.hindsight.opposites_per_seed=2"]), EVEN)
+    assert not [one.stage for one in found if one.stage.startswith("write [")]
+    trained = {one.stage: one.trained_tokens for one in found if one.trained_tokens}
+    assert trained["sft"] == round((1 + 2 / 3) * 240 * (25 + 15 + 100))
+
+
+def test_panels_are_asked_of_both_models_and_their_test_part_of_the_candidate() -> None:
+    settings = ("evaluate.panels={instructions: 20, sum: 30}", "evaluate.test_panels=true")
+    champion, candidate = (stage(f"panels [{who}]", *settings) for who in ("champion", "candidate"))
+    assert (champion.texts, champion.written_tokens) == (50, 20 * 192 + 30 * 48)
+    assert candidate.texts == 2 * champion.texts
 
 
 def test_hours_by_kind_are_tokens_over_a_rate() -> None:
