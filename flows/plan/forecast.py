@@ -81,11 +81,12 @@ class _Iteration:
         config, sides = self.recipe.verify, self.sides
         low, high = (sides["sft"], sides["preference"]) if self.recipe.branches else (self.pool, self.pool)
         instructions = low + self.texts["instructions"]
-        return {
+        found: dict[Way, int] = {
             "constraints": instructions * config.constraints.questions_per_instruction,
             "computed": sum(config.computed.questions.values()),
             "hindsight": 2 * high * config.hindsight.opposites_per_seed,
         }
+        return {way: count * (way in config.ways) for way, count in found.items()}
 
     def verified(self, each: int, most: int) -> int:
         """Rows or pairs that rules let pass: at most `each` of a question, one of hindsight's, `most` in all."""

@@ -1,6 +1,6 @@
 """The values that shape what is made checkable, sampled and kept by rule."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
@@ -14,8 +14,8 @@ Way = Literal["constraints", "computed", "hindsight"]
 class ConstraintsConfig(Config):
     """Low seeds' instructions, and those written from them, with constraints that a rule can check."""
 
-    questions_per_instruction: int = Field(default=0, ge=0)
-    """Questions from each instruction, each with constraints of its own; 0: none."""
+    questions_per_instruction: Positive = 6
+    """Questions from each instruction, each with constraints of its own."""
     most: Annotated[int, Field(ge=1, le=3)] = 1
     """At most so many constraints of one question."""
     levels: Levels = (1,)
@@ -28,7 +28,7 @@ class ConstraintsConfig(Config):
 class ComputedConfig(Config):
     """Questions with an answer that is computed."""
 
-    questions: dict[Family, Positive] = Field(default={})
+    questions: dict[Family, Positive] = Field(default=dict.fromkeys(get_args(Family), 40))
     """So many of each family in an iteration."""
     levels: Levels = (1,)
     """Of each iteration, the last for all later ones: how large the numbers are, how long the lists."""
@@ -37,13 +37,16 @@ class ComputedConfig(Config):
 class HindsightConfig(Config):
     """Requests that high seeds' responses meet after an edit that loses nothing, with crossed pairs of two edits."""
 
-    opposites_per_seed: int = Field(default=0, ge=0)
+    opposites_per_seed: Positive = 2
     """Two edits that meet one request each and not the other's make two pairs; so many such twos of each seed."""
 
 
 class VerifyConfig(Config):
     """Questions whose answers a rule can check: how answers are sampled, and which ones are trained on."""
 
+    ways: tuple[Way, ...] = ()
+    """In which questions are made: `constraints` on low seeds' and written instructions, `computed` ones from nothing,
+    `hindsight` from high seeds' responses; none: nothing is verified."""
     constraints: ConstraintsConfig = ConstraintsConfig()
     computed: ComputedConfig = ComputedConfig()
     hindsight: HindsightConfig = HindsightConfig()
@@ -68,13 +71,6 @@ class VerifyConfig(Config):
     verdicts: Literal["checks", "shuffled", "ignored"] = "checks"
     """Controls: `shuffled` gives each verdict to another answer to the same question, `ignored` lets every answer
     pass."""
-
-    @property
-    def ways(self) -> list[Way]:
-        """In which questions are made."""
-        found: list[Way] = ["constraints"] if self.constraints.questions_per_instruction else []
-        found += ["computed"] if self.computed.questions else []
-        return [*found, "hindsight"] if self.hindsight.opposites_per_seed else found
 
     @property
     def used(self) -> bool:

@@ -18,7 +18,11 @@ from tests.real.test_iterate import SEEDS, Ran, run
 
 WAYS = ("constraints", "computed", "hindsight")
 VERIFY = (
-    *("verify.constraints.questions_per_instruction=6", "verify.computed.questions={reading: 12}"),
+    *(
+        "verify.ways=[constraints, computed, hindsight]",
+        "verify.constraints.questions_per_instruction=6",
+        "verify.computed.questions={reading: 12}",
+    ),
     *("verify.hindsight.opposites_per_seed=2", "verify.samples=6", "verify.length_ratio=null"),
 )
 
@@ -102,7 +106,9 @@ def test_without_pairs_there_is_no_dpo(tmp_path: Path) -> None:
 
 
 def test_where_nothing_passes_the_iteration_is_held_with_the_reason(tmp_path: Path) -> None:
-    held = run(tmp_path, "branches=[]", "verify.computed.questions={sum: 3}")  # no word of the stub is a number
+    held = run(
+        tmp_path, "branches=[]", "verify.ways=[computed]", "verify.computed.questions={sum: 3}"
+    )  # no word of the stub is a number
     assert held.candidate is None
     assert held.reasons[0].startswith("no verified SFT row: no question had answers that pass")
 

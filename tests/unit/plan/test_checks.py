@@ -16,6 +16,7 @@ from flows.plan.workload import Given, Rates
 from tasks.recipe.recipe import Recipe, load
 from tasks.store.home import Home
 
+RECIPE = "tests/support/recipes/reviewed.yaml"
 QWEN2_7B = ModelShape(7_615_616_512, layers=28, hidden=3584, intermediate=18944, kv_width=512, vocabulary=152064)
 
 
@@ -58,9 +59,9 @@ def test_the_papers_iteration_is_what_the_paper_reports() -> None:
     ],
 )
 def test_what_is_off_is_not_counted(settings: list[str], absent: str) -> None:
-    everything = [one.stage for one in workload(load("robust"), Given(100))]
+    everything = [one.stage for one in workload(load(RECIPE), Given(100))]
     assert absent in everything
-    assert absent not in [one.stage for one in workload(load("robust", settings), Given(100))]
+    assert absent not in [one.stage for one in workload(load(RECIPE, settings), Given(100))]
 
 
 def test_memory_by_part() -> None:
@@ -112,12 +113,12 @@ def test_nothing_stands_in_the_shipped_recipes_way(tmp_path: Path) -> None:
     ],
 )
 def test_what_stands_in_the_way_is_said(tmp_path: Path, settings: list[str], more: dict[str, Any], says: str) -> None:
-    found = planned(load("robust", settings), tmp_path, **more)
+    found = planned(load(RECIPE, settings), tmp_path, **more)
     assert [line for line in found.problems if line.startswith(says) or says in line]
 
 
 def test_a_target_is_forecast_up_to_its_candidates() -> None:
-    recipe = load("robust", ["target.candidates=1000"])
+    recipe = load(RECIPE, ["target.candidates=1000"])
     written = [
         one.texts for one in workload(recipe, Given(80)) if one.stage.startswith("write") and "anchors" not in one.stage
     ]
@@ -126,31 +127,29 @@ def test_a_target_is_forecast_up_to_its_candidates() -> None:
 
 def test_an_empty_file_of_seeds_is_a_problem(tmp_path: Path) -> None:
     (tmp_path / "seeds.jsonl").write_text("")
-    found = planned(load("robust", [f"seeds={tmp_path / 'seeds.jsonl'}"]), tmp_path)
+    found = planned(load(RECIPE, [f"seeds={tmp_path / 'seeds.jsonl'}"]), tmp_path)
     assert any("seeds.jsonl" in problem for problem in found.problems)
 
 
 def test_rows_too_long_to_train_on_are_left_open(tmp_path: Path) -> None:
     (tmp_path / "seeds.jsonl").write_text(json.dumps({"prompt": "word " * 300, "response": "Yes."}) + "\n")
-    found = planned(load("robust", [f"seeds={tmp_path / 'seeds.jsonl'}", "reading.anchor_share=0"]), tmp_path)
+    found = planned(load(RECIPE, [f"seeds={tmp_path / 'seeds.jsonl'}", "reading.anchor_share=0"]), tmp_path)
     assert any("602 tokens, sft.max_tokens is 384" in line for line in found.unknown)
 
 
 def test_hours_and_money_are_those_of_all_iterations(tmp_path: Path) -> None:
-    recipe, rates = load("robust"), Rates.of(10)
+    recipe, rates = load(RECIPE), Rates.of(10)
     found, given = planned(recipe, tmp_path, rates, price=2.0), Checks(recipe).given
     each = [rates.hours(workload(recipe, given, number)) for number in (1, 2, 3)]
     assert found.hours == pytest.approx({kind: sum(one[kind] for one in each) for kind in each[0]})
     assert found.all_hours == pytest.approx(sum(found.hours.values()))
     assert found.money == pytest.approx(2 * found.all_hours)
-    assert planned(load("robust"), tmp_path).all_hours is None
+    assert planned(load(RECIPE), tmp_path).all_hours is None
 
 
 def test_benchmarks_that_are_not_here_are_left_open(tmp_path: Path) -> None:
     found = planned(
-        load(
-            "robust", ["evaluate.benchmarks=[{task: tests/support/benchmarks/sum.yaml}, {task: gsm8k}, {task: mmlu}]"]
-        ),
+        load(RECIPE, ["evaluate.benchmarks=[{task: tests/support/benchmarks/sum.yaml}, {task: gsm8k}, {task: mmlu}]"]),
         tmp_path,
     )
     assert "what gsm8k, mmlu ask: their items are not on this machine, and are not counted" in found.unknown
@@ -159,7 +158,7 @@ def test_benchmarks_that_are_not_here_are_left_open(tmp_path: Path) -> None:
 
 def test_held_out_seeds_of_their_own_are_counted(tmp_path: Path) -> None:
     (tmp_path / "mine.jsonl").write_text('{"prompt": "Say it.", "response": "It is said."}\n')
-    found = planned(load("robust", [f"held_out={tmp_path / 'mine.jsonl'}"]), tmp_path)
+    found = planned(load(RECIPE, [f"held_out={tmp_path / 'mine.jsonl'}"]), tmp_path)
     assert [one["texts"] for one in found.work if str(one["stage"]).startswith("evaluate")] == [1, 1]
 
 

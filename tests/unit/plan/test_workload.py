@@ -26,6 +26,7 @@ from tasks.text.words import length
 from tasks.train.mix import mix
 from tests.support.rows import review, written
 
+RECIPE = "tests/support/recipes/reviewed.yaml"  # of a reviewer alone, until a test says otherwise
 SEEDS = read(ROOT / "deployments" / "seeds" / "everyday.jsonl", ReadingConfig(), lambda _: None).seeds
 PARTS = divide(SEEDS, 0.2, 0.2)
 SHIPPED = Given(
@@ -35,7 +36,7 @@ SHIPPED = Given(
 
 
 def stage(name: str, *settings: str, given: Given = SHIPPED, number: int = 1) -> Workload:
-    found = [one for one in workload(load("robust", settings), given, number) if one.stage == name]
+    found = [one for one in workload(load(RECIPE, settings), given, number) if one.stage == name]
     return found[0] if found else Workload(name)
 
 
@@ -59,7 +60,7 @@ def test_what_a_reviewer_reads_is_forecast_closely(use: list[str]) -> None:
 
 
 def test_what_is_measured_and_judged_is_what_those_stages_ask() -> None:
-    recipe = load("robust")
+    recipe = load(RECIPE)
     held_out = evaluate.calls(evaluate.items(PARTS.held_out, recipe.evaluate), recipe.evaluate)
     found = stage("evaluate [candidate]", given=replace(SHIPPED, held_out=len(PARTS.held_out)))
     assert (found.texts, found.readings) == (16, 64)  # a fifth of the seeds by number; by content it is a few less
@@ -76,7 +77,7 @@ def test_what_is_measured_and_judged_is_what_those_stages_ask() -> None:
 
 
 def test_a_later_iteration_has_more_to_review_and_train_on_and_measures_the_candidate_alone() -> None:
-    first, second = (workload(load("robust", ["mix.human_share=0"]), SHIPPED, number) for number in (1, 2))
+    first, second = (workload(load(RECIPE, ["mix.human_share=0"]), SHIPPED, number) for number in (1, 2))
     names = [{one.stage for one in found} for found in (first, second)]
     assert names[0] - names[1] == {"evaluate [champion]", "write [anchors]", "signals [anchors]"}
     grown = [{one.stage: one for one in found} for found in (first, second)]
@@ -99,7 +100,7 @@ def test_sft_is_given_what_the_mix_lets_through(human: float, kept: int) -> None
         [SftRow.of(row, review(row, 9)) for row in rows],
         pool,
         [],
-        load("robust").mix.model_copy(update={"human_share": human}),
+        load(RECIPE).mix.model_copy(update={"human_share": human}),
     )
     settings = ["write.max_new_tokens=90", f"mix.human_share={human}", f"target.sft_rows={kept}", "sft.epochs=4"]
     passes = 4 + 2 / 3
@@ -127,7 +128,14 @@ def test_a_model_that_is_taught_is_trained_on_reviews_and_seeds() -> None:
     assert found.trained_tokens == pytest.approx((1 + 2 / 3) * (10 * (400 + ROW) + 60 * ROW), abs=2)
 
 
-VERIFY = ("branches=[]", "mix.human_share=0", "verify.samples=8", "verify.max_new_tokens=100", "sft.epochs=1")
+VERIFY = (
+    "verify.ways=[constraints, computed]",
+    "branches=[]",
+    "mix.human_share=0",
+    "verify.samples=8",
+    "verify.max_new_tokens=100",
+    "sft.epochs=1",
+)
 
 
 def test_questions_that_rules_check_are_sampled_and_trained_on() -> None:
@@ -145,7 +153,7 @@ def test_questions_that_rules_check_are_sampled_and_trained_on() -> None:
 
 
 def test_hindsight_asks_no_model() -> None:
-    found = workload(load("robust", [*VERIFY, "verify.hindsight.opposites_per_seed=2"]), EVEN)
+    found = workload(load(RECIPE, [*VERIFY, "verify.ways=[hindsight]"]), EVEN)
     assert not [one.stage for one in found if one.stage.startswith("write [")]
     trained = {one.stage: one.trained_tokens for one in found if one.trained_tokens}
     assert trained["sft"] == round((1 + 2 / 3) * 240 * (25 + 15 + 100))
