@@ -41,6 +41,8 @@ class Recipe(Config):
     """How many iterations it has."""
     sampling_seed: int = 1
     """What all sampling is seeded from."""
+    training_seed: int | None = None
+    """What training is seeded from (LoRA's beginnings, the rows' order), where it is not `sampling_seed`."""
     keep_rows_of_held_iterations: bool = False
     """Whether what a held iteration wrote joins the pool."""
     branches: tuple[Branch, ...] = ("sft", "preference")

@@ -141,8 +141,9 @@ def _train(
         "device_rows": recipe.trainer.device_rows,
         "save_steps": recipe.trainer.save_steps,
         "dtype": recipe.trainer.dtype,
-        "seed": recipe.sampling_seed,
+        "seed": recipe.sampling_seed if recipe.training_seed is None else recipe.training_seed,
     }
+    seeded = {} if recipe.training_seed is None else {"training_seed": recipe.training_seed}
     # The table's digest, not the artifact's: other pairs do not make it another SFT.
     inputs: dict[str, Ref | str] = {"model": model, "rows": store.record(rows)["files"][table]}
     inputs |= {"reference": reference} if reference and of_its_own else {}
@@ -150,7 +151,7 @@ def _train(
         method,
         label,
         version=VERSION,
-        config=config,
+        config=config.model_dump(mode="json") | seeded,
         inputs=inputs,
         sampling="evolution",  # LoRA's beginnings, the rows' order
         module=TRAINER,
