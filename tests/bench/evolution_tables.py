@@ -51,7 +51,8 @@ class Table:
         documents = sorted(self.base[axis])
         before = np.array([self.base[axis][one] for one in documents])
         rows = [[arm.measured[axis][one] for one in documents] for arm in self.arms if arm.name == name]
-        return np.array(rows) - before
+        gains: Numbers = np.array(rows) - before
+        return gains
 
     def interval(self, name: str, axes: tuple[str, ...], other: str = "") -> tuple[float, float, float]:
         """Low, mean and high of the mean gain over the axes, less the other arm's where one is named."""
