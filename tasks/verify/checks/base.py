@@ -66,6 +66,7 @@ class Check:
     name: str
     version: int
     function: Callable[..., Finding]
+    apart: bool = False  # it runs what somebody wrote, and is asked in a sandbox (tasks/verify/confined.py)
 
     @property
     def arguments(self) -> dict[str, str]:
@@ -74,13 +75,13 @@ class Check:
         return {one.name: inspect.formatannotation(one.annotation) for one in others}
 
 
-def check(version: int) -> Callable[[Callable[..., Finding]], Callable[..., Finding]]:
+def check(version: int, apart: bool = False) -> Callable[[Callable[..., Finding]], Callable[..., Finding]]:
     """Mark a function as the check of its name."""
 
     def marked(function: Callable[..., Finding]) -> Callable[..., Finding]:
         # Arguments come from files, where a number may stand as text: what can be read as the type is taken.
         typed = validate_call(function)
-        typed.check = Check(name=function.__name__, version=version, function=typed)  # type: ignore[attr-defined]
+        typed.check = Check(function.__name__, version, typed, apart)  # type: ignore[attr-defined]
         return typed
 
     return marked

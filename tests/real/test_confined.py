@@ -1,0 +1,113 @@
+"""Checks that run what somebody wrote: whatever it does, there is a verdict or a reason why there is none."""
+
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tasks.engines.processes import sandbox
+from tasks.store.home import ROOT
+from tasks.verify.checks.base import Finding
+from tasks.verify.confined import SECONDS, findings
+
+pytestmark = pytest.mark.skipif(
+    subprocess.run([*sandbox.UNSHARE, "true"], capture_output=True, check=False).returncode != 0,
+    reason="this system allows no namespaces, so what somebody wrote is not run here",
+)
+MINE = "tests.support.checks_of_a_user"
+
+
+@pytest.fixture(autouse=True)
+def _from_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)  # where `tests` can be imported from
+
+
+def own(name: str, folder: Path, text: str = "It is a fine day.", **arguments: Any) -> Finding:
+    (found,) = findings([("own_function", text, {"function": f"{MINE}:{name}", "arguments": arguments})], folder / "s")
+    return found
+
+
+def test_a_function_of_ones_own_says_what_it_found(tmp_path: Path) -> None:
+    assert own("rhymes", tmp_path) == Finding(outcome="pass", reason="the last word is day")
+    assert own("rhymes", tmp_path, word="sun").outcome == "fail"
+    assert own("unsure", tmp_path).outcome == "cannot tell"
+    assert own("prints", tmp_path).outcome == "pass", "what it prints is no answer"
+
+
+def test_wrong_arguments_are_refused_as_those_of_any_check(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="expected a word, found none"):
+        own("wrong_arguments", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("number", "returned 7, expected True, False or None"),
+        ("fails", "raised KeyError: 'nothing there'"),
+        ("leaves", "ended by itself without a verdict"),
+        ("loops", f"it took longer than {SECONDS:g} s"),
+        ("works_for_ever", f"it took longer than {SECONDS:g} s"),
+        ("forks", "os.fork is not allowed in a check"),
+        ("forks_by_ctypes", "processes"),
+        ("eats_memory", "wanted more than 1024 MiB"),
+        ("eats_memory_in_children", "was ended: it"),
+        ("writes", "a check may read its code and nothing else"),
+        ("reads", "a check may read its code and nothing else, and not /etc/passwd"),
+        ("connects", "socket.__new__ is not allowed in a check"),
+        ("starts_a_program", "is not allowed in a check"),
+        ("says_much", "its answer is longer than 64 KiB"),
+        ("not_there", "has no attribute 'not_there'"),
+    ],
+)
+def test_what_is_no_check_cannot_tell_and_says_why(tmp_path: Path, name: str, reason: str) -> None:
+    found = own(name, tmp_path)
+    assert found.outcome == "cannot tell"
+    assert reason in found.reason
+
+
+def test_one_that_hangs_costs_the_others_nothing(tmp_path: Path) -> None:
+    asked = [("own_function", "x", {"function": f"{MINE}:{name}"}) for name in ("loops", "rhymes", "forks_by_ctypes")]
+    started = time.monotonic()
+    found = findings([*asked, ("passes_tests", "def f(): return 1", {"tests": "assert f() == 1"})], tmp_path / "s")
+    assert [one.outcome for one in found] == ["cannot tell", "fail", "cannot tell", "pass"]
+    assert time.monotonic() - started < 2 * SECONDS + 5
+
+
+CASES = yaml.safe_load((ROOT / "tests/unit/verify/cases/programs.yaml").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_text_is_judged_as_a_person_would(name: str, tmp_path: Path) -> None:
+    said = [
+        (text, case["arguments"], outcome)
+        for case in CASES[name]
+        for outcome in ("pass", "fail", "cannot tell")
+        for text in case.get(outcome, ())
+    ]
+    found = findings([(name, text, arguments) for text, arguments, _ in said], tmp_path / "s")
+    wrong = [(text, one) for (text, _, outcome), one in zip(said, found, strict=True) if one.outcome != outcome]
+    assert not wrong
+
+
+@pytest.mark.parametrize(
+    ("text", "tests", "reason"),
+    [
+        ("def double(n): return n", "assert double(2) == 4", "AssertionError: a test does not hold"),
+        ("def double(n): return n", "assert triple(2) == 6", "NameError: name 'triple' is not defined"),
+        ("def double(n)\n  return", "assert True", "SyntaxError"),
+        ("def double(n):\n  while True: pass", "assert double(2) == 4", "longer than"),
+        ("import sys; sys.exit(0)", "assert True", "raised SystemExit"),
+        ("import os; os._exit(0)", "assert True", "without a verdict"),
+    ],
+)
+def test_the_reason_says_what_went_wrong(tmp_path: Path, text: str, tests: str, reason: str) -> None:
+    (found,) = findings([("passes_tests", text, {"tests": tests})], tmp_path / "s")
+    assert reason in found.reason
+
+
+def test_an_answer_that_is_no_mathematics_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="expected an answer that is mathematics, found 'a lot'"):
+        findings([("same_mathematics", "1", {"answer": "a lot"})], tmp_path / "s")
