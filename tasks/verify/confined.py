@@ -1,6 +1,6 @@
 """Checks that run what somebody wrote: in a sandbox, one item after the other, each with limits of its own.
 
-    findings([("passes_tests", "def f(): return 1", {"tests": "assert f() == 1"})], folder)
+    findings([("passes_tests", "def f(): return 1", {"tests": "assert f() == 1"})])
 
 What an item does beyond its limits, or to anything outside of itself, is "cannot tell" with the reason, and the next
 one goes on. The sandbox has no network and nothing to write to (tasks/engines/processes/sandbox.py).
@@ -12,6 +12,7 @@ import resource
 import select
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -28,21 +29,23 @@ Item = tuple[str, str, Mapping[str, Any]]
 REFUSED = ("os.fork", "os.posix_spawn", "subprocess.Popen", "socket.__new__", "os.system", "pty.spawn")
 
 
-def findings(items: Sequence[Item], folder: Path) -> list[Finding]:
+def findings(items: Sequence[Item]) -> list[Finding]:
     """In the order of the items: check, text, arguments.
 
     Raises ValueError for arguments that a check does not take, OSError where the system allows no sandbox.
     """
     found: list[Finding] = []
-    for begin in range(0, len(items), AT_ONCE):
-        asked = {"items": [list(item) for item in items[begin : begin + AT_ONCE]]}
-        found += [Finding.model_validate(one) for one in sandbox.run(__name__, "judge", asked, folder)]
+    with tempfile.TemporaryDirectory(prefix="lance-check-") as folder:
+        for begin in range(0, len(items), AT_ONCE):
+            some = [[name, text, dict(arguments)] for name, text, arguments in items[begin : begin + AT_ONCE]]
+            asked = {"items": some, "folder": str(Path.cwd())}
+            found += [Finding.model_validate(one) for one in sandbox.run(__name__, "judge", asked, Path(folder))]
     return found
 
 
-def judge(items: Sequence[Sequence[Any]]) -> list[dict[str, str]]:
-    """Inside of the sandbox. Raises ValueError as `findings`."""
-    # A private process namespace: whatever an item leaves behind ends with it.
+def judge(items: Sequence[Sequence[Any]], folder: str) -> list[dict[str, str]]:
+    """Inside of the sandbox, with modules of the user's from `folder`. Raises ValueError as `findings`."""
+    sys.path.append(folder)
     return [_one(name, text, arguments).model_dump() for name, text, arguments in items]
 
 

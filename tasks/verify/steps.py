@@ -10,6 +10,7 @@ from tasks.store.rows import Rejected, Row, Seed, Written
 from tasks.store.verified import Answering, Checked, Edited, Question, Verdicts
 from tasks.verify import verdicts as verdicts_of
 from tasks.verify.checks.base import versions
+from tasks.verify.confined import findings
 from tasks.verify.questions import computed, constraints, hindsight
 from tasks.verify.questions.kinds import digest_of
 
@@ -104,7 +105,7 @@ def check(stages: Stages, way: Way, questions: Ref, answers: Ref) -> Ref:
 
     def save(draft: Draft) -> None:
         asked, rows = store.rows(questions, Question), answers_in(store, answers)
-        checked = verdicts_of.verdicts(asked, rows, config)
+        checked = verdicts_of.verdicts(asked, rows, config, findings)
         known = Verdicts(asked, checked)
         rejects = [_reject(row, known) for row in rows if not known.passed(row)]
         tables: dict[str, Sequence[Row]] = {"rows": checked}

@@ -4,7 +4,8 @@ A user error in a check's arguments ends the run; what a check does to its own t
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from tasks.recipe.verification import VerifyConfig
 from tasks.store.rows import sampling_seed
@@ -15,19 +16,38 @@ VERSION = 1
 NOT_LOOKED_AT = Finding(outcome="pass", reason="control: nobody looked")
 
 
-def verdicts(questions: Sequence[Question], answers: Sequence[Answering], config: VerifyConfig) -> list[Checked]:
-    """One row for each check of each answer, in their order."""
+Item = tuple[str, str, Mapping[str, Any]]  # check, text, arguments
+Apart = Callable[[Sequence[Item]], Sequence[Finding]]
+
+
+def verdicts(
+    questions: Sequence[Question], answers: Sequence[Answering], config: VerifyConfig, apart: Apart
+) -> list[Checked]:
+    """One row for each check of each answer, in their order. `apart` asks the checks that run what somebody wrote."""
     of_question: dict[str, list[Answering]] = {}
     for answer in answers:
         of_question.setdefault(answer.parents[0], []).append(answer)
+    groups = [
+        (question, asked, of_question.get(question.id, [])) for question in questions for asked in question.checks
+    ]
+    found_apart = iter(apart([item for _, asked, group in groups if _is_apart(asked) for item in _items(asked, group)]))
     rows = []
-    for question in questions:
-        group = of_question.get(question.id, [])
-        for asked in question.checks:
-            findings = [verify(asked.check, answer.response, asked.given) for answer in group]
-            findings = _controlled(findings, question, config)
-            rows += [_row(*one, question, asked) for one in zip(group, findings, strict=True)]
+    for question, asked, group in groups:
+        if _is_apart(asked):
+            findings = [next(found_apart) for _ in group]
+        else:
+            findings = [verify(*item) for item in _items(asked, group)]
+        controlled = _controlled(findings, question, config)
+        rows += [_row(*one, question, asked) for one in zip(group, controlled, strict=True)]
     return rows
+
+
+def _is_apart(asked: Asked) -> bool:
+    return found(asked.check).apart
+
+
+def _items(asked: Asked, answers: Sequence[Answering]) -> list[Item]:
+    return [(asked.check, answer.response, asked.given) for answer in answers]
 
 
 def _row(answer: Answering, finding: Finding, question: Question, asked: Asked) -> Checked:

@@ -2,7 +2,6 @@
 
 import subprocess
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,21 +24,21 @@ def _from_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)  # where `tests` can be imported from
 
 
-def own(name: str, folder: Path, text: str = "It is a fine day.", **arguments: Any) -> Finding:
-    (found,) = findings([("own_function", text, {"function": f"{MINE}:{name}", "arguments": arguments})], folder / "s")
+def own(name: str, text: str = "It is a fine day.", **arguments: Any) -> Finding:
+    (found,) = findings([("own_function", text, {"function": f"{MINE}:{name}", "arguments": arguments})])
     return found
 
 
-def test_a_function_of_ones_own_says_what_it_found(tmp_path: Path) -> None:
-    assert own("rhymes", tmp_path) == Finding(outcome="pass", reason="the last word is day")
-    assert own("rhymes", tmp_path, word="sun").outcome == "fail"
-    assert own("unsure", tmp_path).outcome == "cannot tell"
-    assert own("prints", tmp_path).outcome == "pass", "what it prints is no answer"
+def test_a_function_of_ones_own_says_what_it_found() -> None:
+    assert own("rhymes") == Finding(outcome="pass", reason="the last word is day")
+    assert own("rhymes", word="sun").outcome == "fail"
+    assert own("unsure").outcome == "cannot tell"
+    assert own("prints").outcome == "pass", "what it prints is no answer"
 
 
-def test_wrong_arguments_are_refused_as_those_of_any_check(tmp_path: Path) -> None:
+def test_wrong_arguments_are_refused_as_those_of_any_check() -> None:
     with pytest.raises(ValueError, match="expected a word, found none"):
-        own("wrong_arguments", tmp_path)
+        own("wrong_arguments")
 
 
 @pytest.mark.parametrize(
@@ -62,16 +61,16 @@ def test_wrong_arguments_are_refused_as_those_of_any_check(tmp_path: Path) -> No
         ("not_there", "has no attribute 'not_there'"),
     ],
 )
-def test_what_is_no_check_cannot_tell_and_says_why(tmp_path: Path, name: str, reason: str) -> None:
-    found = own(name, tmp_path)
+def test_what_is_no_check_cannot_tell_and_says_why(name: str, reason: str) -> None:
+    found = own(name)
     assert found.outcome == "cannot tell"
     assert reason in found.reason
 
 
-def test_one_that_hangs_costs_the_others_nothing(tmp_path: Path) -> None:
+def test_one_that_hangs_costs_the_others_nothing() -> None:
     asked = [("own_function", "x", {"function": f"{MINE}:{name}"}) for name in ("loops", "rhymes", "forks_by_ctypes")]
     started = time.monotonic()
-    found = findings([*asked, ("passes_tests", "def f(): return 1", {"tests": "assert f() == 1"})], tmp_path / "s")
+    found = findings([*asked, ("passes_tests", "def f(): return 1", {"tests": "assert f() == 1"})])
     assert [one.outcome for one in found] == ["cannot tell", "fail", "cannot tell", "pass"]
     assert time.monotonic() - started < 2 * SECONDS + 5
 
@@ -80,14 +79,14 @@ CASES = yaml.safe_load((ROOT / "tests/unit/verify/cases/programs.yaml").read_tex
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_text_is_judged_as_a_person_would(name: str, tmp_path: Path) -> None:
+def test_a_text_is_judged_as_a_person_would(name: str) -> None:
     said = [
         (text, case["arguments"], outcome)
         for case in CASES[name]
         for outcome in ("pass", "fail", "cannot tell")
         for text in case.get(outcome, ())
     ]
-    found = findings([(name, text, arguments) for text, arguments, _ in said], tmp_path / "s")
+    found = findings([(name, text, arguments) for text, arguments, _ in said])
     wrong = [(text, one) for (text, _, outcome), one in zip(said, found, strict=True) if one.outcome != outcome]
     assert not wrong
 
@@ -103,11 +102,11 @@ def test_a_text_is_judged_as_a_person_would(name: str, tmp_path: Path) -> None:
         ("import os; os._exit(0)", "assert True", "without a verdict"),
     ],
 )
-def test_the_reason_says_what_went_wrong(tmp_path: Path, text: str, tests: str, reason: str) -> None:
-    (found,) = findings([("passes_tests", text, {"tests": tests})], tmp_path / "s")
+def test_the_reason_says_what_went_wrong(text: str, tests: str, reason: str) -> None:
+    (found,) = findings([("passes_tests", text, {"tests": tests})])
     assert reason in found.reason
 
 
-def test_an_answer_that_is_no_mathematics_is_refused(tmp_path: Path) -> None:
+def test_an_answer_that_is_no_mathematics_is_refused() -> None:
     with pytest.raises(ValueError, match="expected an answer that is mathematics, found 'a lot'"):
-        findings([("same_mathematics", "1", {"answer": "a lot"})], tmp_path / "s")
+        findings([("same_mathematics", "1", {"answer": "a lot"})])

@@ -12,12 +12,15 @@ arguments would be judged otherwise.
 """
 
 import functools
+import hashlib
 import importlib
+import importlib.util
 import inspect
 import pkgutil
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError, validate_call
@@ -108,10 +111,29 @@ def found(name: str) -> Check:
     return checks()[name]
 
 
-def versions(questions: Sequence[Question]) -> dict[str, int]:
-    """Of the checks that are asked, as part of what identifies verdicts: another check's change makes none anew."""
-    names = {one.check for question in questions for one in question.checks}
-    return {name: found(name).version for name in sorted(names)}
+def versions(questions: Sequence[Question]) -> dict[str, int | str]:
+    """Of the checks that are asked, as part of what identifies verdicts: another check's change makes none anew.
+
+    Of a user's function it is the digest of its file.
+    """
+    asked = {one for question in questions for one in question.checks}
+    known: dict[str, int | str] = {one.check: found(one.check).version for one in asked}
+    known |= {name: source_of(name) for one in asked if (name := one.given.get("function")) and ":" in str(name)}
+    return dict(sorted(known.items()))
+
+
+def source_of(function: str) -> str:
+    """Digest of the file that MODULE:FUNCTION is in. Raises ValueError where there is none."""
+    module = function.partition(":")[0]
+    try:
+        spec = importlib.util.find_spec(module)
+    except ImportError:
+        spec = None
+    if spec is None or not spec.origin:
+        raise ValueError(
+            f"{function}: expected a module of Python that can be imported from here, found none: {module}"
+        )
+    return hashlib.sha256(Path(spec.origin).read_bytes()).hexdigest()[:16]
 
 
 def trimmed(text: str) -> str:
