@@ -152,7 +152,7 @@ def _verified(
     instructions = [round.clean["instructions"] for round in rounds if "instructions" in round.clean]
     found: list[annotating.Verified] = []
     for way in stages.recipe.verify.ways:
-        questions = verifying.ask(stages, way, pool, routes, instructions)
+        questions = verifying.ask(stages, way, seeds, pool, routes, instructions)
         answers = questions if way == "hindsight" else writing.sample(stages, way, model, questions, pool, seeds)
         checked = verifying.check(stages, way, questions, answers)
         found.append(annotating.Verified(questions, answers, checked))

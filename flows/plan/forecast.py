@@ -82,6 +82,7 @@ class _Iteration:
         low, high = (sides["sft"], sides["preference"]) if self.recipe.branches else (self.pool, self.pool)
         instructions = low + self.texts["instructions"]
         found: dict[Way, int] = {
+            "given": self.pool,  # at most: those that know what is right
             "constraints": instructions * config.constraints.questions_per_instruction,
             "computed": sum(config.computed.questions.values()),
             "hindsight": 2 * high * config.hindsight.opposites_per_seed,
@@ -91,7 +92,7 @@ class _Iteration:
     def verified(self, each: int, most: int) -> int:
         """Rows or pairs that rules let pass: at most `each` of a question, one of hindsight's, `most` in all."""
         found = self.questions
-        return min(most, each * (found["constraints"] + found["computed"]) + found["hindsight"])
+        return min(most, each * (sum(found.values()) - found["hindsight"]) + found["hindsight"])
 
     def teaching(self) -> Workload:
         teach, words = self.recipe.teach, self.given.words
@@ -136,7 +137,8 @@ class _Iteration:
     def sampling(self) -> list[Workload]:
         """Answers to questions that rules can check; those of hindsight are there."""
         config = self.recipe.verify
-        asked = {way: config.samples * self.questions[way] for way in ("constraints", "computed")}
+        ways: tuple[Way, ...] = ("given", "constraints", "computed")
+        asked = {way: config.samples * self.questions[way] for way in ways}
         return [self._written(f"write [{way}]", count, config.max_new_tokens) for way, count in asked.items()]
 
     def training(self, iterations: int) -> list[Workload]:

@@ -18,6 +18,9 @@ class ReadingConfig(Config):
     """At most so many seeds, the first ones."""
     max_words: Positive = 1000
     """Longer rows (instruction plus response) are rejected."""
+    columns: dict[str, str] = Field(default={}, exclude_if=lambda names: not names)
+    """Names of your columns for ours, as `{prompt: text, tests: test_list}`: those of the forms of seeds, and `answer`,
+    `choices`, `tests`, `check`, `arguments` for what is right."""
     turn: Literal["last", "first"] = "last"
     """Of a conversation: the last answer with the turns before it, or the first question and answer."""
 

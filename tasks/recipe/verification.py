@@ -8,7 +8,7 @@ from tasks.recipe.values import Config, Positive, Share
 
 Levels = tuple[Annotated[int, Field(ge=1, le=3)], ...]
 Family = Literal["sum", "difference", "order", "comparison", "reading", "conversion"]
-Way = Literal["constraints", "computed", "hindsight"]
+Way = Literal["given", "constraints", "computed", "hindsight"]
 
 
 class ConstraintsConfig(Config):
@@ -45,8 +45,8 @@ class VerifyConfig(Config):
     """Questions whose answers a rule can check: how answers are sampled, and which ones are trained on."""
 
     ways: tuple[Way, ...] = ()
-    """In which questions are made: `constraints` on low seeds' and written instructions, `computed` ones from nothing,
-    `hindsight` from high seeds' responses; none: nothing is verified."""
+    """In which questions are made: `given` by seeds that know what is right, `constraints` on low seeds' and written
+    instructions, `computed` ones from nothing, `hindsight` from high seeds' responses; none: nothing is verified."""
     constraints: ConstraintsConfig = ConstraintsConfig()
     computed: ComputedConfig = ComputedConfig()
     hindsight: HindsightConfig = HindsightConfig()

@@ -53,6 +53,8 @@ FORMS = (
     Form(("instruction", "output")),  # Alpaca: a non-empty `input` belongs to the instruction
     Form(("question", "answer")),
     Form(("prompt", "completion")),
+    Form(("prompt", "answer")),  # the right answer is the response, where there is no longer one
+    Form(("instruction", "answer")),
     Form(("messages",), messages=True),
     Form(("conversations",), messages=True),
     Form(("prompt", "completion"), messages=True),

@@ -10,17 +10,20 @@ A seed is one instruction with one response, and the turns before it if there we
 import hashlib
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from tasks.recipe.data import ReadingConfig
+from tasks.seeds import known
 from tasks.seeds.files import RawRow, read_rows, refusal
 from tasks.seeds.forms import FORMS, PAIR, Turn, form_of, text_of
 from tasks.store.rows import History, Rejected, Seed
+from tasks.store.verified import Asked
 from tasks.text.words import extent
 
-DROPS = ("empty", "duplicate", "over_long", "turns", "measured_on")  # rules that take one row out
+DROPS = ("empty", "duplicate", "over_long", "turns", "wrong_check", "measured_on")  # rules that take one row out
 REPAIRS = ("byte_order_mark", "nul_bytes", "system_message")  # rules that change a row, which may be dropped later
 CUT = "over_max_rows"  # one line for all the rows it left out
 
@@ -34,6 +37,7 @@ class SeedSet:
     rejects: list[Rejected]
     left_out: int
     ignored_columns: list[str]
+    known: dict[str, tuple[Asked, ...]]  # by the seed's id: what any answer has to pass
 
     @property
     def rejected(self) -> dict[str, int]:
@@ -74,7 +78,9 @@ def read(source: Path, config: ReadingConfig, on_row: Callable[[int], None]) -> 
         last = reading.rejects[-1]
         found = f"none in {count} rows ({rules}; the last: {last.row}, {last.detail})"
         raise refusal(source, "at least one usable row", found, "mend the rows or raise the limits in `reading`")
-    return SeedSet(count, reading.seeds, reading.finished_rejects(), len(reading.left_out), sorted(reading.ignored))
+    return SeedSet(
+        count, reading.seeds, reading.finished_rejects(), len(reading.left_out), sorted(reading.ignored), reading.known
+    )
 
 
 class _Reading:
@@ -88,14 +94,16 @@ class _Reading:
         self.form = FORMS[0]  # of the file that is being read
         self.first: dict[tuple[str, ...], str] = {}  # normalised texts -> where they stood first
         self.left_out: list[str] = []
+        self.known: dict[str, tuple[Asked, ...]] = {}
 
     def add(self, row: RawRow) -> None:
         if len(self.seeds) == self.config.max_rows:
             self.left_out.append(row.source)
             return
+        row = replace(row, values=_renamed(row.values, self.config.columns))
         if row.row == 1:
             self.form = form_of(row)
-        self.ignored |= row.values.keys() - self.form.used
+        self.ignored |= row.values.keys() - self.form.used - set(known.COLUMNS)
         if row.byte_order_mark:
             self._reject(row.source, "byte_order_mark", "removed from the start of the file")
 
@@ -114,9 +122,11 @@ class _Reading:
         history = () if self.config.turn == "first" else tuple(text_of(row, turn) for turn in said[:-2])
         if "input" in self.form.used and row.values.get("input") is not None:
             texts["user"] = f"{texts['user'].strip()}\n\n{text_of(row, Turn('user', 'input', row.values['input']))}"
-        self._add(row.source, history, texts["user"], texts["assistant"])
+        self._add(row.source, history, texts["user"], texts["assistant"], row.values)
 
-    def _add(self, source: str, history: History, instruction: str, response: str) -> None:
+    def _add(
+        self, source: str, history: History, instruction: str, response: str, values: Mapping[str, object]
+    ) -> None:
         text = "\n\n".join([*history, instruction, response])
         if nuls := text.count("\0"):
             self._reject(source, "nul_bytes", f"{nuls} removed, the rest kept", text)
@@ -131,8 +141,15 @@ class _Reading:
         elif key in self.first:
             self._reject(source, "duplicate", f"same as {self.first[key]}", text)
         else:
+            try:
+                checks = known.checks_of(values, response)
+            except ValueError as error:
+                self._reject(source, "wrong_check", str(error), text)
+                return
             self.first[key] = source
-            self.seeds.append(Seed(history=tuple(earlier), instruction=instruction, response=response, source=source))
+            seed = Seed(history=tuple(earlier), instruction=instruction, response=response, source=source)
+            self.seeds.append(seed)
+            self.known |= {seed.id: checks} if checks else {}
 
     def _reject(self, source: str, rule: str, detail: str, text: str = "") -> None:
         self.rejects.append(Rejected(row=source, rule=rule, detail=detail, text=text))
@@ -142,6 +159,11 @@ class _Reading:
             detail = f"{len(self.left_out)} rows from here on, as max_rows is {self.config.max_rows}"
             self._reject(self.left_out[0], CUT, detail)
         return self.rejects
+
+
+def _renamed(values: dict[str, Any], columns: Mapping[str, str]) -> dict[str, Any]:
+    ours = {theirs: name for name, theirs in columns.items()}
+    return {ours.get(name, name): value for name, value in values.items()} if ours else values
 
 
 def _tidy(text: str) -> str:

@@ -12,9 +12,10 @@ from tasks.store.artifacts import Draft, Ref, sha256
 from tasks.store.examples import SftRow
 from tasks.store.home import ROOT, user_path
 from tasks.store.rows import Seed
+from tasks.store.verified import Asked, Question
 from tasks.store.vetoes import without
 
-VERSION = 4  # 4: what is measured on may come from elsewhere
+VERSION = 5  # 5: what seeds know to be right
 DATASET_VERSION = 3
 DATASET = "tasks.seeds.jobs.dataset"
 POOL_VERSION = 3  # 2: without what models are measured on; 3: what a vetoed row was made from stays known
@@ -47,9 +48,12 @@ def take_in_seeds(stages: Stages) -> Ref:
         draft.table("rows", parts.pool)
         draft.table("held_out", parts.held_out)
         draft.table("anchors", parts.anchors)
+        if questions := [_question(seed, found.known[seed.id]) for seed in parts.pool if seed.id in found.known]:
+            draft.table("questions", questions)
         draft.table("rejects", [*found.rejects, *(apart.rejects if apart else [])])
         counts = {"in": found.rows_read, "out": len(found.seeds), "held out": len(parts.held_out)}
         counts |= {"anchors": len(parts.anchors)} if parts.anchors else {}
+        counts |= {"with a known answer": len(questions)} if questions else {}
         counts |= {"repairs": found.repaired} if found.repaired else {}
         draft.record |= {"counts": counts, "rejected": found.rejected}
         draft.record |= {"source": str(source), "ignored_columns": found.ignored_columns}
@@ -82,6 +86,20 @@ def pool(stages: Stages, seeds: Ref, grown_from: Sequence[Ref]) -> Ref:
     inputs: dict[str, Ref | str] = {"seeds": seeds, **vetoes, **stages.items}
     return stages.compute(
         "pool", version=POOL_VERSION, config=config, inputs=inputs | numbered("written", grown_from), save=save
+    )
+
+
+def _question(seed: Seed, checks: tuple[Asked, ...]) -> Question:
+    return Question(
+        way="given",
+        seed=seed.id,
+        history=seed.history,
+        instruction=seed.instruction,
+        checks=checks,
+        iteration=0,
+        draw=0,
+        about=checks[0].check,
+        parents=(seed.id,),
     )
 
 

@@ -31,7 +31,7 @@ class Question(Row):
 
     kind = "question"
 
-    way: Literal["constraints", "computed", "hindsight", "panel"]
+    way: Literal["given", "constraints", "computed", "hindsight", "panel"]
     seed: str  # "" of a question that was made from nothing
     history: History = ()
     instruction: str

@@ -15,15 +15,31 @@ from tasks.verify.questions import computed, constraints, hindsight
 from tasks.verify.questions.kinds import digest_of
 
 
-def ask(stages: Stages, way: Way, pool: Ref, routes: Ref | None, written: Sequence[Ref]) -> Ref:
+def ask(stages: Stages, way: Way, seeds: Ref, pool: Ref, routes: Ref | None, written: Sequence[Ref]) -> Ref:
     """Questions made in one way: from seeds (`routes` where they are parted) and `written` instructions, or nothing."""
     match way:
+        case "given":
+            return _given(stages, seeds, pool)
         case "constraints":
             return _constrain(stages, pool, routes, written)
         case "computed":
             return _compute(stages)
         case "hindsight":
             return _look_back(stages, pool, routes)
+
+
+def _given(stages: Stages, seeds: Ref, pool: Ref) -> Ref:
+    """Those of the pool's seeds that know what is right."""
+    store = stages.store
+
+    def save(draft: Draft) -> None:
+        there = {seed.id for seed in store.rows(pool, Seed)}
+        known = store.rows(seeds, Question, "questions") if "questions" in store.record(seeds)["rows"] else []
+        save_rows(draft, len(there), [question for question in known if question.seed in there], [])
+
+    return stages.compute(
+        "questions", "questions [given]", version=1, config={}, inputs={"seeds": seeds, "pool": pool}, save=save
+    )
 
 
 def _constrain(stages: Stages, pool: Ref, routes: Ref | None, written: Sequence[Ref]) -> Ref:

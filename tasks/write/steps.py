@@ -18,7 +18,7 @@ from tasks.verify.questions.kinds import digest_of
 from tasks.write import target, writers
 
 RESPONSES = ("answers", "flawed", "ordinary")
-WAYS: tuple[Way, ...] = ("constraints", "computed")
+WAYS: tuple[Way, ...] = ("given", "constraints", "computed")
 UNFIT_FOR_QUESTIONS: tuple[CleanRule, ...] = (
     *("too_short", "too_long", "boilerplate", "language", "overlap", "near_duplicate"),
 )

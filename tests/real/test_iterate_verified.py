@@ -1,5 +1,7 @@
 """Questions that rules check, in an iteration: real stages, store and flow, a few lines in a model's place."""
 
+import json
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -7,14 +9,20 @@ from typing import Any
 import pytest
 
 from tasks.annotate.steps import VERIFIED, verified_in
+from tasks.engines.processes.platform import detect
 from tasks.evolution.funnel import funnel
+from tasks.execution.stage import Stages
+from tasks.recipe.recipe import changed
+from tasks.seeds import steps as seeding
+from tasks.store.artifacts import Store
 from tasks.store.examples import PreferencePair, SftRow, TrainRow
 from tasks.store.rows import Rejected, Seed, Written
 from tasks.store.verified import Checked, Edited, Question
 from tasks.store.vetoes import Veto
+from tasks.verify import steps as verifying
 from tasks.verify.checks import base
 from tasks.verify.checks.base import verify
-from tests.real.test_iterate import SEEDS, Ran, run
+from tests.real.test_iterate import RECIPE, SEEDS, Ran, Scripted, run
 
 WAYS = ("constraints", "computed", "hindsight")
 VERIFY = (
@@ -171,3 +179,21 @@ def test_the_next_iteration_asks_other_questions_and_trains_on_both(tmp_path: Pa
     trained = {(row.instruction, row.response) for row in second.rows("mix", TrainRow, "sft")}
     assert {(row.instruction, row.response) for row in first.rows(VERIFIED, SftRow, "sft")} <= trained
     assert not {seed.instruction for seed in second.rows("pool", Seed)} & set(questions(first))
+
+
+def test_seeds_that_know_what_is_right_are_asked_as_they_are(tmp_path: Path) -> None:
+    rows = [{"question": f"What is {n} plus 2?", "answer": f"{n} + 2 = {n + 2}\n#### {n + 2}"} for n in range(12)]
+    rows += [{"question": "What is 2?", "answer": "A number."}]
+    (tmp_path / "seeds.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    settings = (f"seeds={tmp_path / 'seeds.jsonl'}", "verify.ways=[given]", "branches=[]")
+    runner = Scripted(recipe=changed(RECIPE, settings), store=Store(tmp_path / "store"), platform=detect())
+    stages = Stages(runner, 1)
+    seeds = seeding.take_in_seeds(stages)
+    pool = seeding.pool(stages, seeds, [])
+    asked = runner.store.rows(verifying.ask(stages, "given", seeds, pool, None, []), Question)
+    given = {seed.id: seed.instruction for seed in runner.store.rows(pool, Seed)}
+    assert 0 < len(asked) <= len(given)
+    assert {row.seed: row.instruction for row in asked}.items() <= given.items()
+    for row in asked:
+        (n,) = re.findall(r"is (\d+) plus", row.instruction)
+        assert [(one.check, one.given) for one in row.checks] == [("number", {"answer": str(int(n) + 2)})]

@@ -77,6 +77,11 @@ class Check:
         _, *others = inspect.signature(self.function).parameters.values()
         return {one.name: inspect.formatannotation(one.annotation) for one in others}
 
+    @property
+    def required(self) -> set[str]:
+        _, *others = inspect.signature(self.function).parameters.values()
+        return {one.name for one in others if one.default is inspect.Parameter.empty}
+
 
 def check(version: int, apart: bool = False) -> Callable[[Callable[..., Finding]], Callable[..., Finding]]:
     """Mark a function as the check of its name."""
