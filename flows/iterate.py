@@ -114,7 +114,7 @@ def _rows(stages: Stages, model: Ref, seeds: Ref, pool: Ref, reviewer: Ref | Non
             return [], missing
         rows.append(_reviewed(stages, model, seeds, pool, reviewer, seed_reviews, routes, rounds))
     if stages.recipe.verify.used:
-        rows.append(_verified(stages, model, seeds, pool, routes, rounds))
+        rows.append(_verified(stages, model, seeds, pool, reviewer, routes, rounds))
     return rows, [missing for ref in rows for missing in stages.shortage(ref)]
 
 
@@ -146,9 +146,15 @@ def _reviewed(
 
 
 def _verified(
-    stages: Stages, model: Ref, seeds: Ref, pool: Ref, routes: Ref | None, rounds: Sequence[writing.Round]
+    stages: Stages,
+    model: Ref,
+    seeds: Ref,
+    pool: Ref,
+    reviewer: Ref | None,
+    routes: Ref | None,
+    rounds: Sequence[writing.Round],
 ) -> Ref:
-    """What rules let pass of many answers to questions that they can check."""
+    """What rules let pass of many answers to questions that they can check; and what the reviewer thinks of some."""
     instructions = [round.clean["instructions"] for round in rounds if "instructions" in round.clean]
     found: list[annotating.Verified] = []
     for way in stages.recipe.verify.ways:
@@ -156,4 +162,6 @@ def _verified(
         answers = questions if way == "hindsight" else writing.sample(stages, way, model, questions, pool, seeds)
         checked = verifying.check(stages, way, questions, answers)
         found.append(annotating.Verified(questions, answers, checked))
+    if sampled := [one for one in found if reviewer and stages.recipe.verify.reviewed and one.answers != one.questions]:
+        reviewing.against_truth(stages, model, reviewer, sampled)
     return annotating.annotate_verified(stages, found)

@@ -8,6 +8,7 @@ import yaml
 from markupsafe import Markup
 
 from flows.report import charts, pages
+from flows.report.verification import verification
 from tasks.evaluate.gate import Axis
 from tasks.evolution import champion as champions
 from tasks.evolution.funnel import FunnelRow, funnel, rejects_by
@@ -63,6 +64,7 @@ def _iteration(store: Store, one: Iteration) -> dict[str, Any]:
         "seconds": Markup(charts.bars(_largest({row.label: row.seconds for row in rows}), "seconds", "{:.0f}")),
         "tokens": _tokens(store, made),
         "hits": rejects_by(store, made, "contamination"),
+        "verified": verification(store, made),
         **_samples(store, made),
     }
 

@@ -21,7 +21,7 @@ from tasks.write import target
 from tasks.write.steps import Round, candidates
 
 VERIFIED = "annotate [verified]"
-ONLY_SAMPLING = {"constraints", "computed", "hindsight", "temperature", "min_p", "max_new_tokens"}
+ONLY_SAMPLING = {"ways", "constraints", "computed", "hindsight", "reviewed", "temperature", "min_p", "max_new_tokens"}
 
 
 def split(stages: Stages, pool: Ref, reviews: Ref) -> Ref:

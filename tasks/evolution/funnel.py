@@ -44,6 +44,8 @@ def funnel(store: Store, made: Mapping[str, Ref]) -> list[FunnelRow]:
             notes.append(
                 "passed " + ", ".join(f"{name} {one['passed']}/{one['asked']}" for name, one in passed.items())
             )
+        if truth := record.get("truth"):
+            notes.append("AUC " + ", ".join(f"{one['about']} {one['auc']:.2f}" for one in truth[:4]))
         if judge := record.get("judge"):
             aucs = [a for a in judge["aucs"] if a["source"] == "human"]
             notes.append("AUC " + ", ".join(f"{a['corruption']} {a['auc']:.2f}" for a in aucs))

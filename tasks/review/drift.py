@@ -26,6 +26,9 @@ def figures(store: Store, made: Mapping[str, Ref], before: Mapping[str, Ref] | N
         f"AUC {one['corruption']}": one["auc"] for one in judge["aucs"] if one["source"] == "human"
     }
     found |= {f"AUC {one['corruption']}": one["auc"] for one in judge["aucs"] if one["source"] == "own"}
+    if "judge [verdicts]" in made:
+        truth = store.record(made["judge [verdicts]"])["truth"]
+        found |= {f"AUC right over wrong, {one['about']}": one["auc"] for one in truth}
     return found | {
         "mean score": judge["mean_score"],
         "drift of the mean": judge["mean_score"] - earlier["judge"]["mean_score"] if earlier else None,

@@ -4,13 +4,15 @@ from collections.abc import Callable, Mapping, Sequence
 
 from tasks.engines.calls import Answer, Call
 from tasks.execution.stage import Stages, in_round, save_rows
-from tasks.review import anchors, canaries, constitution, meta_evaluation, reviewer
+from tasks.review import anchors, canaries, constitution, meta_evaluation, reviewer, truth
 from tasks.review.calibration import Calibration
 from tasks.review.signals.collect import Collector
 from tasks.store.artifacts import Draft, Ref
-from tasks.store.reviews import Anchor, Review, Reviewable, Signals
+from tasks.store.reviews import Anchor, Review, Reviewable, Scored, Signals
 from tasks.store.rows import Seed, Written, digest
+from tasks.store.verified import Checked, Question, Verdicts
 
+ABOUT = ("questions", "answers", "checked")
 SIGNALS_VERSION = 3  # 3: the end of a turn is its end token, not the line break behind it
 
 
@@ -49,6 +51,41 @@ def review_written(stages: Stages, model: Ref, evaluated: Ref | None, texts: Map
         return [row for ref in texts.values() for row in stages.store.rows(ref, Written)]
 
     return _review(stages, in_round("written", round), model, evaluated, dict(texts), items)
+
+
+def against_truth(stages: Stages, model: Ref, evaluated: Ref | None, found: Sequence[tuple[Ref, Ref, Ref]]) -> Ref:
+    """How well scores tell right answers from wrong ones; `found`: of each way its questions, answers and verdicts."""
+    store, most = stages.store, stages.recipe.verify.reviewed
+
+    def known() -> Verdicts:
+        asked = [row for questions, _, _ in found for row in store.rows(questions, Question)]
+        return Verdicts(asked, [row for _, _, checked in found for row in store.rows(checked, Checked)])
+
+    def save_some(draft: Draft) -> None:
+        answers = [row for _, answers, _ in found for row in store.rows(answers, Written)]
+        save_rows(draft, len(answers), truth.looked_at(answers, known(), most), [])
+
+    def save(draft: Draft) -> None:
+        scored, rows = Scored(store.rows(reviews, Review)), store.rows(looked_at, Written)
+        compared = truth.against_truth(rows, known(), scored)
+        draft.record["counts"] = {"in": len(rows), "out": sum(row in scored for row in rows)}
+        draft.record["truth"] = [one.model_dump(mode="json") for one in compared]
+
+    made_of = {f"{name}-{i}": ref for i, one in enumerate(found) for name, ref in zip(ABOUT, one, strict=True)}
+    looked_at = stages.compute(
+        "looked-at", "answers to review", version=truth.VERSION, config={"most": most}, inputs=made_of, save=save_some
+    )
+    reviews = _review(
+        stages, "verified", model, evaluated, {"answers": looked_at}, lambda: store.rows(looked_at, Written)
+    )
+    return stages.compute(
+        "truth",
+        "judge [verdicts]",
+        version=truth.VERSION,
+        config={},
+        inputs=made_of | {"answers": looked_at, "reviews": reviews},
+        save=save,
+    )
 
 
 def _review(

@@ -3,16 +3,20 @@
 import json
 import re
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from flows.report.verification import verification
 from tasks.annotate.steps import VERIFIED, verified_in
+from tasks.engines.calls import Answer, Call
 from tasks.engines.processes.platform import detect
 from tasks.evolution.funnel import funnel
 from tasks.execution.stage import Stages
 from tasks.recipe.recipe import changed
+from tasks.review.drift import figures
 from tasks.seeds import steps as seeding
 from tasks.store.artifacts import Store
 from tasks.store.examples import PreferencePair, SftRow, TrainRow
@@ -22,6 +26,7 @@ from tasks.store.vetoes import Veto
 from tasks.verify import steps as verifying
 from tasks.verify.checks import base
 from tasks.verify.checks.base import verify
+from tests.real import test_iterate
 from tests.real.test_iterate import RECIPE, SEEDS, Ran, Scripted, run
 
 WAYS = ("constraints", "computed", "hindsight")
@@ -33,6 +38,21 @@ VERIFY = (
     ),
     *("verify.hindsight.opposites_per_seed=2", "verify.samples=6", "verify.length_ratio=null"),
 )
+
+
+class Varied(Scripted):
+    """Half of what it says has a comma, so that answers to one question differ in what they meet."""
+
+    def _answer(self, call: Call) -> Answer:
+        said = super()._answer(call)
+        return said.model_copy(update={"id": "", "text": f"{said.text}, yes"}) if int(call.key, 16) % 2 else said
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _varied() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(test_iterate, "Scripted", Varied)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -197,3 +217,25 @@ def test_seeds_that_know_what_is_right_are_asked_as_they_are(tmp_path: Path) -> 
     for row in asked:
         (n,) = re.findall(r"is (\d+) plus", row.instruction)
         assert [(one.check, one.given) for one in row.checks] == [("number", {"answer": str(int(n) + 2)})]
+
+
+def test_the_reviewer_is_held_against_what_rules_know(tmp_path: Path) -> None:
+    settings = ("review.score=calibrated", "signals.use=[likelihood]", "verify.reviewed=7", "verify.ways=[constraints]")
+    found = run(tmp_path, *VERIFY[1:], *settings)
+    looked = found.rows("answers to review", Written)
+    assert len(looked) <= 14 and len(looked) % 2 == 0
+    truth = found.record("judge [verdicts]")["truth"]
+    assert (truth[0]["about"], truth[0]["questions"]) == ("all together", len(looked) // 2)
+    assert all(one["low"] <= one["auc"] <= one["high"] for one in truth)
+    shown = figures(found.stages.store, found.stages.made)
+    assert shown["AUC right over wrong, all together"] == truth[0]["auc"]
+
+
+def test_the_report_shows_how_often_checks_are_met_and_why(found: Ran) -> None:
+    shown = verification(found.stages.store, found.stages.made)
+    assert {row["way"] for row in shown["rates"]} == set(WAYS)
+    assert shown["rows"] == len(found.rows(VERIFIED, SftRow, "sft"))
+    for pair in shown["samples"]:
+        assert all(": pass, " in said for said in pair["right"])
+        assert any(": fail, " in said for said in pair["wrong"])
+    assert verification(found.stages.store, {}) == {}
