@@ -12,6 +12,11 @@ def rhymes(text: str, word: str = "day") -> tuple[bool, str]:
     return last.endswith(word[-2:]), f"the last word is {last}"
 
 
+def slow(text: str) -> bool:
+    time.sleep(0.3)
+    return len(text) % 2 == 0
+
+
 def unsure(text: str) -> None:
     return None
 

@@ -17,6 +17,7 @@ from typing import Any
 
 SECONDS, MEMORY_BYTES, FILE_BYTES, SCRATCH = 600, 8 * 2**30, 64 * 2**20, "256m"
 UNSHARE = ["unshare", "--map-root-user", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+WITH_ITS_PARENT = ["setpriv", "--pdeathsig", "KILL"]  # a run that is killed leaves no sandbox behind
 DROP = ["setpriv", "--no-new-privs", "--bounding-set=-all", "--inh-caps=-all"]
 DEVICES = ("null", "zero", "random", "urandom")
 
@@ -27,7 +28,16 @@ def run(module: str, function: str, arguments: dict[str, Any], folder: Path) -> 
     Raises ValueError with what the function refused, OSError where the system allows no sandbox or a limit was met.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    command = [*UNSHARE, sys.executable, "-m", "tasks.engines.processes.sandbox", module, function, str(folder)]
+    command = [
+        *WITH_ITS_PARENT,
+        *UNSHARE,
+        sys.executable,
+        "-m",
+        "tasks.engines.processes.sandbox",
+        module,
+        function,
+        str(folder),
+    ]
     try:
         done = subprocess.run(
             command, input=json.dumps(arguments), capture_output=True, text=True, timeout=SECONDS, check=False
