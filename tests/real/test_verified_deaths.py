@@ -18,7 +18,7 @@ SETTINGS = (
     *(f"engine.shard_requests={SHARD}", "sft.epochs=1", "dpo.epochs=1", "evaluate.benchmarks=[]"),
     *("evaluate.panels={sum: 4}", "evaluate.test_panels=true"),
 )
-SAMPLING = ("write-samples",)
+SAMPLING = ("write-samples", "evaluate", "panels")
 
 
 @dataclass

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tasks.evaluate.benchmarks.requests import ItemScore
 from tasks.evaluate.comparison import compare
 from tasks.evaluate.evidence import Evidence, preference
-from tasks.evaluate.gate import Axis, Verdict, decide, held
+from tasks.evaluate.gate import Axis, Verdict, decide, held, promotion_tail
 from tasks.recipe.evaluation import GateConfig
 from tasks.store.reviews import AnchorScore
 from tasks.store.rows import Measured
@@ -369,3 +369,26 @@ def test_an_iteration_without_a_candidate_is_held_with_its_reasons() -> None:
     verdict = held(["no pair: …", "no SFT row: …"])
     assert (verdict.decision, verdict.reasons) == ("hold", ("no pair: …", "no SFT row: …"))
     assert (verdict.axes, verdict.items) == ((), 0)
+
+
+def test_the_error_of_a_promotion_is_spent_over_an_evolution() -> None:
+    """A gain that the first gate is sure enough of is not enough for the tenth, which asks for more."""
+    small = model(lambda n: 0.03 if n % 3 else -0.025)
+    decisions = [decide(CHAMPION, small, policy(min_effect=0.0), number).decision for number in (1, 10)]
+    assert decisions == ["promote", "hold"]
+    said = decide(CHAMPION, small, policy(min_effect=0.0), 10).reasons[0]
+    assert "with an error of 0.00045 at gate 10 (lower bound -" in said
+    assert decide(CHAMPION, model(up), CONFIG, 10).decision == "promote", "a large one still is"
+
+
+def test_all_gates_together_spend_no_more_than_the_error() -> None:
+    shares = [promotion_tail(CONFIG, number) for number in range(1, 1001)]
+    assert shares[0] == pytest.approx((1 - CONFIG.confidence) / 2), "as much as a single gate"
+    assert 0.999 * (1 - CONFIG.confidence) < sum(shares) < 1 - CONFIG.confidence
+
+
+def test_non_inferiority_spends_it_too_and_the_paper_does_not() -> None:
+    within = model(lambda n: -0.045 + 0.1 * (n % 2))
+    found = [decide(CHAMPION, within, policy(policy="non-inferiority"), number).decision for number in (1, 10)]
+    assert found == ["promote", "hold"]
+    assert decide(CHAMPION, model(lambda n: 0.001), policy(policy="paper"), 10).decision == "promote"
