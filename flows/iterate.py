@@ -89,7 +89,8 @@ def _candidate_and_verdict(
         return None, gate.held(missing)
 
     mixed = training.mix(stages, rows, grown_from, pool, seeds)
-    tuned = training.sft(stages, start, mixed) if stages.recipe.trains_sft else start
+    trained = base if stages.recipe.train_from == "base" else start
+    tuned = training.sft(stages, trained, mixed) if stages.recipe.trains_sft else trained
     if missing := stages.shortage(tuned):
         return None, gate.held(missing)
     candidate = training.dpo(stages, tuned, mixed, champion=start, base=base) if stages.recipe.trains_dpo else tuned

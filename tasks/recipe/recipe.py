@@ -45,6 +45,8 @@ class Recipe(Config):
     """What training is seeded from (LoRA's beginnings, the rows' order), where it is not `sampling_seed`."""
     keep_rows_of_held_iterations: bool = False
     """Whether what a held iteration wrote joins the pool."""
+    train_from: Literal["champion", "base"] = "champion"
+    """What is trained: the model that the iteration started from, or M_0 anew on the rows of all iterations."""
     branches: tuple[Branch, ...] = ("sft", "preference")
     """What is written and trained on; none: SFT on the seeds alone."""
     reading: ReadingConfig = ReadingConfig()

@@ -208,6 +208,17 @@ def test_where_candidates_do_not_last_for_one_round_it_works_on_fewer_seeds_of_b
     assert candidates(found.stages, [first]) <= candidates(found.stages, rounds_of(found.stages.made)) <= 40
 
 
+@pytest.mark.parametrize("where", ["champion", "base"])
+def test_training_goes_on_from_the_champion_or_begins_again_from_m_0(tmp_path: Path, where: str) -> None:
+    first = run(tmp_path)
+    assert first.candidate
+    grown = [first.stages.made["annotate"]]
+    second = run(tmp_path, f"train_from={where}", number=2, champion=first.candidate, grown_from=grown)
+    before = {"champion": first.candidate.digest, "base": first.record("sft")["inputs"]["model"]}
+    assert second.record("sft")["inputs"]["model"] == before[where]
+    assert second.record("dpo")["inputs"]["model"] == second.stages.made["sft"].digest
+
+
 def test_the_instruction_branch_alone(tmp_path: Path) -> None:
     found = run(tmp_path, "branches=[sft]", "split.threshold.score=10")
     assert found.runner.trained == ["sft", "divergence"]
