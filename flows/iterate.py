@@ -163,6 +163,9 @@ def _verified(
         answers = questions if way == "hindsight" else writing.sample(stages, way, model, questions, pool, seeds)
         checked = verifying.check(stages, way, questions, answers)
         found.append(annotating.Verified(questions, answers, checked))
-    if sampled := [one for one in found if reviewer and stages.recipe.verify.reviewed and one.answers != one.questions]:
+    sampled = [one for one in found if reviewer and one.answers != one.questions]
+    if sampled and stages.recipe.verify.reviewed:
         reviewing.against_truth(stages, model, reviewer, sampled)
-    return annotating.annotate_verified(stages, found)
+    guarded = sampled and stages.recipe.verify.guard
+    reviews = reviewing.review_passing(stages, model, reviewer, sampled) if guarded else None
+    return annotating.annotate_verified(stages, found, reviews)

@@ -130,8 +130,8 @@ def verified_in(made: Mapping[str, Ref]) -> list[Verified]:
     ]
 
 
-def annotate_verified(stages: Stages, found: Sequence[Verified]) -> Ref:
-    """SFT rows and pairs of right over wrong, from what the checks found."""
+def annotate_verified(stages: Stages, found: Sequence[Verified], reviews: Ref | None) -> Ref:
+    """SFT rows and pairs of right over wrong, from what the checks found; `reviews` of what passes, for the guard."""
     config, store = stages.recipe.verify, stages.store
     vetoed, vetoes = stages.vetoed()
 
@@ -139,11 +139,13 @@ def annotate_verified(stages: Stages, found: Sequence[Verified]) -> Ref:
         rows, taken_out = without([row for one in found for row in answers_in(store, one.answers)], vetoed)
         asked = [row for one in found for row in store.rows(one.questions, Question)]
         verdicts = Verdicts(asked, [row for one in found for row in store.rows(one.checked, Checked)])
+        scored = Scored(store.rows(reviews, Review) if reviews else [])
+        rows, unguarded = verified.guarded(rows, scored, config.guard)
         sft, pairs, rejects = verified.verified_rows(asked, rows, verdicts, config)
         sft, sft_out = without(sft, vetoed)
         pairs, pairs_out = without(pairs, vetoed)
-        rejects += [*taken_out, *sft_out, *pairs_out]
-        save_rows(draft, len(rows), [*sft, *pairs], rejects, tables={"sft": sft, "pairs": pairs})
+        rejects += [*taken_out, *unguarded, *sft_out, *pairs_out]
+        save_rows(draft, len(rows) + len(unguarded), [*sft, *pairs], rejects, tables={"sft": sft, "pairs": pairs})
         draft.record["counts"] |= {"rows": len(sft), "pairs": len(pairs)}
         draft.record["shortage"] = verified.shortage(sft, pairs, config)
 
@@ -155,7 +157,7 @@ def annotate_verified(stages: Stages, found: Sequence[Verified]) -> Ref:
         config=config.model_dump(
             mode="json", exclude={"constraints", "computed", "temperature", "min_p", "max_new_tokens"}
         ),
-        inputs=made_of | vetoes,
+        inputs=made_of | vetoes | ({"reviews": reviews} if reviews else {}),
         save=save,
     )
 

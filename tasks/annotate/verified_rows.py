@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from tasks.recipe.verification import VerifyConfig
 from tasks.store.examples import PreferencePair, SftRow
+from tasks.store.reviews import Scored
 from tasks.store.rows import Rejected, some
 from tasks.store.verified import Answering, Question, Verdicts
 from tasks.text.words import length
@@ -52,6 +53,19 @@ def verified_rows(
         Rejected(row=row, rule="beyond target", detail=detail, text=text, parents=(row,)) for row, text in beyond
     ]
     return sft, preferred, rejects
+
+
+def guarded(answers: Sequence[Answering], scored: Scored, share: float) -> tuple[list[Answering], list[Rejected]]:
+    """The answers without so large a share of those with a score, the lowest; one without a score stays."""
+    scores = scored.scores
+    ranked = sorted((row.id for row in answers if row.id in scores), key=lambda row: (scores[row], row))
+    low = {row: scores[row] for row in ranked[: int(share * len(ranked))]}
+    rejects = [
+        Rejected.of(row, "guard", f"score {low[row.id]:.2f}, among the lowest {share:.0%} of what passes")
+        for row in answers
+        if row.id in low
+    ]
+    return [row for row in answers if row.id not in low], rejects
 
 
 def shortage(sft: Sequence[SftRow], pairs: Sequence[PreferencePair], config: VerifyConfig) -> list[str]:

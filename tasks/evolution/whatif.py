@@ -56,7 +56,7 @@ def what_if(
         raise ValueError(f"iteration {iteration.number} has no annotated rows: {'; '.join(iteration.verdict.reasons)}")
     found = _reviewed(stages, iteration) if "annotate" in made else WhatIf([], {}, 0)
     if annotating.VERIFIED in made:
-        rows = annotating.annotate_verified(stages, annotating.verified_in(made))
+        rows = annotating.annotate_verified(stages, annotating.verified_in(made), made.get("review [passing]"))
         found.changes.extend(_kept(store, made[annotating.VERIFIED], rows, "verified "))
     return found
 

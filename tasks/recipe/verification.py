@@ -68,6 +68,9 @@ class VerifyConfig(Config):
     """At most so many SFT rows, families of checks in turn."""
     pairs: int = Field(default=800, ge=0)
     """At most so many pairs, families of checks in turn; 0: no preferences of right over wrong."""
+    guard: Share = 0.0
+    """Share of the answers that pass, those with the lowest reviewer's scores, that are left out all the same: a rule
+    may be met by what is no answer."""
     reviewed: int = Field(default=100, ge=0)
     """Questions of which the reviewer scores a right and a wrong answer, to see whether it knows which is which."""
     verdicts: Literal["checks", "shuffled", "ignored"] = "checks"

@@ -53,21 +53,33 @@ def review_written(stages: Stages, model: Ref, evaluated: Ref | None, texts: Map
     return _review(stages, in_round("written", round), model, evaluated, dict(texts), items)
 
 
+def review_passing(stages: Stages, model: Ref, evaluated: Ref | None, found: Sequence[tuple[Ref, Ref, Ref]]) -> Ref:
+    """Scores of all sampled answers that pass; of each way its questions, answers and verdicts."""
+
+    def passing() -> list[Written]:
+        verdicts = _verdicts(stages, found)
+        return [row for _, ref, _ in found for row in stages.store.rows(ref, Written) if verdicts.passed(row)]
+
+    made_of = {f"{name}-{i}": ref for i, one in enumerate(found) for name, ref in zip(ABOUT, one, strict=True)}
+    return _review(stages, "passing", model, evaluated, made_of, passing)
+
+
+def _verdicts(stages: Stages, found: Sequence[tuple[Ref, Ref, Ref]]) -> Verdicts:
+    asked = [row for questions, _, _ in found for row in stages.store.rows(questions, Question)]
+    return Verdicts(asked, [row for _, _, checked in found for row in stages.store.rows(checked, Checked)])
+
+
 def against_truth(stages: Stages, model: Ref, evaluated: Ref | None, found: Sequence[tuple[Ref, Ref, Ref]]) -> Ref:
     """How well scores tell right answers from wrong ones; `found`: of each way its questions, answers and verdicts."""
     store, most = stages.store, stages.recipe.verify.reviewed
 
-    def known() -> Verdicts:
-        asked = [row for questions, _, _ in found for row in store.rows(questions, Question)]
-        return Verdicts(asked, [row for _, _, checked in found for row in store.rows(checked, Checked)])
-
     def save_some(draft: Draft) -> None:
         answers = [row for _, answers, _ in found for row in store.rows(answers, Written)]
-        save_rows(draft, len(answers), truth.looked_at(answers, known(), most), [])
+        save_rows(draft, len(answers), truth.looked_at(answers, _verdicts(stages, found), most), [])
 
     def save(draft: Draft) -> None:
         scored, rows = Scored(store.rows(reviews, Review)), store.rows(looked_at, Written)
-        compared = truth.against_truth(rows, known(), scored)
+        compared = truth.against_truth(rows, _verdicts(stages, found), scored)
         draft.record["counts"] = {"in": len(rows), "out": sum(row in scored for row in rows)}
         draft.record["truth"] = [one.model_dump(mode="json") for one in compared]
 

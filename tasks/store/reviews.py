@@ -87,6 +87,11 @@ class Scored:
     def __init__(self, reviews: Sequence[Review]):
         self._reviews: Mapping[str, Review] = {r.item: r for r in reviews if r.score is not None}
 
+    @property
+    def scores(self) -> dict[str, float]:
+        """By the id of what was reviewed."""
+        return {item: review.score for item, review in self._reviews.items() if review.score is not None}
+
     def __contains__(self, row: Seed | Written) -> bool:
         return row.id in self._reviews
 

@@ -20,6 +20,7 @@ from tasks.review.drift import figures
 from tasks.seeds import steps as seeding
 from tasks.store.artifacts import Store
 from tasks.store.examples import PreferencePair, SftRow, TrainRow
+from tasks.store.reviews import Review
 from tasks.store.rows import Rejected, Seed, Written
 from tasks.store.verified import Checked, Edited, Question
 from tasks.store.vetoes import Veto
@@ -239,3 +240,14 @@ def test_the_report_shows_how_often_checks_are_met_and_why(found: Ran) -> None:
         assert all(": pass, " in said for said in pair["right"])
         assert any(": fail, " in said for said in pair["wrong"])
     assert verification(found.stages.store, {}) == {}
+
+
+def test_a_guard_leaves_out_passing_answers_with_the_lowest_scores(tmp_path: Path) -> None:
+    settings = ("review.score=calibrated", "signals.use=[likelihood]", "verify.guard=0.5")
+    guarded = run(tmp_path, *VERIFY, *settings)
+    scores = {row.item: row.score or 0 for row in guarded.rows("review [passing]", Review)}
+    out = {row.row for row in guarded.rows(VERIFIED, Rejected, "rejects") if row.rule == "guard"}
+    assert len(out) == len(scores) // 2
+    assert max(scores[row] for row in out) <= min(score for row, score in scores.items() if row not in out)
+    trained = {row.parents[0] for row in guarded.rows(VERIFIED, SftRow, "sft")}
+    assert not trained & out

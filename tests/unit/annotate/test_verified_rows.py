@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.annotate.verified_rows import shortage, verified_rows
+from tasks.annotate.verified_rows import guarded, shortage, verified_rows
 from tasks.recipe.verification import VerifyConfig
 from tasks.store.examples import PreferencePair, SftRow
+from tasks.store.reviews import Scored
 from tasks.store.rows import Rejected, Written
 from tasks.store.verified import Question, Verdicts
 from tasks.text.words import length
@@ -132,3 +133,15 @@ def test_what_is_missing_is_said() -> None:
     assert shortage(sft, pairs, VerifyConfig()) == []
     assert shortage(sft, [], VerifyConfig(pairs=0)) == []
     assert len(shortage(sft, [], VerifyConfig())) == 1
+
+
+def test_the_guard_leaves_out_what_a_reviewer_puts_lowest() -> None:
+    _, rows, _ = group("yes", "pppp")
+    scored = Scored([review(row, score) for row, score in zip(rows, (5, 1, 9, None), strict=True)])
+    kept, rejects = guarded(rows, scored, 0.34)
+    assert kept == [rows[0], rows[2], rows[3]]
+    assert [(one.row, one.rule, one.detail) for one in rejects] == [
+        (rows[1].id, "guard", "score 1.00, among the lowest 34% of what passes")
+    ]
+    assert guarded(rows, scored, 0) == (rows, [])
+    assert guarded(rows, Scored([]), 0.5) == (rows, [])
