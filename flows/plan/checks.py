@@ -33,6 +33,7 @@ class Checks:
     unknown: list[str] = field(default_factory=list)
     given: Given = field(default_factory=lambda: Given(0))
     longest_words: int = 0
+    known: int = 0  # seeds that know what is right
 
     def __post_init__(self) -> None:
         self._look_at_seeds()
@@ -54,6 +55,11 @@ class Checks:
             sizes = [(length(" ".join([*one.history, one.instruction])), length(one.response)) for one in found]
             means = [fmean(words) for words in zip(*sizes, strict=True)] or [0, 0]
             self.given = Given(len(found), Words(*means))
+            if found and "given" in recipe.verify.ways and not self.known:
+                self.problems.append(
+                    "verify.ways has `given`, and no seed knows what is right: expected a column `answer`, `tests` or "
+                    "`check`, or responses that end with `#### N`; reading.columns maps other names"
+                )
         measured = self._seeds("held_out", recipe.held_out, reading.model_copy(update={"max_rows": None}))
         if measured is not None:
             self.given = replace(self.given, held_out=len(measured))
@@ -68,7 +74,9 @@ class Checks:
         for path in (user_path(given), ROOT / given) if given else ():
             if path.exists():
                 try:
-                    return seeds.read(path, reading, lambda count: None).seeds
+                    found = seeds.read(path, reading, lambda count: None)
+                    self.known = len(found.known) if key == "seeds" else self.known
+                    return found.seeds
                 except ValueError as error:
                     self.problems.append(str(error))
                     return []

@@ -203,6 +203,8 @@ def _above(threshold: Threshold, otherwise: float = 1.0) -> float:
 def longest_prompt_tokens(recipe: Recipe, longest_words: int) -> int:
     """Of the longest request: the longest seed (instruction and response), what is said around it, and the answer."""
     answers = [recipe.write.max_new_tokens, recipe.evaluate.max_new_tokens]
+    if recipe.verify.used:
+        answers.append(recipe.verify.max_new_tokens)
     if "sampled" in recipe.signals.use:
         answers.append(recipe.signals.sampled.max_new_tokens)
     return longest_words * TOKENS_PER_WORD + AROUND_TOKENS + max(answers)

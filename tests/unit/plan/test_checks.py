@@ -99,6 +99,7 @@ def test_nothing_stands_in_the_shipped_recipes_way(tmp_path: Path) -> None:
         (["held_out=./nowhere.jsonl"], {}, "held_out ./nowhere.jsonl: no such file"),
         (["model=./nowhere"], {}, "model ./nowhere: no such folder"),
         (["review.weights.expret=4"], {}, "review.weights: no principle expret"),
+        (["verify.ways=[given]"], {}, "verify.ways has `given`, and no seed knows what is right: expected a column"),
         (["reading.max_rows=12"], {}, "calibration: about 3 of 12 seeds"),
         (["engine.context_tokens=512"], {}, "engine.context_tokens is 512"),
         (["iterations=100000"], {}, "disk: "),
@@ -173,3 +174,12 @@ def test_digits_that_are_no_single_tokens_are_noticed(tmp_path: Path) -> None:
     recipe = load("demo", [f"model={tmp_path}", "signals.use=[likelihood, read]"])
     problems = planned(recipe, tmp_path).problems
     assert [problem for problem in problems if problem.startswith("signal `read`: 9 is no single token")]
+
+
+def test_seeds_with_answers_are_enough_for_given_questions(tmp_path: Path) -> None:
+    rows = [{"question": f"What is {n} and 2?", "answer": f"#### {n + 2}"} for n in range(40)]
+    (tmp_path / "seeds.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = planned(
+        load("verified-math", [f"seeds={tmp_path / 'seeds.jsonl'}", "model=smollm2-135m-instruct"]), tmp_path
+    )
+    assert found.problems == []
