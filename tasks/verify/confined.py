@@ -7,6 +7,7 @@ one goes on. The sandbox has no network and nothing to write to (tasks/engines/p
 """
 
 import contextlib
+import importlib
 import os
 import resource
 import select
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.engines.processes import sandbox
-from tasks.verify.checks.base import Finding, cannot_tell, verify
+from tasks.verify.checks.base import Finding, cannot_tell, found, verify
 
 SECONDS, MEMORY_BYTES, PROCESSES, ANSWER_BYTES = 5.0, 2**30, 16, 2**16
 LOOK_EVERY_S = 0.02
@@ -34,18 +35,20 @@ def findings(items: Sequence[Item]) -> list[Finding]:
 
     Raises ValueError for arguments that a check does not take, OSError where the system allows no sandbox.
     """
-    found: list[Finding] = []
+    said: list[Finding] = []
     with tempfile.TemporaryDirectory(prefix="lance-check-") as folder:
         for begin in range(0, len(items), AT_ONCE):
             some = [[name, text, dict(arguments)] for name, text, arguments in items[begin : begin + AT_ONCE]]
             asked = {"items": some, "folder": str(Path.cwd())}
-            found += [Finding.model_validate(one) for one in sandbox.run(__name__, "judge", asked, Path(folder))]
-    return found
+            said += [Finding.model_validate(one) for one in sandbox.run(__name__, "judge", asked, Path(folder))]
+    return said
 
 
 def judge(items: Sequence[Sequence[Any]], folder: str) -> list[dict[str, str]]:
     """Inside of the sandbox, with modules of the user's from `folder`. Raises ValueError as `findings`."""
     sys.path.append(folder)
+    for module in {found(name).needs for name, _, _ in items} - {""}:
+        importlib.import_module(module)  # seconds that would count as those of the first item
     return [_one(name, text, arguments).model_dump() for name, text, arguments in items]
 
 

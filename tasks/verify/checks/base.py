@@ -70,6 +70,7 @@ class Check:
     version: int
     function: Callable[..., Finding]
     apart: bool = False  # it runs what somebody wrote, and is asked in a sandbox (tasks/verify/confined.py)
+    needs: str = ""  # a module that takes long to import
 
     @property
     def arguments(self) -> dict[str, str]:
@@ -83,13 +84,15 @@ class Check:
         return {one.name for one in others if one.default is inspect.Parameter.empty}
 
 
-def check(version: int, apart: bool = False) -> Callable[[Callable[..., Finding]], Callable[..., Finding]]:
+def check(
+    version: int, apart: bool = False, needs: str = ""
+) -> Callable[[Callable[..., Finding]], Callable[..., Finding]]:
     """Mark a function as the check of its name."""
 
     def marked(function: Callable[..., Finding]) -> Callable[..., Finding]:
         # Arguments come from files, where a number may stand as text: what can be read as the type is taken.
         typed = validate_call(function)
-        typed.check = Check(function.__name__, version, typed, apart)  # type: ignore[attr-defined]
+        typed.check = Check(function.__name__, version, typed, apart, needs)  # type: ignore[attr-defined]
         return typed
 
     return marked

@@ -33,7 +33,7 @@ def passes_tests(text: str, tests: Code) -> Finding:
     return judged(True, "all tests hold")
 
 
-@check(version=1, apart=True)
+@check(version=1, apart=True, needs="math_verify")
 def same_mathematics(text: str, answer: Annotated[str, Field(min_length=1)]) -> Finding:
     """Mathematically equal by math-verify: LaTeX, fractions, sets, intervals; the last thing that the text boxes."""
     # Here, for it brings sympy; without its own time limits, which want the main thread's signals.
