@@ -116,7 +116,7 @@ def _clean(stages: Stages, what: str, written: Ref, earlier: Sequence[Ref], pool
     field: Literal["instruction", "response"] = "instruction" if what == "instructions" else "response"
     config = stages.recipe.clean
     if what in WAYS:  # a question may ask for one word, in capitals, or as a list of what stands in the seed
-        config = config.model_copy(update={"without": tuple({*config.without, *UNFIT_FOR_QUESTIONS})})
+        config = config.model_copy(update={"without": tuple(sorted({*config.without, *UNFIT_FOR_QUESTIONS}))})
 
     def save(draft: Draft) -> None:
         before = [row for ref in earlier for row in stages.store.rows(ref, Written)]
