@@ -9,7 +9,9 @@
 Half of the error goes to each side, so that under no difference at most 1 - confidence is promoted or rolled back. Of
 promotions that holds for all gates of an evolution together: a gate that is asked again and again is in the end passed
 by luck. Gate t spends the share 1 / (t (t + 1)) of the error (alpha spending, Lan and DeMets 1983, with shares that sum
-to 1 however many gates there are): the first one asks for as much as a single gate would.
+to 1 however many gates there are): the first one asks for as much as a single gate would. Measured, it does not hold
+that yet (make bench-luck): 7 of 60 simulated evolutions of ten gates, all by luck, had a promotion, 24 where each gate
+spends for itself. The tails of a percentile bootstrap over 35 documents are too short.
 """
 
 from collections.abc import Callable, Iterable, Sequence
