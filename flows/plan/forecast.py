@@ -27,7 +27,8 @@ def workload(recipe: Recipe, given: Given, number: int = 1) -> list[Workload]:
     one = _Iteration(recipe, given)
     one.pool += (number - 1) * one.kept  # as seeds
     before = [one.teaching(), *one.measuring("champion"), *one.judging("")] if number == 1 else []
-    before += [one.asked_panels("champion", parts=1)]  # each gate draws its own
+    new = recipe.evaluate.test_panels and number == 1  # later champions were asked as candidates
+    before += [one.asked_panels("champion", parts=1 + new)]  # each gate draws its own
     after = [*one.measuring("candidate"), *one.judging("candidate's ")]
     after += [one.asked_panels("candidate", parts=1 + recipe.evaluate.test_panels)]
     stages = [*before, *one.writing(), *one.sampling(), *one.training(number if recipe.mix.accumulate else 1), *after]

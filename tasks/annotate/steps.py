@@ -154,9 +154,7 @@ def annotate_verified(stages: Stages, found: Sequence[Verified], reviews: Ref | 
         "annotate-verified",
         VERIFIED,
         version=verified.VERSION,
-        config=config.model_dump(
-            mode="json", exclude={"constraints", "computed", "temperature", "min_p", "max_new_tokens"}
-        ),
+        config=config.model_dump(mode="json", exclude=ONLY_SAMPLING),
         inputs=made_of | vetoes | ({"reviews": reviews} if reviews else {}),
         save=save,
     )

@@ -50,7 +50,7 @@ def measure(stages: Stages, who: str, model: Ref, seeds: Ref) -> Measures:
         found["benchmarks"] = benchmarking.measure(stages, who, model, asked)
     if config.panels:
         found["panels"] = _panels(stages, who, model, "gate")
-    if config.panels and config.test_panels and who == "candidate":
+    if config.panels and config.test_panels:  # the same questions each time: a champion was asked as a candidate
         _panels(stages, who, model, "test")
     return found
 

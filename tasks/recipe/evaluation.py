@@ -66,7 +66,7 @@ class EvaluateConfig(Config):
     panels: dict[Panel, Positive] = Field(default={})
     """Questions that rules can check, so many of each panel; drawn afresh for the gate of each iteration."""
     test_panels: bool = False
-    """Whether candidates are measured on the same panels' test part, too: for the report, never asked by the gate."""
+    """Whether models are measured on the same panels' test part, too: for the report, never asked by the gate."""
     benchmarks: tuple[Benchmark, ...] = ()
     """Tasks of lm-evaluation-harness, each with the keys below."""
 

@@ -130,6 +130,12 @@ def test_without_branches_the_whole_pool_is_asked_about(tmp_path: Path) -> None:
     assert "annotate" not in alone.stages.made
 
 
+def test_both_models_are_measured_on_the_same_panels_and_their_test_part(tmp_path: Path) -> None:
+    made = run(tmp_path, *VERIFY, "evaluate.panels={sum: 6}", "evaluate.test_panels=true").stages.made
+    for part in ("panels", "test panels"):
+        assert {f"{part} [champion]", f"{part} [candidate]"} <= made.keys()
+
+
 def test_without_pairs_there_is_no_dpo(tmp_path: Path) -> None:
     assert run(tmp_path, *VERIFY, "branches=[]", "verify.pairs=0").runner.trained == ["sft", "divergence"]
 

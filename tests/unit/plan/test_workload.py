@@ -159,11 +159,12 @@ def test_hindsight_asks_no_model() -> None:
     assert trained["sft"] == round((1 + 2 / 3) * 240 * (25 + 15 + 100))
 
 
-def test_panels_are_asked_of_both_models_and_their_test_part_of_the_candidate() -> None:
+def test_panels_are_asked_of_both_models_and_their_test_part_of_each_model_once() -> None:
     settings = ("evaluate.panels={instructions: 20, sum: 30}", "evaluate.test_panels=true")
-    champion, candidate = (stage(f"panels [{who}]", *settings) for who in ("champion", "candidate"))
-    assert (champion.texts, champion.written_tokens) == (50, 20 * 192 + 30 * 48)
-    assert candidate.texts == 2 * champion.texts
+    first, candidate = (stage(f"panels [{who}]", *settings) for who in ("champion", "candidate"))
+    later = stage("panels [champion]", *settings, number=2)
+    assert (later.texts, later.written_tokens) == (50, 20 * 192 + 30 * 48)
+    assert first.texts == candidate.texts == 2 * later.texts
 
 
 def test_hours_by_kind_are_tokens_over_a_rate() -> None:
