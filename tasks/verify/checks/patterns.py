@@ -58,7 +58,7 @@ def _refused(name: str) -> Any:
 
 @check(version=1)
 def json_object(text: str, keys: list[str] = []) -> Finding:  # noqa: B006 (never changed; shown as the default)
-    """With these keys at least; a code block may stand around it, other words not."""
+    """With these keys at least. Words may stand around its one code block, and none around JSON without one."""
     try:
         found = parsed(text)
     except (ValueError, RecursionError) as error:
