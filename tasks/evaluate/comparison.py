@@ -5,7 +5,7 @@ the case for a promotion; health axes only speak against it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 
 import numpy as np
@@ -30,6 +30,7 @@ class AxisComparison:
     change: float
     draws: Numbers
     items: int
+    by_document: Mapping[str, float] = field(default_factory=dict)  # the change, where it is a mean over documents
 
 
 @cache
@@ -52,8 +53,9 @@ class PairedItems:
         self, name: str, ability: bool, before: Sequence[float] | Numbers, after: Sequence[float] | Numbers
     ) -> AxisComparison:
         b, a = np.array(before, dtype=float), np.array(after, dtype=float)
-        change = float(a.mean() - b.mean())
-        return AxisComparison(name, ability, float(b.mean()), float(a.mean()), change, self.shares @ (a - b), len(b))
+        change, by_document = float(a.mean() - b.mean()), dict(zip(self.items, (a - b).tolist(), strict=True))
+        drawn = self.shares @ (a - b)
+        return AxisComparison(name, ability, float(b.mean()), float(a.mean()), change, drawn, len(b), by_document)
 
     def ratio(self, name: str, before: Numbers, after: Numbers) -> AxisComparison:
         """Of means; one below 1 counts as 1: a model that said nothing has no ratio."""

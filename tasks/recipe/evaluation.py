@@ -99,7 +99,7 @@ class GateConfig(Config):
     min_items: Positive = 10
     """With fewer held-out seeds nothing is promoted: an interval over a handful of items says nothing."""
     bootstrap_draws: Positive = 10_000
-    """Draws of the paired bootstrap."""
+    """Draws of the paired bootstrap, and at least as many of labels swapped by coin."""
     confidence: Share = 0.95
     """Of intervals, and of all decisions to roll back together."""
     min_effect: NotNegative = 0.2

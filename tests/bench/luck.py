@@ -98,12 +98,16 @@ def _begin(home: Path, run: str) -> None:
 
 
 def _evolution(seed: int) -> tuple[list[bool], list[bool]]:
-    """Of each of its gates by luck alone, whether it promotes: with the error spent, and each by itself."""
-    chance = [np.random.default_rng([seed, number]) for number in range(1, GATES + 1)]
-    spent = [_replies.gate(one, n, None).decision == "promote" for n, one in enumerate(chance, 1)]
-    chance = [np.random.default_rng([seed, number]) for number in range(1, GATES + 1)]
-    alone = [_replies.gate(one, 1, None).decision == "promote" for one in chance]
-    return spent, alone
+    """Of each of its gates by luck alone, whether it promotes: with the error spent, and each by itself.
+
+    The first gate's error is the largest: what does not pass there passes at no other.
+    """
+
+    def promotes(number: int, error_of: int) -> bool:
+        return _replies.gate(np.random.default_rng([seed, number]), error_of, None).decision == "promote"
+
+    alone = [promotes(number, 1) for number in range(1, GATES + 1)]
+    return [passed and promotes(number, number) for number, passed in enumerate(alone, 1)], alone
 
 
 def _power(job: tuple[int, int, float]) -> bool:

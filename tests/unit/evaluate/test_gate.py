@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tasks.evaluate import luck
 from tasks.evaluate.benchmarks.requests import ItemScore
 from tasks.evaluate.comparison import compare
 from tasks.evaluate.evidence import Evidence, preference
@@ -377,8 +378,36 @@ def test_the_error_of_a_promotion_is_spent_over_an_evolution() -> None:
     decisions = [decide(CHAMPION, small, policy(min_effect=0.0), number).decision for number in (1, 10)]
     assert decisions == ["promote", "hold"]
     said = decide(CHAMPION, small, policy(min_effect=0.0), 10).reasons[0]
-    assert "with an error of 0.00045 at gate 10 (lower bound -" in said
+    assert "by luck with p = 0.01" in said and "with p at most 0.00045 at gate 10" in said
     assert decide(CHAMPION, model(up), CONFIG, 10).decision == "promote", "a large one still is"
+
+
+@pytest.mark.parametrize("skew", [0.0, 3.0])
+def test_luck_alone_passes_as_often_as_was_allowed(skew: float) -> None:
+    """Also where few documents change much, and most of them hardly; a p-value of 0.05 or less comes in 5%."""
+    chance = np.random.default_rng(1)
+    found = []
+    for _ in range(400):
+        sizes = np.exp(skew * chance.normal(size=20)) * chance.choice([-1, 1], 20)
+        axes = [(1.0, 0.02, {f"d{n}": float(value) for n, value in enumerate(sizes)})]
+        found.append(luck.p_value(axes, 400) <= 0.05)
+    assert 0.02 < np.mean(found) < 0.08
+
+
+def test_a_noisy_axis_does_not_drown_a_sure_gain() -> None:
+    sure = {f"d{n}": 1.0 if n < 40 else 0.0 for n in range(200)}
+    noisy = {f"d{n}": (-1.0) ** n * 5 for n in range(20)}
+    assert luck.p_value([(1, 0.05, sure), (1, 0.02, noisy)], 2000) < 0.001
+    assert luck.p_value([(1, 0.05, noisy), (1, 0.02, noisy)], 2000) > 0.4
+    assert luck.p_value([(1, 0.05, dict.fromkeys(sure, 0.0))], 2000) == 1
+
+
+def test_a_document_has_the_same_coins_on_every_axis() -> None:
+    """What one axis gains on a document and another loses there is no gain by any coin."""
+    one = {f"d{n}": float(n % 3) for n in range(30)}
+    other = {name: -value for name, value in one.items()} | {"e": 0.0}
+    equal = (1, 100.0, {name: value * 31 / 30 for name, value in other.items()})
+    assert luck.p_value([(1, 100.0, one), equal], 500) == 1
 
 
 def test_all_gates_together_spend_no_more_than_the_error() -> None:
