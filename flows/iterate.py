@@ -84,7 +84,7 @@ def _candidate_and_verdict(
     if reviewer and start == champion:
         before["judge"] = reviewer
     pool = seeding.pool(stages, seeds, grown_from)
-    rows, missing = _rows(stages, start, seeds, pool, reviewer)
+    rows, missing = _rows(stages, start, seeds, pool, reviewer, grown_from)
     if missing:
         return None, gate.held(missing)
 
@@ -104,7 +104,9 @@ def _candidate_and_verdict(
     return candidate, evaluating.decide(stages, before, after)
 
 
-def _rows(stages: Stages, model: Ref, seeds: Ref, pool: Ref, reviewer: Ref | None) -> tuple[list[Ref], list[str]]:
+def _rows(
+    stages: Stages, model: Ref, seeds: Ref, pool: Ref, reviewer: Ref | None, grown_from: Sequence[Ref]
+) -> tuple[list[Ref], list[str]]:
     """What the model wrote and a reviewer or a rule let pass, or what is missing."""
     rows: list[Ref] = []
     routes, rounds = None, list[writing.Round]()
@@ -115,7 +117,7 @@ def _rows(stages: Stages, model: Ref, seeds: Ref, pool: Ref, reviewer: Ref | Non
             return [], missing
         rows.append(_reviewed(stages, model, seeds, pool, reviewer, seed_reviews, routes, rounds))
     if stages.recipe.verify.used:
-        rows.append(_verified(stages, model, seeds, pool, reviewer, routes, rounds))
+        rows.append(_verified(stages, model, seeds, pool, reviewer, routes, rounds, grown_from))
     return rows, [missing for ref in rows for missing in stages.shortage(ref)]
 
 
@@ -154,12 +156,13 @@ def _verified(
     reviewer: Ref | None,
     routes: Ref | None,
     rounds: Sequence[writing.Round],
+    earlier: Sequence[Ref],
 ) -> Ref:
     """What rules let pass of many answers to questions that they can check; and what the reviewer thinks of some."""
     instructions = [round.clean["instructions"] for round in rounds if "instructions" in round.clean]
     found: list[annotating.Verified] = []
     for way in stages.recipe.verify.ways:
-        questions = verifying.ask(stages, way, seeds, pool, routes, instructions)
+        questions = verifying.ask(stages, way, seeds, pool, routes, instructions, earlier)
         answers = questions if way == "hindsight" else writing.sample(stages, way, model, questions, pool, seeds)
         checked = verifying.check(stages, way, questions, answers)
         found.append(annotating.Verified(questions, answers, checked))

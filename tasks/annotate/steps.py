@@ -140,6 +140,7 @@ def annotate_verified(stages: Stages, found: Sequence[Verified], reviews: Ref | 
         asked = [row for one in found for row in store.rows(one.questions, Question)]
         verdicts = Verdicts(asked, [row for one in found for row in store.rows(one.checked, Checked)])
         scored = Scored(store.rows(reviews, Review) if reviews else [])
+        difficulty = verified.difficulty(rows, verdicts)
         rows, unguarded = verified.guarded(rows, scored, config.guard)
         sft, pairs, rejects = verified.verified_rows(asked, rows, verdicts, config)
         sft, sft_out = without(sft, vetoed)
@@ -148,6 +149,7 @@ def annotate_verified(stages: Stages, found: Sequence[Verified], reviews: Ref | 
         save_rows(draft, len(rows) + len(unguarded), [*sft, *pairs], rejects, tables={"sft": sft, "pairs": pairs})
         draft.record["counts"] |= {"rows": len(sft), "pairs": len(pairs)}
         draft.record["shortage"] = verified.shortage(sft, pairs, config)
+        draft.record["difficulty"] = difficulty
 
     made_of = {f"{name}-{i}": ref for i, one in enumerate(found) for name, ref in one._asdict().items()}
     return stages.compute(

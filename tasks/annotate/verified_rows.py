@@ -14,7 +14,7 @@ from tasks.recipe.verification import VerifyConfig
 from tasks.store.examples import PreferencePair, SftRow
 from tasks.store.reviews import Scored
 from tasks.store.rows import Rejected, some
-from tasks.store.verified import Answering, Question, Verdicts
+from tasks.store.verified import Answering, Difficulty, Question, Verdicts
 from tasks.text.words import length
 
 VERSION = 1
@@ -66,6 +66,18 @@ def guarded(answers: Sequence[Answering], scored: Scored, share: float) -> tuple
         if row.id in low
     ]
     return [row for row in answers if row.id not in low], rejects
+
+
+def difficulty(answers: Sequence[Answering], verdicts: Verdicts) -> dict[str, Difficulty]:
+    """Of each family of computed questions, from which the next iteration takes how hard to make it."""
+    found: dict[str, Difficulty] = {}
+    for answer in answers:
+        question = verdicts.question(answer)
+        if question.way == "computed":
+            of = found.setdefault(question.about, Difficulty(level=question.level, answers=0, passed=0))
+            of["answers"] += 1
+            of["passed"] += verdicts.passed(answer)
+    return found
 
 
 def shortage(sft: Sequence[SftRow], pairs: Sequence[PreferencePair], config: VerifyConfig) -> list[str]:

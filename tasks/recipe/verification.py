@@ -30,8 +30,9 @@ class ComputedConfig(Config):
 
     questions: dict[Family, Positive] = Field(default=dict.fromkeys(get_args(Family), 40))
     """So many of each family in an iteration."""
-    levels: Levels = (1,)
-    """Of each iteration, the last for all later ones: how large the numbers are, how long the lists."""
+    level: Annotated[int, Field(ge=1, le=3)] = 1
+    """Of the first iteration: how large the numbers are, how long the lists. A family goes up or down by one behind an
+    iteration in which more than 0.6 or less than 0.1 of its answers passed."""
 
 
 class HindsightConfig(Config):

@@ -2,9 +2,9 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self, TypedDict
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from tasks.store.rows import History, Row, Written
 
@@ -39,6 +39,7 @@ class Question(Row):
     iteration: int
     draw: int  # which of the questions that were made from the same row
     about: str  # what questions are counted by, and taken in turn by: the first check of constraints, or a family
+    level: int = Field(default=0, exclude_if=lambda level: not level)  # how hard a computed one is, from 1
 
 
 class Edited(Row):
@@ -69,6 +70,14 @@ class Checked(Row):
     version: int  # of the check: another version may judge the same text otherwise
     outcome: Literal["pass", "fail", "cannot tell"]
     reason: str
+
+
+class Difficulty(TypedDict):
+    """Of a family of computed questions in one iteration: its level, and how many answers there were and passed."""
+
+    level: int
+    answers: int
+    passed: int
 
 
 class Verdicts:

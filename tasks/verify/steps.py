@@ -1,6 +1,6 @@
 """Verify: questions that rules can check, and what the checks find in their answers."""
 
-from collections import Counter
+from collections import ChainMap, Counter
 from collections.abc import Sequence
 
 from tasks.execution.stage import Stages, numbered, save_rows
@@ -15,15 +15,26 @@ from tasks.verify.questions import computed, constraints, hindsight
 from tasks.verify.questions.kinds import digest_of
 
 
-def ask(stages: Stages, way: Way, seeds: Ref, pool: Ref, routes: Ref | None, written: Sequence[Ref]) -> Ref:
-    """Questions made in one way: from seeds (`routes` where they are parted) and `written` instructions, or nothing."""
+def ask(
+    stages: Stages,
+    way: Way,
+    seeds: Ref,
+    pool: Ref,
+    routes: Ref | None,
+    written: Sequence[Ref],
+    earlier: Sequence[Ref] = (),
+) -> Ref:
+    """Questions made in one way: from seeds (`routes` where they are parted) and `written` instructions, or nothing.
+
+    `earlier` iterations' rows say how hard computed ones were.
+    """
     match way:
         case "given":
             return _given(stages, seeds, pool)
         case "constraints":
             return _constrain(stages, pool, routes, written)
         case "computed":
-            return _compute(stages)
+            return _compute(stages, earlier)
         case "hindsight":
             return _look_back(stages, pool, routes)
 
@@ -71,20 +82,21 @@ def _constrain(stages: Stages, pool: Ref, routes: Ref | None, written: Sequence[
     )
 
 
-def _compute(stages: Stages) -> Ref:
+def _compute(stages: Stages, earlier: Sequence[Ref]) -> Ref:
     """Questions with answers that are computed."""
     recipe, config = stages.recipe, stages.recipe.verify.computed
-    level = level_of(config.levels, stages.number)
+    known = [stages.store.record(ref).get("difficulty", {}) for ref in earlier]
+    levels = computed.levels(config, ChainMap(*reversed(known)))  # the latest that knows of a family
 
     def save(draft: Draft) -> None:
-        made = computed.questions(dict(config.questions), level, stages.number, recipe.sampling_seed)
+        made = computed.questions(config.questions, levels, stages.number, recipe.sampling_seed)
         save_rows(draft, len(made), made, [])
 
     return stages.compute(
         "questions",
         "questions [computed]",
         version=computed.VERSION,
-        config={"questions": dict(config.questions), "level": level},
+        config={"questions": config.questions, "levels": levels},
         inputs={"wordings": digest_of(computed.FILE)},
         sampling="iteration",
         save=save,

@@ -53,26 +53,31 @@ class Bench:
 
     home: Home
     data: Path
+    whole: bool = True  # IFEval and the panels' test part, too, beside what the gate asks
 
     def __post_init__(self) -> None:
         self.store = Store(self.home.store)
         self.seeds, self.held_out = seed_files(self.home.root, self.data)
 
-    def evolve(self, arm: str, seed: int, iterations: int, *settings: str) -> list[Iteration]:
+    def evolve(self, arm: str, seed: int, iterations: int, *settings: str, name: str = "") -> list[Iteration]:
         """The arm's iterations; those that are there are found in the store."""
-        ifeval = IFEVAL | {"data": str(self.data / "ifeval_prompts.jsonl")}
-        panel = [one.model_dump(exclude_defaults=True) for one in load(arm).evaluate.benchmarks]
-        given = [f"held_out={self.held_out}", f"evaluate.benchmarks={json.dumps([*panel, ifeval])}"]
+        name, given = name or f"{arm}-{seed}", [f"held_out={self.held_out}", f"training_seed={seed}"]
+        if self.whole:
+            ifeval = IFEVAL | {"data": str(self.data / "ifeval_prompts.jsonl")}
+            panel = [one.model_dump(exclude_defaults=True) for one in load(arm).evaluate.benchmarks]
+            given += [f"evaluate.benchmarks={json.dumps([*panel, ifeval])}"]
+        else:
+            given += ["evaluate.test_panels=false"]
         # IFEval's answers are long: with the default's 2 GiB half of the requests wait for the others' memory.
-        given += [f"training_seed={seed}", "gate.min_items=10", "engine.kv_cache_gib=6", *settings]
+        given += ["gate.min_items=10", "engine.kv_cache_gib=6", *settings]
         chosen = [part for setting in given for part in ("--set", setting)]
-        command = [*LANCE, "evolve", arm, "--name", f"{arm}-{seed}", "--seeds", str(self.seeds), *chosen]
-        print(f"{arm}, training seed {seed}: {' '.join(settings)}", file=sys.stderr, flush=True)
+        command = [*LANCE, "evolve", arm, "--name", name, "--seeds", str(self.seeds), *chosen]
+        print(f"{name}: {' '.join(settings)}", file=sys.stderr, flush=True)
         environment = os.environ | {"LANCE_HOME": str(self.home.root)}
         with (self.home.root / "bench.log").open("a") as log:
             asked = [*command, "--iterations", str(iterations)]
             subprocess.run(asked, check=True, cwd=ROOT, env=environment, stdout=log, stderr=log)
-        ledger = read(self.home.ledger(f"{arm}-{seed}"))
+        ledger = read(self.home.ledger(name))
         assert ledger
         return ledger.iterations[:iterations]
 
@@ -80,7 +85,7 @@ class Bench:
         """Values by axis and document."""
         held_out = self.store.rows(one.stages[f"evaluate [{who}]"], Measured)
         found = {"log_likelihood": {row.item: row.log_likelihood for row in held_out}}
-        for label in (f"scores [{who}]", f"test panels [{who}]"):
+        for label in (f"scores [{who}]", f"test panels [{who}]" if self.whole else f"panels [{who}]"):
             for score in self.store.rows(one.stages[label], ItemScore):
                 found.setdefault(score.benchmark, {})[score.item] = score.value
         return found
@@ -97,20 +102,20 @@ class Bench:
         for seed in TRAINING_SEEDS:
             (first,) = self.evolve("robust", seed, 1)
             base, tokens = self.measured(first, "champion"), self.tokens(first)
-            yield self._arm("robust 1", seed, first), base
+            yield self.arm("robust 1", seed, first), base
             for control in only:
                 whole = [f"sft.tokens={sum(tokens.values())}"]
                 same = [f"{method}.tokens={count}" for method, count in tokens.items()]
                 both = control in ("shuffled-verdicts", "random-scores")
                 (one,) = self.evolve(control, seed, 1, *(same if both else whole))
-                yield self._arm(control, seed, one), base
+                yield self.arm(control, seed, one), base
         for seed in TRAINING_SEEDS:
             first, *later = self.evolve("robust", seed, ITERATIONS)
             base = self.measured(first, "champion")
             for one in later:
-                yield self._arm(f"robust {one.number}", seed, one), base
+                yield self.arm(f"robust {one.number}", seed, one), base
 
-    def _arm(self, name: str, seed: int, one: Iteration) -> Arm:
+    def arm(self, name: str, seed: int, one: Iteration) -> Arm:
         assert one.candidate, f"{name}: no candidate: {one.verdict.reasons}"
         mix = self.store.record(one.stages["mix"])["counts"]
         measured = self.measured(one, "candidate")

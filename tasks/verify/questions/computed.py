@@ -11,16 +11,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from tasks.recipe.verification import Family
+from tasks.recipe.verification import ComputedConfig, Family
 from tasks.store.rows import digest, sampling_seed
-from tasks.store.verified import Asked, Question
+from tasks.store.verified import Asked, Difficulty, Question
 from tasks.verify.questions.kinds import read
 
-VERSION = 1
+VERSION = 2  # 2: each family has its own level
 FILE = "computed"
 Side = Literal["training", "panel", "test"]
 SHARES: tuple[tuple[Side, float], ...] = (("panel", 0.15), ("test", 0.3))  # of all operands, up to; the rest trains
 HIGHEST = (20, 60, 99)  # operand of a sum, by level
+TOO_EASY, TOO_HARD = 0.6, 0.1  # shares that pass, beyond which few questions have one to k - 2 right answers of k = 8
 DRAWS = 1000  # for one question, before its family counts as used up
 
 
@@ -96,12 +97,24 @@ FAMILIES: dict[str, Callable[[random.Random, int], Drawn]] = {
 }
 
 
-def questions(counts: Mapping[Family, int], level: int, iteration: int, evolution_seed: int) -> list[Question]:
+def levels(config: ComputedConfig, earlier: Mapping[str, Difficulty]) -> dict[Family, int]:
+    """Of each family: the recipe's, or what follows from how its answers did earlier."""
+
+    def after(found: Difficulty) -> int:
+        rate = found["passed"] / max(found["answers"], 1)
+        return min(max(found["level"] + (rate > TOO_EASY) - (rate < TOO_HARD), 1), len(HIGHEST))
+
+    return {family: after(earlier[family]) if family in earlier else config.level for family in config.questions}
+
+
+def questions(
+    counts: Mapping[Family, int], levels: Mapping[Family, int], iteration: int, evolution_seed: int
+) -> list[Question]:
     """So many of each family, to train on. Raises ValueError for a family that has not as many."""
     found = []
     for family, count in counts.items():
         key = ("computed", evolution_seed, iteration, family)
-        found += made(family, count, level, "training", key, iteration)
+        found += made(family, count, levels[family], "training", key, iteration)
     return found
 
 
@@ -142,6 +155,7 @@ def _another(
                 iteration=iteration,
                 draw=draw,
                 about=family,
+                level=level if side == "training" else 0,
             )
     raise ValueError(f"{family}: there are fewer than {len(known) + 1} different questions of level {level}; ask fewer")
 

@@ -10,10 +10,10 @@ from typing import Any, cast, get_args
 import pytest
 
 from tasks.recipe.evaluation import Panel
-from tasks.recipe.verification import ConstraintsConfig, Family
+from tasks.recipe.verification import ComputedConfig, ConstraintsConfig, Family
 from tasks.store.home import ROOT
 from tasks.store.rows import Seed
-from tasks.store.verified import Question
+from tasks.store.verified import Difficulty, Question
 from tasks.verify.checks.base import checks, verify
 from tasks.verify.questions import computed, constraints, panels
 from tasks.verify.questions.kinds import Kind, kinds, read
@@ -132,14 +132,14 @@ ARITHMETIC = {"sum": lambda a, b: a + b, "difference": lambda a, b: a - b}
 
 @pytest.mark.parametrize("family", ARITHMETIC)
 def test_the_answer_is_the_right_one(family: str) -> None:
-    for question in computed.questions({cast(Family, family): 40}, 3, 1, 1):
+    for question in computed.questions({cast(Family, family): 40}, {cast(Family, family): 3}, 1, 1):
         a, b = map(int, re.findall(r"\d+", question.instruction))
         a, b = (b, a) if question.instruction.startswith("Take") else (a, b)  # "Take 4 away from 12."
         assert int(question.checks[0].given["answer"]) == ARITHMETIC[family](a, b)
 
 
 def test_who_likes_what_is_in_the_text() -> None:
-    for question in computed.questions({"reading": 40}, 3, 1, 1):
+    for question in computed.questions({"reading": 40}, {"reading": 3}, 1, 1):
         given = question.checks[0].given
         assert re.search(rf"{given['answer']} \w", question.instruction)
         assert len(given["names"]) == 4
@@ -160,16 +160,28 @@ def test_no_operands_of_a_panel_are_trained_on(panel: Panel, families: list[Fami
         for family in families
         for level in (1, 2, 3)
         for number in (1, 2)
-        for one in computed.questions({family: 150}, level, number, number)
+        for one in computed.questions({family: 150}, {family: level}, number, number)
     }
     asked = {part: {operands(one) for one in panels.panel(panel, 100, part, (1,))} for part in get_args(panels.Part)}
     assert not trained & (asked["gate"] | asked["test"])
     assert not asked["gate"] & asked["test"]
 
 
+def test_a_family_gets_harder_where_most_pass_and_easier_where_hardly_any_do() -> None:
+    config = ComputedConfig(questions={"sum": 1, "order": 1, "reading": 1, "comparison": 1, "conversion": 1}, level=2)
+    earlier = {
+        "sum": Difficulty(level=2, answers=100, passed=61),
+        "order": Difficulty(level=2, answers=100, passed=9),
+        "reading": Difficulty(level=1, answers=100, passed=0),
+        "comparison": Difficulty(level=3, answers=100, passed=99),
+    }
+    expected = {"sum": 3, "order": 1, "reading": 1, "comparison": 3, "conversion": 2}
+    assert computed.levels(config, earlier) == expected
+
+
 def test_more_questions_than_there_are_is_said() -> None:
     with pytest.raises(ValueError, match="conversion: there are fewer than"):
-        computed.questions({"conversion": 500}, 1, 1, 1)
+        computed.questions({"conversion": 500}, {"conversion": 1}, 1, 1)
 
 
 @pytest.mark.parametrize("panel", get_args(Panel))

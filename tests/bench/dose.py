@@ -1,0 +1,76 @@
+"""What rates, ranks and DPO's weights come to: the first iteration of `robust`, one setting changed at a time.
+
+    make bench-dose [ARGS="--home FOLDER --data FOLDER --only SETTING ..."]
+
+One training each, on the same rows; measured on the gate's panels and the held-out seeds, which so are development data
+here: nothing of it is a claim about learning, for which there is `make bench-evolution`, on other questions. In the
+same home what both need is made once. The last line is JSON.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table as Printed
+
+from tasks.store.home import ROOT, Home
+from tests.bench.evolution import Bench
+from tests.bench.evolution_tables import Table
+
+AS_IT_IS = "as it is"
+SETTINGS = (
+    "sft.learning_rate=0.0002",
+    "sft.learning_rate=0.001",
+    "sft.lora.rank=4",
+    "sft.lora.rank=64",
+    "dpo.learning_rate=0.00002",
+    "dpo.learning_rate=0.0001",
+    "dpo.beta=0.05",
+    "dpo.beta=0.5",
+    "dpo.nll=0",
+    "dpo.nll=1",
+)
+
+
+def show(table: Table, console: Console) -> None:
+    """A row each setting: gains with 95% intervals over documents, and their mean over the panels."""
+    axes, panels = list(table.base), [axis for axis in table.base if axis != "log_likelihood"]
+    printed = Printed(title="gain over the starting model", title_justify="left", box=None)
+    for column in ("", "panels' mean", *axes, "minutes"):
+        printed.add_column(column)
+    for arm in table.arms:
+        middle = sum(table.interval(arm.name, (axis,))[1] for axis in panels) / len(panels)
+        cells = ["{:+.3f} \\[{:+.3f}, {:+.3f}]".format(*_ordered(table.interval(arm.name, (axis,)))) for axis in axes]
+        printed.add_row(arm.name, f"{middle:+.3f}", *cells, f"{arm.seconds / 60:.0f}")
+    console.print(printed)
+
+
+def _ordered(found: tuple[float, float, float]) -> tuple[float, float, float]:
+    low, middle, high = found
+    return middle, low, high
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
+    parser.add_argument("--home", type=Path, default=ROOT / ".lance" / "bench-evolution")
+    parser.add_argument("--only", nargs="*", default=SETTINGS, help="these settings, KEY=VALUE")
+    given = parser.parse_args()
+    if not given.data.exists():
+        sys.exit(f"no {given.data}: this needs the seed tasks there, or --data FOLDER")
+    bench, table = Bench(Home(given.home), given.data, whole=False), Table()
+    raw = given.home / "dose.json"
+    for setting in (AS_IT_IS, *given.only):
+        changed = [] if setting == AS_IT_IS else [setting]
+        (one,) = bench.evolve("robust", 1, 1, *changed, name=f"dose-{setting.replace('=', '-').replace(' ', '-')}")
+        table.add(bench.arm(setting, 1, one), bench.measured(one, "champion"))
+        raw.write_text(json.dumps(table.figures(), indent=1))
+        show(table, Console(width=200, stderr=True))
+    gains = {arm.name: {axis: table.interval(arm.name, (axis,)) for axis in table.base} for arm in table.arms}
+    print(json.dumps({"gains": gains, "raw": str(raw)}))
+
+
+if __name__ == "__main__":
+    main()
