@@ -119,7 +119,7 @@ class _Iteration:
         recipe, wanted = self.recipe, self.recipe.anchors
         if not recipe.branches or recipe.review.score == "random":
             return []
-        own = 3 * self.anchors * wanted.own_texts
+        own = (2 * self.anchors + wanted.questions) if self.anchors and wanted.own_texts else 0
         looks = self.anchors * (1 + 9 * wanted.draws) + own + 2 * wanted.canaries + wanted.retested
         return [
             self._written(f"write [{whose}anchors]", own, wanted.max_new_tokens),

@@ -43,6 +43,8 @@ class AnchorsConfig(Config):
     """Draws of each corruption of each anchor seed."""
     own_texts: bool = True
     """Whether the model writes anchors itself."""
+    questions: int = Field(default=60, ge=0)
+    """Questions with computed answers that it answers for them, rightly or wrongly: a rule knows which."""
     retested: int = Field(default=20, ge=0)
     """Anchors that are asked about twice, to see how stable scores are."""
     canaries: int = Field(default=52, ge=0)

@@ -1,22 +1,27 @@
 """Anchors: pairs whose quality is known because they were made so. They calibrate a reviewer and keep watch on it.
 
 Human ones are corrupted seeds. Own ones are texts of the reviewer itself, since likelihood flatters those: an answer to
-the instruction and the same answer to another one, flaws on request, right and wrong answers to checkable questions.
+the instruction and the same answer to another one, flaws on request, right and wrong answers to questions that a
+rule can check.
 The seeds they are made from are set aside for this and train nothing.
 """
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, get_args
 
 from tasks.engines.calls import Answer, Call, chat
+from tasks.recipe.review import AnchorsConfig
+from tasks.recipe.verification import Family
 from tasks.review.faults import COMES_OUT_AS, GOOD
-from tasks.review.questions import Question, questions
 from tasks.store.reviews import Anchor
 from tasks.store.rows import History, Seed, sampling_seed
+from tasks.store.verified import Question
 from tasks.text import flaws
 from tasks.text.corruption import INSTRUCTION, RESPONSE, corrupted
+from tasks.verify.checks.base import verify
+from tasks.verify.questions import computed
 
-VERSION = 2  # 2: what each is known to be
+VERSION = 3  # 3: computed questions
 MIN_SEEDS = 4  # to calibrate with
 
 
@@ -38,9 +43,11 @@ def human(seeds: Sequence[Seed], draws: int) -> list[Anchor]:
 class OwnTexts:
     """What the reviewer is asked to write for anchors, and the anchors made of it."""
 
-    def __init__(self, seeds: Sequence[Seed], max_new_tokens: int, sampling: int, min_p: float = 0):
-        self.seeds, self.max_new_tokens, self.sampling, self.min_p = seeds, max_new_tokens, sampling, min_p
-        self.questions = questions(len(seeds), "anchors")
+    def __init__(self, seeds: Sequence[Seed], config: AnchorsConfig, sampling: int, min_p: float = 0):
+        self.seeds, self.max_new_tokens, self.sampling, self.min_p = seeds, config.max_new_tokens, sampling, min_p
+        families: list[Family] = list(get_args(Family))
+        counts = {family: len(range(i, config.questions, len(families))) for i, family in enumerate(families)}
+        self.questions = [one for family, count in counts.items() for one in _questions(family, count)]
 
     def calls(self) -> list[Call]:
         answers = [self._call(seed.instruction, f"{seed.id}/answer", seed.history) for seed in self.seeds]
@@ -48,9 +55,7 @@ class OwnTexts:
             self._call(flaws.request(seed.instruction, flaws.in_turn(i)), f"{seed.id}/flawed", seed.history)
             for i, seed in enumerate(self.seeds)
         ]
-        return (
-            answers + flawed + [self._call(question.text, f"question/{question.text}") for question in self.questions]
-        )
+        return answers + flawed + [self._call(one.instruction, f"question/{one.instruction}") for one in self.questions]
 
     def anchors(self, answers: Sequence[Answer]) -> list[Anchor]:
         """From the answers in the order of the calls. An answer that the token limit cut off is a truncated one."""
@@ -98,7 +103,7 @@ def _anchor(
     state: str,
 ) -> Anchor:
     return Anchor(
-        seed=of.id if isinstance(of, Seed) else f"question/{of.text}",
+        seed=of.id if isinstance(of, Seed) else f"question/{of.instruction}",
         history=of.history if isinstance(of, Seed) else (),
         instruction=instruction,
         response=response,
@@ -113,12 +118,17 @@ def _own(seed: Seed, text: str, kind: str, state: str = "") -> Anchor:
     return _anchor(seed, seed.instruction, text, "own", kind, state)
 
 
+def _questions(family: Family, count: int) -> list[Question]:
+    return computed.made(family, count, 1, "anchor", ("anchors", family))
+
+
 def _checked(question: Question, text: str) -> Anchor | None:
-    right = question.check(text)
-    if right is None or not text:
+    (asked,) = question.checks
+    outcome = verify(asked.check, text, asked.given).outcome
+    if outcome == "cannot tell" or not text:
         return None
-    kind = "own right answer" if right else "own wrong answer"
-    return _anchor(question, question.text, text, "own", kind, GOOD if right else "contradicted")
+    kind, state = ("own right answer", GOOD) if outcome == "pass" else ("own wrong answer", "contradicted")
+    return _anchor(question, question.instruction, text, "own", kind, state)
 
 
 def _unique(anchors: Sequence[Anchor]) -> list[Anchor]:

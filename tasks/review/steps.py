@@ -192,7 +192,7 @@ def meta_evaluate(
 def _make_anchors(stages: Stages, model: Ref, seeds: Ref, label: str) -> Ref:
     """Corrupted anchor seeds, texts of the model's own, and canaries: the same ones in every iteration."""
     recipe, wanted, seed_rows = stages.recipe, stages.recipe.anchors, stages.store.rows(seeds, Seed, "anchors")
-    own = anchors.OwnTexts(seed_rows, wanted.max_new_tokens, recipe.sampling_seed, recipe.write.min_p)
+    own = anchors.OwnTexts(seed_rows, wanted, recipe.sampling_seed, recipe.write.min_p)
 
     def save(draft: Draft, _: list[Call], answers: list[Answer]) -> None:
         found = anchors.human(own.seeds, wanted.draws) + own.anchors(answers)

@@ -104,7 +104,7 @@ class Bench:
             file.write(json.dumps(cost | {"requests": len(answers), "prompt": prompt, "new": new}) + "\n")
 
     def anchors(self, model: Ref, name: str, seeds: list[Seed], draws: int) -> list[Anchor]:
-        own = anchors.OwnTexts(seeds, AnchorsConfig().max_new_tokens, 1)
+        own = anchors.OwnTexts(seeds, AnchorsConfig(), 1)
         calls = own.calls()
         answers = self.ask(model, f"own texts, {name}", calls, len(calls))
         return anchors.human(seeds, draws) + own.anchors([answers[call.key] for call in calls])

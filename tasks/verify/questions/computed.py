@@ -3,7 +3,8 @@
     made = questions({"sum": 20}, level=1, iteration=1, evolution_seed=1)
     made[0].instruction        # "Add 4 and 9. Give only the result."
 
-Operands are divided between training and panels by a hash: what a panel asks was never trained on, whoever draws it.
+Operands are divided between training, panels and anchors by a hash: what a panel or an anchor asks was never trained
+on, whoever draws it.
 """
 
 import random
@@ -18,8 +19,12 @@ from tasks.verify.questions.kinds import read
 
 VERSION = 2  # 2: each family has its own level
 FILE = "computed"
-Side = Literal["training", "panel", "test"]
-SHARES: tuple[tuple[Side, float], ...] = (("panel", 0.15), ("test", 0.3))  # of all operands, up to; the rest trains
+Side = Literal["training", "panel", "test", "anchor"]
+SHARES: tuple[tuple[Side, float], ...] = (
+    ("panel", 0.15),
+    ("test", 0.3),
+    ("anchor", 0.4),
+)  # of operands; rest: training
 HIGHEST = (20, 60, 99)  # operand of a sum, by level
 TOO_EASY, TOO_HARD = 0.6, 0.1  # shares that pass, beyond which few questions have one to k - 2 right answers of k = 8
 DRAWS = 1000  # for one question, before its family counts as used up
@@ -125,7 +130,7 @@ def made(
     if family not in FAMILIES:
         raise ValueError(f"expected one of the families {', '.join(FAMILIES)}, found {family!r}")
     chance = random.Random(sampling_seed(*key))
-    wordings = read(FILE)["wordings"][family]["training" if side == "training" else "panel"]
+    wordings = read(FILE)["wordings"][family]["panel" if side in ("panel", "test") else "training"]
     found: dict[str, Question] = {}
     for draw in range(count):
         question = _another(family, level, side, chance, wordings, iteration, draw, set(found))

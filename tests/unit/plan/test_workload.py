@@ -66,7 +66,7 @@ def test_what_is_measured_and_judged_is_what_those_stages_ask() -> None:
     assert (found.texts, found.readings) == (16, 64)  # a fifth of the seeds by number; by content it is a few less
     assert len(held_out) <= found.texts + found.readings
     assert 25 * len(held_out) + 1.5 * words(held_out) <= found.read_tokens * 1.25, "these are the longer ones"
-    own = anchors.OwnTexts(PARTS.anchors, 64, 1)
+    own = anchors.OwnTexts(PARTS.anchors, recipe.anchors, 1)
     share = f"reading.anchor_share={len(PARTS.anchors) / len(SEEDS)}"
     found = stage("write [anchors]", share)
     assert (found.texts, found.written_tokens) == (len(own.calls()), 64 * len(own.calls()))

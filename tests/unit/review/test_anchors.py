@@ -1,10 +1,14 @@
 """Anchors: known grades, of both sources, and each text once."""
 
 from collections import Counter
+from typing import get_args
 
+from tasks.recipe.review import AnchorsConfig
+from tasks.recipe.verification import Family
 from tasks.review.anchors import OwnTexts, human
 from tasks.review.faults import BREAKS
 from tasks.store.reviews import Anchor
+from tasks.store.verified import Question
 from tasks.text.flaws import FLAWS
 from tests.support.rows import answer, seed
 
@@ -15,10 +19,12 @@ SEEDS = [
     for n in range(10, 16)
 ]
 
+CONFIG = AnchorsConfig(questions=12)
+
 
 def own(texts: list[str], finish: str = "stop") -> list[Anchor]:
     """Anchors of the reviewer's own texts, `texts` in turn for its calls."""
-    it = OwnTexts(SEEDS, 64, 1)
+    it = OwnTexts(SEEDS, CONFIG, 1)
     return it.anchors([answer(c, texts[i % len(texts)], finish=finish) for i, c in enumerate(it.calls())])
 
 
@@ -47,7 +53,7 @@ def test_more_draws_are_more_texts_and_none_stands_twice() -> None:
 
 
 def test_own_texts_are_an_answer_the_same_to_another_instruction_and_flaws() -> None:
-    found = own([f"It is known for thing {n}." for n in range(3 * len(SEEDS))])
+    found = own([f"It is known for thing {n}." for n in range(2 * len(SEEDS) + CONFIG.questions)])
     kinds = Counter(a.corruption for a in found)
     assert kinds["own answer"] == kinds["own mismatched"] == len(SEEDS)
     flawed = [a.corruption for a in found if a.corruption.removeprefix("own ") in FLAWS]
@@ -66,14 +72,20 @@ def test_a_flaw_that_came_out_as_the_ordinary_answer_is_none() -> None:
 
 
 def test_a_checkable_answer_is_right_or_wrong() -> None:
-    it = OwnTexts(SEEDS, 64, 1)
-    texts = ["x"] * (2 * len(SEEDS)) + [
-        f"It is {q.right}." if i % 2 else "It is 1000." for i, q in enumerate(it.questions)
-    ]
+    it = OwnTexts(SEEDS, CONFIG, 1)
+    assert Counter(question.about for question in it.questions) == dict.fromkeys(get_args(Family), 2)
+
+    def said(i: int, question: Question) -> str:
+        given = question.checks[0].given
+        right = ", ".join(given["answers"]) if "answers" in given else given["answer"]
+        wrong = next((name for name in given.get("names", []) if name != right), "5000")
+        return f"It is {right}." if i % 2 else f"It is {wrong}."
+
+    texts = ["x"] * (2 * len(SEEDS)) + [said(i, question) for i, question in enumerate(it.questions)]
     found = it.anchors([answer(c, t) for c, t in zip(it.calls(), texts, strict=True)])
     checked = {a.instruction: a for a in found if a.seed.startswith("question/")}
     for i, question in enumerate(it.questions):
-        anchor = checked[question.text]
+        anchor = checked[question.instruction]
         assert (anchor.corruption, anchor.state) == (
             ("own right answer", "good") if i % 2 else ("own wrong answer", "contradicted")
         )
@@ -86,6 +98,6 @@ def test_an_answer_that_was_cut_off_is_a_truncated_one_and_nothing_else() -> Non
 
 
 def test_the_calls_are_the_same_each_time() -> None:
-    calls = OwnTexts(SEEDS, 64, 1).calls()
-    assert calls == OwnTexts(SEEDS, 64, 1).calls() != OwnTexts(SEEDS, 64, 2).calls()
+    calls = OwnTexts(SEEDS, CONFIG, 1).calls()
+    assert calls == OwnTexts(SEEDS, CONFIG, 1).calls() != OwnTexts(SEEDS, CONFIG, 2).calls()
     assert len({call.row for call in calls}) == len(calls)
