@@ -93,6 +93,22 @@ def bars(found: Mapping[str, float], unit: str, form: str = "{:,.0f}") -> str:
         return _svg(figure, f"{unit}: " + "; ".join(f"{name} {form.format(value)}" for name, value in found.items()))
 
 
+def changes(found: Mapping[str, tuple[float, float]], before: str, after: str, unit: str) -> str:
+    """Two points for each, and a line from the first to the second."""
+    with mpl.rc_context(STYLE):
+        figure, axes = _new(0.9 + 0.26 * len(found))
+        for y, (first, last) in enumerate(found.values()):
+            axes.plot([first, last], [y, y], color=INK, lw=1.2, alpha=0.5, zorder=1)
+        for colour, label, values in zip(HUES, (before, after), zip(*found.values(), strict=True), strict=False):
+            axes.scatter(values, range(len(found)), color=colour, label=label, s=26, zorder=2)
+        axes.set_yticks(range(len(found)), list(found))
+        axes.set_ylim(len(found) - 0.5, -0.5)
+        axes.set_xlabel(unit)
+        figure.legend(loc="outside upper left", ncols=2, frameon=False)
+        said = "; ".join(f"{name} {first:.2f} to {last:.2f}" for name, (first, last) in found.items())
+        return _svg(figure, f"{unit}: {said}")
+
+
 def curves(found: Mapping[str, Sequence[tuple[float, float]]], x: str, y: str) -> str:
     with mpl.rc_context(STYLE):
         figure, axes = _new(2.2)

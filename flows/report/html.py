@@ -64,7 +64,7 @@ def _iteration(store: Store, one: Iteration) -> dict[str, Any]:
         "seconds": Markup(charts.bars(_largest({row.label: row.seconds for row in rows}), "seconds", "{:.0f}")),
         "tokens": _tokens(store, made),
         "hits": rejects_by(store, made, "contamination"),
-        "verified": verification(store, made),
+        "verified": verification(store, one),
         **_samples(store, made),
     }
 

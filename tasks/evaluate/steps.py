@@ -13,7 +13,6 @@ from tasks.execution.stage import Stages, save_rows
 from tasks.store.artifacts import Draft, Ref
 from tasks.store.reviews import AnchorScore
 from tasks.store.rows import Measured, Seed
-from tasks.store.verified import Question
 from tasks.verify.checks.base import versions
 from tasks.verify.questions import panels
 from tasks.verify.questions.kinds import digest_of
@@ -58,8 +57,7 @@ def measure(stages: Stages, who: str, model: Ref, seeds: Ref) -> Measures:
 def _panels(stages: Stages, who: str, model: Ref, part: Part) -> Ref:
     """Scores on panels: of the gate's part on questions that are drawn for this iteration, the same for both models."""
     counts = stages.recipe.evaluate.panels
-    key = (stages.recipe.sampling_seed, stages.number) if part == "gate" else ()
-    asked: dict[str, list[Question]] = {name: panels.panel(name, count, part, key) for name, count in counts.items()}
+    asked = panels.panels(counts, part, stages.recipe.sampling_seed, stages.number)
 
     def save(draft: Draft, calls: list[Call], answers: list[Answer]) -> None:
         scores = panel_scores.scores(asked, answers, model.digest)

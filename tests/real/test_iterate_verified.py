@@ -14,6 +14,7 @@ from tasks.annotate.steps import VERIFIED, verified_in
 from tasks.engines.calls import Answer, Call
 from tasks.engines.processes.platform import detect
 from tasks.evolution.funnel import funnel
+from tasks.evolution.ledger import Iteration
 from tasks.execution.stage import Stages
 from tasks.recipe.recipe import changed
 from tasks.review.drift import figures
@@ -131,9 +132,12 @@ def test_without_branches_the_whole_pool_is_asked_about(tmp_path: Path) -> None:
 
 
 def test_both_models_are_measured_on_the_same_panels_and_their_test_part(tmp_path: Path) -> None:
-    made = run(tmp_path, *VERIFY, "evaluate.panels={sum: 6}", "evaluate.test_panels=true").stages.made
+    panels = "{sum: 6, instructions: 20}"
+    stages = run(tmp_path, *VERIFY, f"evaluate.panels={panels}", "evaluate.test_panels=true").stages
+    by_kind = verification(stages.store, iteration(stages))["kinds"]
+    assert re.search(r"at_most_words \d\.\d\d to \d\.\d\d; .* sum \d\.\d\d to .* difference \d", by_kind)
     for part in ("panels", "test panels"):
-        assert {f"{part} [champion]", f"{part} [candidate]"} <= made.keys()
+        assert {f"{part} [champion]", f"{part} [candidate]"} <= stages.made.keys()
 
 
 def test_without_pairs_there_is_no_dpo(tmp_path: Path) -> None:
@@ -238,14 +242,19 @@ def test_the_reviewer_is_held_against_what_rules_know(tmp_path: Path) -> None:
     assert shown["AUC right over wrong, all together"] == truth[0]["auc"]
 
 
+def iteration(stages: Stages) -> Iteration:
+    return Iteration.model_construct(number=1, stages=stages.made, recipe=stages.recipe.model_dump(mode="json"))
+
+
 def test_the_report_shows_how_often_checks_are_met_and_why(found: Ran) -> None:
-    shown = verification(found.stages.store, found.stages.made)
+    one, store = iteration(found.stages), found.stages.store
+    shown = verification(store, one)
     assert {row["way"] for row in shown["rates"]} == set(WAYS)
     assert shown["rows"] == len(found.rows(VERIFIED, SftRow, "sft"))
     for pair in shown["samples"]:
         assert all(": pass, " in said for said in pair["right"])
         assert any(": fail, " in said for said in pair["wrong"])
-    assert verification(found.stages.store, {}) == {}
+    assert verification(store, one.model_copy(update={"stages": {}})) == {}
 
 
 def test_a_guard_leaves_out_passing_answers_with_the_lowest_scores(tmp_path: Path) -> None:

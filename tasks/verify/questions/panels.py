@@ -7,6 +7,7 @@ verdict is made from is not what the report shows.
 """
 
 import random
+from collections.abc import Mapping
 from typing import Literal
 
 from tasks.recipe.evaluation import Panel
@@ -38,6 +39,12 @@ def panel(name: Panel, count: int, part: Part, key: tuple[object, ...]) -> list[
     for family, share in zip(families, shares, strict=True):
         found += made(family, share, LEVEL, "panel" if part == "gate" else "test", (name, part, *key))
     return found
+
+
+def panels(counts: Mapping[Panel, int], part: Part, evolution_seed: int, iteration: int) -> dict[str, list[Question]]:
+    """Of the gate's part another draw each iteration, of the test part always the same."""
+    key = (evolution_seed, iteration) if part == "gate" else ()
+    return {name: panel(name, count, part, key) for name, count in counts.items()}
 
 
 def _instructions(file: str, count: int, part: Part, key: tuple[object, ...]) -> list[Question]:

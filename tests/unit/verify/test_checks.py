@@ -61,11 +61,53 @@ def test_an_empty_text_passes_nothing(name: str, text: str) -> None:
         ("json_schema", {"schema": {"type": "objekt"}}, "a JSON schema"),
         ("choice", {"answer": "b"}, "answer: "),
         ("lettered", {"count": 27}, "count: "),
+        ("parts", {"separator": "", "count": 2}, "separator: "),
+        ("parts", {"separator": "*", "count": 1}, "count: .*greater than 1"),
+        ("separated_by_commas", {"count": 1}, "count: .*greater than 1"),
+        ("at_least_marks", {"mark": "!!", "count": 1}, "mark: "),
+        ("contains", {"phrase": ""}, "phrase: "),
+        ("contains_all", {"phrases": []}, "phrases: "),
+        ("matches", {"pattern": ""}, "pattern: "),
     ],
 )
 def test_what_cannot_be_checked_is_said(name: str, arguments: dict[str, Any], says: str) -> None:
     with pytest.raises(ValueError, match=says):
         verify(name, "{}", arguments)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "text", "reason"),
+    [
+        ("quoted", {}, "“a” b", "it begins with ““” and ends with “b”, quotation marks asked for"),
+        ("titled", {}, "A", "titles in << >>: none, one asked for"),
+        ("numbered", {"count": 3}, "1. a\n3. b", "lines numbered 1, 3, 1 to 3 asked for"),
+        ("numbered", {"count": 3}, "a", "lines numbered not at all, 1 to 3 asked for"),
+        ("lettered", {"count": 3}, "a) x", "lines lettered a, a to c asked for"),
+        ("sections", {"word": "Part", "count": 2}, "Part 1", "Part 1, 1 to 2 asked for"),
+        ("contains", {"phrase": "a"}, "b", "“a” stands in it 0 times, once asked for"),
+        ("repeats_first", {"request": "Go on"}, "Go on", "it does not"),
+        (
+            "repeats_first",
+            {"request": "Go"},
+            "Go on",
+            "the request comes first and an answer behind it, both asked for",
+        ),
+        ("sentences_begin_with", {"phrase": "My"}, "My cat.", "sentences that do not begin with “My”: none"),
+        ("json_object", {"keys": ["a"]}, "{}", "keys that are missing: ['a']"),
+        ("numbers_in_order", {"answers": ["1", "2"]}, "5, 4, 3", "it ends with 4, 3, asked for: 1, 2"),
+        ("choice", {"answer": "B"}, "A or C", "it names A, C, B is right"),
+        ("names_one_of", {"answer": "Ben", "names": ["Ben", "Ida"]}, "Ben", "it names Ben, Ben is right"),
+        (
+            "names_one_of",
+            {"answer": "Ben", "names": ["Ben", "Ida"]},
+            "x",
+            "it names nobody of ['Ben', 'Ida'], Ben is right",
+        ),
+        ("in_language", {"code": "de"}, "The weather was very nice today.", "its language is en, de asked for"),
+    ],
+)
+def test_the_reason_says_what_was_found(name: str, arguments: dict[str, Any], text: str, reason: str) -> None:
+    assert verify(name, text, arguments).reason == reason
 
 
 def test_arguments_from_a_file_may_be_text() -> None:
