@@ -24,7 +24,7 @@ lint: install
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 
-bench-%: install  ## make bench-overhead: code in tests/bench/overhead.py; the last line is JSON
+bench-%: install  ## make bench-overhead: code in tests/bench; the last line is JSON
 	.venv/bin/python -m tests.bench.$* $(ARGS)
 
 ui: install  ## Prefect server, UI, workers and deployments on this machine

@@ -33,7 +33,7 @@ from tasks.recipe.recipe import load
 from tasks.store.artifacts import Store
 from tasks.store.home import ROOT, Home
 from tasks.store.rows import Measured
-from tests.bench.judge import seed_tasks
+from tests.bench.seeds import seed_files
 from tests.support.evolution import LANCE
 
 ITERATIONS = 3
@@ -81,21 +81,6 @@ class Bench:
             return found | {"axes": []}
         axes = gate.decide(base, self.measured(one, "candidate"), GateConfig()).axes
         return found | {"axes": [axis.model_dump() for axis in axes]}
-
-
-def seed_files(folder: Path, data: Path) -> tuple[Path, Path]:
-    """The shipped seeds and the training rows of the seed tasks, in one file; the measuring rows in another."""
-    folder.mkdir(parents=True, exist_ok=True)
-    train, measure = seed_tasks(data)
-    shipped = (ROOT / "deployments" / "seeds" / "everyday.jsonl").read_text()
-    files = folder / "seeds.jsonl", folder / "held_out.jsonl"
-    for file, text in zip(files, (shipped + _lines(train), _lines(measure)), strict=True):
-        file.write_text(text)
-    return files
-
-
-def _lines(seeds: list[Any]) -> str:
-    return "".join(json.dumps({"prompt": s.instruction, "response": s.response}) + "\n" for s in seeds)
 
 
 def show(figures: list[dict[str, Any]], console: Console) -> None:

@@ -16,8 +16,8 @@ from rich.console import Console
 from rich.table import Table as Printed
 
 from tasks.store.home import ROOT, Home
-from tests.bench.evolution import Bench
-from tests.bench.evolution_tables import Table
+from tests.bench.evolution.bench import Bench
+from tests.bench.evolution.tables import Table
 
 AS_IT_IS = "as it is"
 SETTINGS = (

@@ -33,7 +33,7 @@ def noisy_model(model: Path, work: Path) -> Path:
     spec = Spec(stage="noisy", version=1)
     job = Job(store=work / "noisy", spec=spec, work=work, given={"model": str(model), "noise": 0.02})
     job.file.write_text(job.model_dump_json())
-    return _made("tests.bench.weights", Store(job.store).path(spec), str(job.file))
+    return _made("tests.bench.gate.weights", Store(job.store).path(spec), str(job.file))
 
 
 def _made(module: str, out: Path, *arguments: str) -> Path:

@@ -1,7 +1,7 @@
 """Likelihood: how probable the model finds the response given the instruction, given nothing, and where it ends.
 
 A small instruct model that is at chance when asked for a grade sees much when its likelihoods are read
-(tests/bench/judge.py measures it). They flatter the model's own text, which is likely by construction
+(tests/bench/judge measures it). They flatter the model's own text, which is likely by construction
 (arXiv 2410.21819); the calibration's anchors are partly model-written for that reason.
 """
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.bench.evolution_tables import ABILITIES, Arm, Table, Values
+from tests.bench.evolution.tables import ABILITIES, Arm, Table, Values
 
 DOCUMENTS, SEEDS = 300, (1, 2, 3)
 BASE = 0.3

@@ -5,9 +5,9 @@
 Really made and measured (held-out seed tasks, the shipped panel, the reviewer's anchors) are: the default model; the
 same with noise in its weights; trained on its seeds, or on their shuffled answers, and what lies on the way there; and
 two sets of its own samples. What goes wrong in texts, in the reviewer or by a leak is planted into what was measured
-(tests/bench/plants.py). All that was measured stays in a file, on which the gate runs again without a model:
+(tests/bench/gate/plants.py). All that was measured stays in a file, on which the gate runs again without a model:
 
-    .venv/bin/python -m tests.bench.gate_tables FOLDER/gate.json
+    .venv/bin/python -m tests.bench.gate.tables FOLDER/gate.json
 
 A run that was stopped goes on with the same --home. The last line is JSON.
 """
@@ -22,8 +22,8 @@ from flows.operations.server import prefect_api
 from tasks.engines.processes.progress import Progress
 from tasks.recipe.recipe import load
 from tasks.store.home import ROOT, Home
-from tests.bench.ablations import seed_files
-from tests.bench.gate_tables import show
+from tests.bench.gate.tables import show
+from tests.bench.seeds import seed_files
 
 SETTINGS = (
     *("branches=[]", "mix.human_share=1", "sft.epochs=3"),
@@ -42,7 +42,7 @@ def main() -> None:
     seeds, held_out = seed_files(home.root, given.data)
     settings = [*SETTINGS, f"seeds={seeds}", f"held_out={held_out}"]
     with prefect_api(home, Progress()):
-        from tests.bench.gate_models import measure_all  # prefect reads where its server is when it is imported
+        from tests.bench.gate.models import measure_all  # prefect reads where its server is when it is imported
 
         found = measure_all(home, load("robust", settings))
     raw = home.root / "gate.json"

@@ -84,7 +84,7 @@ class Bench:
         out, config = self.folder / f"{method}-{dtype}", CONFIGS[method]
         arguments = [method, self.base, rows, out, dtype, BATCH_ROWS, self.passes, config.learning_rate]
         started = time.monotonic()
-        said = in_the_model_environment("tests.bench.bare_trl", *arguments)
+        said = in_the_model_environment("tests.bench.trainer.bare_trl", *arguments)
         return Trained(out, float(said[-1]), time.monotonic() - started)
 
 
@@ -108,7 +108,7 @@ def figures(bench: Bench, method: str, given: Sequence[dict[str, Any]]) -> dict[
         sides[name] = bench.bare(method, rows, dtype)
         say(f"{method}: {name} {tokens / sides[name].seconds:.0f} tokens/s, {sides[name].whole_s:.0f} s in all")
     folders = [bench.base, *(side.model for side in sides.values())]
-    read = [json.loads(line) for line in in_the_model_environment("tests.bench.likelihoods", unseen, *folders)]
+    read = [json.loads(line) for line in in_the_model_environment("tests.bench.trainer.likelihoods", unseen, *folders)]
     means = dict(zip(("base", *sides), map(mean, read), strict=True))
     off = [a - b for a, b in zip(read[1], read[3], strict=True)]
     error = stdev(off) / len(off) ** 0.5

@@ -1,6 +1,6 @@
 """What the gate says of everything in the file of `make bench-gate`; no model is asked.
 
-.venv/bin/python -m tests.bench.gate_tables FOLDER/gate.json
+.venv/bin/python -m tests.bench.gate.tables FOLDER/gate.json
 
 - Planted regressions: into the model that was really better, so that only the regression stands against a promotion.
   One is caught when it is not promoted and a reason names where it shows.
@@ -27,7 +27,7 @@ from tasks.evaluate.gate import Verdict, decide
 from tasks.recipe.evaluation import GateConfig
 from tasks.store.reviews import AnchorScore
 from tasks.store.rows import Measured, Seed
-from tests.bench.plants import DOSES, plants
+from tests.bench.gate.plants import DOSES, plants
 
 SWAPS = 2_000
 SETS = (("sampled 1", "sampled 2"), ("M_0", "trained, 100%"))

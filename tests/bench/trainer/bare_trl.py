@@ -1,6 +1,6 @@
 """Train with TRL and nothing else: what `make bench-trainer` compares with.
 
-MODEL_PYTHON -m tests.bench.bare_trl METHOD MODEL ROWS.parquet OUT DTYPE BATCH_ROWS EPOCHS LEARNING_RATE
+MODEL_PYTHON -m tests.bench.trainer.bare_trl METHOD MODEL ROWS.parquet OUT DTYPE BATCH_ROWS EPOCHS LEARNING_RATE
 
 Prints the seconds of `train()`. The settings are the fastest found for TRL 1.16 on two cores: the base in float32 under
 autocast (146 tokens a second; the base in bfloat16: 129, bfloat16 throughout: 135), batches as they are (micro-batches

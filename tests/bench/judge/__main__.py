@@ -6,7 +6,7 @@ The reviewer is fitted on anchors of the shipped seeds and of the training rows 
 measured on anchors of the measuring rows (responses of at least 10 words, several draws of each corruption). Without
 that data, half of the shipped seeds take its place, and the figures say so. Intervals are clustered by seed. Asking is
 slow (`read`) or very slow (`sampled`), so the first few measuring seeds are asked. Raw scores stay in a file, which
-tests/bench/judge_tables.py makes the tables of.
+tests/bench/judge/tables.py makes the tables of.
 
     make bench-judge ARGS="--home FOLDER --teach"
 
@@ -44,7 +44,8 @@ from tasks.store.examples import TrainRow
 from tasks.store.home import ROOT, Home
 from tasks.store.reviews import Anchor, Signals
 from tasks.store.rows import Seed, digest, some
-from tests.bench.judge_tables import WHOLE, show
+from tests.bench.judge.tables import WHOLE, show
+from tests.bench.seeds import seed_tasks
 
 FIT_SEEDS, DRAWS = 110, 2
 OURS = SignalsConfig(use=("likelihood", "contrast"))
@@ -59,19 +60,6 @@ CANARIES, ASKED_CANARIES = 52, 26
 TRAINER = "tasks.train.jobs.trl"
 TEACHING = SftConfig(learning_rate=2e-4, batch_rows=8, epochs=1, max_tokens=768)
 ALONE = ("response_mean", "response_gain", "response_end", "contrast_least")
-
-
-def seed_tasks(folder: Path) -> tuple[list[Seed], list[Seed]]:
-    """Training and measuring rows; the measuring ones are those whose index leaves 2 on division by 3."""
-    rows = [json.loads(line) for line in (folder / "self_instruct_seed_tasks.jsonl").read_text().splitlines()]
-    found: tuple[list[Seed], list[Seed]] = [], []
-    for i, row in enumerate(rows):
-        one = row["instances"][0]
-        instruction = "\n\n".join(filter(None, [row["instruction"], one["input"]])).strip()
-        seed = Seed(instruction=instruction, response=one["output"].strip(), source=f"seed_tasks:{i}")
-        if len(seed.response.split()) >= 10 and len(f"{instruction} {seed.response}".split()) < 200:
-            found[i % 3 == 2].append(seed)
-    return found
 
 
 class Bench:

@@ -84,7 +84,7 @@ def main() -> None:
                 prompts.append(rows[int(score.item.rpartition("/")[2])])
                 replies.append(score.response)
     asked = json.dumps({"prompts": prompts, "replies": replies})
-    command = [str(model_python()), "-m", "tests.bench.ifeval_judges"]
+    command = [str(model_python()), "-m", "tests.bench.agreement.ifeval_judges"]
     done = subprocess.run(command, input=asked, capture_output=True, text=True, check=True, cwd=ROOT)
     theirs: list[list[bool]] = json.loads(done.stdout)
 

@@ -1,6 +1,6 @@
 """A model made of another's weights, as an artifact: part of the way to a trained one, or with noise.
 
-MODEL_PYTHON -m tests.bench.weights JOB.json
+MODEL_PYTHON -m tests.bench.gate.weights JOB.json
 
 `given`: the folder of `model`, and either that of the model `towards` and a `share`, or `noise`: its standard deviation
 as a share of each matrix's own.

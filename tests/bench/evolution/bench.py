@@ -1,28 +1,11 @@
-"""Whether a model gets better by evolving, and more so than under every control.
+"""Evolutions that are compared: run in one home, and what was measured of them read back."""
 
-    make bench-evolution [ARGS="--home FOLDER --data FOLDER --hours H --only ARM ..."]
-
-`robust` runs for three iterations; each control for one, on as many training tokens as the first of `robust`. Worked on
-are the shipped seeds and the training rows of the self-instruct seed tasks. Measured, on what nothing was trained on or
-tuned on, are the panels' test part, IFEval whole (its kinds that are trained on and the others apart), `choices`, and
-the likelihood of the measuring rows. What a recipe trains on is made once; each training is done from three seeds.
-Intervals are bootstraps over training seeds, then documents (tests/bench/evolution_tables.py).
-
-Everything is in the store of --home. A run that was stopped goes on with the same command, and one that has spent
---hours stops before the next training; the table of what is there is written after each one. The last line is JSON.
-"""
-
-import argparse
 import json
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-
-from rich.console import Console
 
 from tasks.evaluate.benchmarks.requests import ItemScore
 from tasks.evolution.ledger import Iteration, read
@@ -30,13 +13,10 @@ from tasks.recipe.recipe import load
 from tasks.store.artifacts import Store
 from tasks.store.home import ROOT, Home
 from tasks.store.rows import Measured
-from tests.bench.ablations import seed_files
-from tests.bench.evolution_tables import Arm, Table
+from tests.bench.evolution.tables import Arm
+from tests.bench.seeds import seed_files
 from tests.support.evolution import LANCE
 
-ITERATIONS = 3
-TRAINING_SEEDS = (1, 2, 3)
-CONTROLS = ("shuffled-verdicts", "unverified", "seed-sft", "random-scores")
 IFEVAL = {
     "task": "ifeval_offline",
     "name": "ifeval",
@@ -97,51 +77,8 @@ class Bench:
             if method in one.stages
         }
 
-    def arms(self, only: list[str]) -> Iterator[tuple[Arm, dict[str, dict[str, float]]]]:
-        """Each arm as it is done, with what the starting model reached: the first seeds of all arms first."""
-        for seed in TRAINING_SEEDS:
-            (first,) = self.evolve("robust", seed, 1)
-            base, tokens = self.measured(first, "champion"), self.tokens(first)
-            yield self.arm("robust 1", seed, first), base
-            for control in only:
-                whole = [f"sft.tokens={sum(tokens.values())}"]
-                same = [f"{method}.tokens={count}" for method, count in tokens.items()]
-                both = control in ("shuffled-verdicts", "random-scores")
-                (one,) = self.evolve(control, seed, 1, *(same if both else whole))
-                yield self.arm(control, seed, one), base
-        for seed in TRAINING_SEEDS:
-            first, *later = self.evolve("robust", seed, ITERATIONS)
-            base = self.measured(first, "champion")
-            for one in later:
-                yield self.arm(f"robust {one.number}", seed, one), base
-
     def arm(self, name: str, seed: int, one: Iteration) -> Arm:
         assert one.candidate, f"{name}: no candidate: {one.verdict.reasons}"
         mix = self.store.record(one.stages["mix"])["counts"]
         measured = self.measured(one, "candidate")
         return Arm(name, seed, measured, self.tokens(one), mix, one.verdict.decision, one.seconds)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
-    parser.add_argument("--home", type=Path, default=ROOT / ".lance" / "bench-evolution")
-    parser.add_argument("--hours", type=float, default=10.0, help="begin nothing more after so many")
-    parser.add_argument("--only", nargs="*", default=CONTROLS, help="these controls")
-    given = parser.parse_args()
-    if not given.data.exists():
-        sys.exit(f"no {given.data}: this needs the seed tasks and IFEval's prompts there, or --data FOLDER")
-    started, bench = time.monotonic(), Bench(Home(given.home), given.data)
-    table, raw = Table(), given.home / "evolution.json"
-    for arm, base in bench.arms(given.only):
-        table.add(arm, base)
-        raw.write_text(json.dumps(table.figures(), indent=1))
-        table.show(Console(width=200, stderr=True))
-        if time.monotonic() - started > 3600 * given.hours:
-            print(f"{given.hours} hours are spent; the same command goes on", file=sys.stderr)
-            break
-    print(json.dumps(table.summary() | {"raw": str(raw)}))
-
-
-if __name__ == "__main__":
-    main()

@@ -1,6 +1,6 @@
 """How likely models find texts, in float32: nats a token, for models that were trained in different ways.
 
-MODEL_PYTHON -m tests.bench.likelihoods ROWS.parquet MODEL...
+MODEL_PYTHON -m tests.bench.trainer.likelihoods ROWS.parquet MODEL...
 
 Prints a JSON list for each model: by row, the mean log-probability of the tokens of the column `response`, or of
 `chosen` less that of `rejected`.

@@ -29,7 +29,7 @@ from tasks.recipe.recipe import Recipe
 from tasks.recipe.running import EngineConfig
 from tasks.store.artifacts import Draft, Ref, Spec, Store
 from tasks.store.home import ROOT, Home
-from tests.bench import bare_vllm
+from tests.bench.engine import bare_vllm
 from tests.support import materials
 
 NEW_TOKENS = 96  # of an answer at most; 75 are counted on

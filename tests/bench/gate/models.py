@@ -26,7 +26,7 @@ from tasks.store.examples import Example, TrainRow
 from tasks.store.home import ROOT, Home
 from tasks.store.rows import Measured, Seed
 from tasks.train import steps as training
-from tests.bench.gate_tables import plain
+from tests.bench.gate.tables import plain
 
 NOISE = {"gross": 0.5, "clear": 0.15, "slight": 0.03}  # standard deviation, of each matrix's own
 SHUFFLED = {"gross": 1.0, "clear": 0.5, "slight": 0.1}  # of the way to the model that was trained on others' answers
@@ -101,7 +101,7 @@ class Bench:
 
         def make(say: Say) -> None:
             with runner.progress.bar("weights") as bar:  # the model environment knows no tests by itself
-                launch.run("tests.bench.weights", job, bar.heard(say), env={"PYTHONPATH": str(ROOT)})
+                launch.run("tests.bench.gate.weights", job, bar.heard(say), env={"PYTHONPATH": str(ROOT)})
 
         return run(compute, spec, "weights", runner.store, make)
 

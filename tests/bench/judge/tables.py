@@ -3,7 +3,7 @@
 `n` corrupted anchors, and the share of them below the good one of their own seed ("in pairs"), are those of the whole;
 `read` and `sampled` were asked of fewer.
 
-.venv/bin/python -m tests.bench.judge_tables FOLDER/judge.json
+.venv/bin/python -m tests.bench.judge.tables FOLDER/judge.json
 """
 
 import json

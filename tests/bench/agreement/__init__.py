@@ -1,0 +1,1 @@
+"""Checks held against those of lm-evaluation-harness."""

@@ -1,0 +1,1 @@
+"""Evolutions of recipes, compared."""

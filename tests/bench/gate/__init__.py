@@ -1,0 +1,1 @@
+"""The gate against planted regressions and label swaps."""

@@ -1,0 +1,1 @@
+"""How well the reviewer tells good responses from corrupted ones."""

@@ -1,0 +1,1 @@
+"""SFT and DPO against bare TRL."""
