@@ -105,6 +105,13 @@ def promotion_tail(config: GateConfig, number: int) -> float:
     return (1 - config.confidence) / (number * (number + 1))
 
 
+def by_luck(found: Sequence[AxisComparison], config: GateConfig, number: int) -> float:
+    """How often luck alone brings the abilities as far up; drawn finely enough for what gate `number` asks for."""
+    abilities = [one for one in found if one.ability]
+    changes = [(config.weight(one.name), config.tolerance(one.name), one.by_document) for one in abilities]
+    return luck.p_value(changes, max(config.bootstrap_draws, ceil(2 / promotion_tail(config, number))))
+
+
 def decide(champion: Evidence, candidate: Evidence, config: GateConfig, number: int = 1) -> Verdict:
     """`number`: which gate of the evolution this is. Raises ValueError unless both saw the same documents."""
     found = compare(champion, candidate, config.bootstrap_draws)
@@ -140,9 +147,7 @@ def decide(champion: Evidence, candidate: Evidence, config: GateConfig, number: 
         if open_:
             return verdict("hold", *(axis.reason("may be") for axis in open_))
         return verdict("promote", f"every axis is significantly within its tolerance; {up}")
-    abilities = [one for one in found if one.ability]
-    changes = [(config.weight(one.name), config.tolerance(one.name), one.by_document) for one in abilities]
-    chance = luck.p_value(changes, max(config.bootstrap_draws, ceil(2 / strict)))
+    chance = by_luck(found, config, number)
     up += f", as much by luck with p = {chance:.2g}"
     if chance > strict or ability[0] < config.min_effect:
         asked = f"expected at least {config.min_effect:g}, with p at most {strict:.2g} at gate {number}"
