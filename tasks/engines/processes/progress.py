@@ -19,7 +19,7 @@ class Bar:
 
     def __init__(self, progress: "Progress", label: str, total: int):
         self.label, self.total, self.done, self.note = label, total, 0, ""
-        self._progress = progress
+        self._progress, self._what = progress, ""
         self._started = self._said = time.monotonic()
         self._first = (self._started, 0)  # when the first ones were done: an engine's start is no part of the rate
         self._id = progress.live.add_task(escape(label), total=total or None, rate="") if progress.live else None
@@ -40,6 +40,8 @@ class Bar:
 
     def hear(self, said: dict[str, Any]) -> None:
         """Show what a job says (tasks/engines/processes/job.py)."""
+        if said["what"] != self._what:  # what it did before took another time each
+            self._what, self._first = said["what"], (time.monotonic(), 0)
         figures = ", ".join(f"{name} {value:.3f}" for name, value in said["figures"].items())
         self.to(said["done"] or self.done, said["total"], f"{said['what']} {figures}".strip())
 
