@@ -90,10 +90,18 @@ class _Iteration:
         }
         return {way: count * (way in config.ways) for way, count in found.items()}
 
-    def verified(self, each: int, most: int) -> int:
-        """Rows or pairs that rules let pass: at most `each` of a question, one of hindsight's, `most` in all."""
-        found = self.questions
-        return min(most, each * (sum(found.values()) - found["hindsight"]) + found["hindsight"])
+    @property
+    def verified_rows(self) -> int:
+        """SFT rows that rules let pass, at most; hindsight gives none."""
+        found, config = self.questions, self.recipe.verify
+        return min(config.sft_rows, config.rows_per_question * (sum(found.values()) - found["hindsight"]))
+
+    @property
+    def verified_pairs(self) -> int:
+        """Pairs, at most; one of each of hindsight's questions."""
+        found, config = self.questions, self.recipe.verify
+        sampled = config.pairs_per_question * (sum(found.values()) - found["hindsight"])
+        return min(config.pairs, sampled + found["hindsight"])
 
     def teaching(self) -> Workload:
         teach, words = self.recipe.teach, self.given.words
@@ -149,12 +157,12 @@ class _Iteration:
         config = recipe.verify
         answer = TEMPLATE_TOKENS + MEAN_TOKENS_PER_WORD * self.given.words.instruction + config.max_new_tokens
         if recipe.trains_sft:
-            verified = self.verified(config.rows_per_question, config.sft_rows)
+            verified = self.verified_rows
             own = iterations * (self.kept * self.own.tokens + verified * answer)
             found.append(_trained("sft", recipe.sft, self._sft_tokens(iterations * (self.kept + verified), own)))
         if recipe.trains_dpo:
             tokens = self.pairs * (words + self.own.tokens)
-            tokens += self.verified(config.pairs_per_question, config.pairs) * 2 * answer
+            tokens += self.verified_pairs * 2 * answer
             found.append(_trained("dpo", recipe.dpo, iterations * tokens))
         return found
 

@@ -17,7 +17,7 @@ from tasks.store.rows import Rejected, some
 from tasks.store.verified import Answering, Difficulty, Question, Verdicts
 from tasks.text.words import length
 
-VERSION = 1
+VERSION = 2  # 2: no SFT row of hindsight's
 R = TypeVar("R", SftRow, PreferencePair)
 
 
@@ -38,12 +38,15 @@ def verified_rows(
         if detail := _teaches_nothing(right, config):
             rejects += [Rejected.of(one, "teaches nothing", detail) for one in right]
             continue
-        kept = some(right, config.rows_per_question)
+        edited = question.way == "hindsight"  # a person's text, edited: nothing that the model would say by itself
+        kept = [] if edited else some(right, config.rows_per_question)
         matched = _matched(right, wrong, config)
         rows.setdefault(question.about, []).append([SftRow.of_verified(one, verdicts) for one in kept])
         pairs.setdefault(question.about, []).append([PreferencePair.of_verified(*two, verdicts) for two in matched])
         used = {one.id for one in kept} | {chosen.id for chosen, _ in matched}
         detail = f"verify.rows_per_question is {config.rows_per_question}"
+        if edited:
+            detail = "edited texts make pairs alone, and no pair within verify.length_ratio can be made of it"
         rejects += [Rejected.of(one, "enough rows", detail) for one in right if one.id not in used]
     sft, too_many = _in_turn(rows, config.sft_rows)
     preferred, over = _in_turn(pairs, config.pairs)
@@ -83,7 +86,11 @@ def difficulty(answers: Sequence[Answering], verdicts: Verdicts) -> dict[str, Di
 def shortage(sft: Sequence[SftRow], pairs: Sequence[PreferencePair], config: VerifyConfig) -> list[str]:
     """Why there is nothing to train on, and what to change; empty where there is."""
     advice = "; see `lance show NAME --rows 'check [constraints]'`, and raise verify.samples or the number of questions"
-    found = [] if sft else [f"no verified SFT row: no question had answers that pass and answers that do not{advice}"]
+    found = (
+        []
+        if sft or config.ways == ("hindsight",)
+        else [f"no verified SFT row: no question had answers that pass and answers that do not{advice}"]
+    )
     if config.pairs and not pairs:
         found.append(f"no verified pair: none within verify.length_ratio{advice}")
     return found

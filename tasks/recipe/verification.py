@@ -36,7 +36,10 @@ class ComputedConfig(Config):
 
 
 class HindsightConfig(Config):
-    """Requests that high seeds' responses meet after an edit that loses nothing, with crossed pairs of two edits."""
+    """Requests that high seeds' responses meet after an edit that loses nothing, with crossed pairs of two edits.
+
+    No SFT rows: an edited text of a person's is nothing that the model would say by itself.
+    """
 
     opposites_per_seed: Positive = 2
     """Two edits that meet one request each and not the other's make two pairs; so many such twos of each seed."""

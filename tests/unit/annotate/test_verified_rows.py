@@ -56,6 +56,16 @@ def test_where_verdicts_are_ignored_nothing_is_known_to_be_met() -> None:
     assert (len(sft), pairs) == (2, [])
 
 
+def test_of_an_edited_text_there_are_pairs_alone() -> None:
+    of, rows, verdicts = group("yes", "pf")
+    edited = of.model_copy(update={"way": "hindsight"})
+    assert edited.id == of.id
+    sft, pairs, rejects = made([(edited, rows, verdicts)], ways=["hindsight"])
+    assert (sft, len(pairs), rejects) == ([], 1, [])
+    assert shortage(sft, pairs, VerifyConfig(ways=("hindsight",))) == []
+    assert len(shortage(sft, pairs, VerifyConfig(ways=("hindsight", "computed")))) == 1
+
+
 def test_pairs_differ_little_in_length() -> None:
     of = question("Go on.", no_commas={})
     short, long = answered(of, "One word more here."), answered(of, "word " * 40, draw=1)

@@ -156,7 +156,7 @@ def test_hindsight_asks_no_model() -> None:
     found = workload(load(RECIPE, [*VERIFY, "verify.ways=[hindsight]"]), EVEN)
     assert not [one.stage for one in found if one.stage.startswith("write [")]
     trained = {one.stage: one.trained_tokens for one in found if one.trained_tokens}
-    assert trained["sft"] == round((1 + 2 / 3) * 240 * (25 + 15 + 100))
+    assert trained == {"dpo": 2 * 240 * 2 * (25 + 15 + 100)}
 
 
 def test_panels_are_asked_of_both_models_and_their_test_part_of_each_model_once() -> None:
