@@ -11,6 +11,9 @@ from tasks.store.artifacts import Draft, Ref
 from tasks.store.reviews import Anchor, Review, Reviewable, Scored, Signals
 from tasks.store.rows import Seed, Written, digest
 from tasks.store.verified import Checked, Question, Verdicts
+from tasks.verify.checks.base import versions
+from tasks.verify.questions import computed
+from tasks.verify.questions.kinds import digest_of
 
 ABOUT = ("questions", "answers", "checked")
 SIGNALS_VERSION = 3  # 3: the end of a turn is its end token, not the line break behind it
@@ -203,8 +206,10 @@ def _make_anchors(stages: Stages, model: Ref, seeds: Ref, label: str) -> Ref:
         "anchors",
         label,
         version=10 * anchors.VERSION + canaries.VERSION,
-        config=wanted.model_dump(mode="json") | recipe.write.model_dump(mode="json", include={"min_p"}),
-        inputs={"seeds": seeds},
+        config=wanted.model_dump(mode="json")
+        | recipe.write.model_dump(mode="json", include={"min_p"})
+        | {"checks": versions(own.questions)},
+        inputs={"seeds": seeds, "questions": digest_of(computed.FILE)},
         prompts=("flawed", "canaries"),
         sampling="evolution",
         model=model,

@@ -1,6 +1,6 @@
 """Computed questions: sums, order, comparison, look-up, conversion, with the answer that was computed.
 
-    made = questions({"sum": 20}, level=1, iteration=1, evolution_seed=1)
+    made = questions({"sum": 20}, levels={"sum": 1}, iteration=1, evolution_seed=1)
     made[0].instruction        # "Add 4 and 9. Give only the result."
 
 Operands are divided between training, panels and anchors by a hash: what a panel or an anchor asks was never trained
@@ -20,11 +20,8 @@ from tasks.verify.questions.kinds import read
 VERSION = 2  # 2: each family has its own level
 FILE = "computed"
 Side = Literal["training", "panel", "test", "anchor"]
-SHARES: tuple[tuple[Side, float], ...] = (
-    ("panel", 0.15),
-    ("test", 0.3),
-    ("anchor", 0.4),
-)  # of operands; rest: training
+# Of all operands, up to; the rest trains.
+SHARES: tuple[tuple[Side, float], ...] = (("panel", 0.15), ("test", 0.3), ("anchor", 0.4))
 HIGHEST = (20, 60, 99)  # operand of a sum, by level
 TOO_EASY, TOO_HARD = 0.6, 0.1  # shares that pass, beyond which few questions have one to k - 2 right answers of k = 8
 DRAWS = 1000  # for one question, before its family counts as used up
