@@ -20,7 +20,7 @@ from tasks.store.artifacts import Ref, Store
 from tasks.store.home import Home
 from tests.operations.postgres import Postgres
 from tests.operations.served import BRIEF, ENDED, Served
-from tests.support.processes import marked, wait_until
+from tests.support.processes import command_line, marked, wait_until
 
 GONE_WITHIN_S = 30.0
 # What the brief recipe's rows go through, one answer for each instruction.
@@ -91,7 +91,7 @@ class Deaths:
             lost_rows=self.lost_rows(str(cell)),
             double_rows=self.double_rows(),
             iterations=len(it.ledger(str(cell))["iterations"]),
-            left=tuple(_command(process) for process in it.computing()),
+            left=tuple(command_line(process) for process in it.computing()),
         )
 
     def start(self, name: str) -> str:
@@ -190,7 +190,7 @@ class Deaths:
 
     def children(self, module: str) -> list[psutil.Process]:
         """Those that run the module, without the supervisors above them."""
-        commands = [(one, _command(one)) for one in self.served.computing()]
+        commands = [(one, command_line(one)) for one in self.served.computing()]
         return [one for one, command in commands if module in command and "supervisor" not in command]
 
     def _service(self, name: str) -> psutil.Process:
@@ -213,12 +213,6 @@ class Deaths:
             if "id" in table.column_names and path.stem != "rejects":
                 counts.update(f"{path} {row}" for row in table.column("id").to_pylist())
         return sum(count - 1 for count in counts.values())
-
-
-def _command(process: psutil.Process) -> str:
-    with contextlib.suppress(psutil.Error):
-        return " ".join(process.cmdline())
-    return ""
 
 
 def _size(file: Path) -> int:

@@ -16,7 +16,7 @@ from tasks.store.home import ROOT
 from tests.support.endpoint import Endpoint
 from tests.support.evolution import LANCE
 from tests.support.listening import free_port
-from tests.support.processes import marked, writing_below
+from tests.support.processes import command_line, marked, writing_below
 
 ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 TINY, BRIEF = "tests/support/recipes/tiny.yaml", "tests/support/recipes/brief.yaml"
@@ -151,14 +151,9 @@ class Served:
 
     def computing(self) -> list[psutil.Process]:
         """Engines and trainers of this home."""
-        return [one for one in self.processes() if _title(one).find("vllm") >= 0 or ".jobs." in _title(one)]
+        titles = [(one, command_line(one).lower()) for one in self.processes()]
+        return [one for one, title in titles if "vllm" in title or ".jobs." in title]
 
     def ledger(self, name: str = "tiny") -> dict[str, Any]:
         found: dict[str, Any] = json.loads((self.home / "evolutions" / name / "ledger.json").read_text())
         return found
-
-
-def _title(process: psutil.Process) -> str:
-    with contextlib.suppress(psutil.Error):
-        return " ".join(process.cmdline()).lower()
-    return ""

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.operations.served import BRIEF, Served
-from tests.support.processes import wait_until
+from tests.support.processes import command_line, wait_until
 
 WORKERS, SHARD = 3, 8
 # What is asked of the starting model about the seeds and benchmarks, and not about what it wrote.
@@ -100,7 +100,9 @@ def _by_three_with_one_killed(served: Served, workers: list[subprocess.Popen[byt
     run = served.start(name="wide", recipe=BRIEF, settings=[*SETTINGS, f"execution.workers={WORKERS}"])
 
     def engines() -> int:
-        return len({one.environ().get("TMPDIR") for one in served.computing() if "vllm.entrypoints" in title(one)})
+        return len(
+            {one.environ().get("TMPDIR") for one in served.computing() if "vllm.entrypoints" in command_line(one)}
+        )
 
     wait_until(lambda: engines() == WORKERS, 300, "an engine for each worker", every_s=0.5)
     switch_off(workers[0])
@@ -150,12 +152,6 @@ def test_one_worker_asks_the_same_as_three(
     assert comparable(three) == comparable(one)
     signals = [served.ledger(name)["iterations"][0]["stages"]["signals [seeds]"] for name in ("wide", "narrow")]
     assert signals[0]["fingerprint"] == signals[1]["fingerprint"]
-
-
-def title(process: psutil.Process) -> str:
-    with contextlib.suppress(psutil.Error):
-        return " ".join(process.cmdline())
-    return ""
 
 
 def test_without_a_deployment_that_answers_the_run_says_so(served: Served) -> None:

@@ -14,7 +14,7 @@ from tasks.engines.processes.device import DeviceLock
 from tasks.engines.processes.job import BAD_INPUT
 from tasks.engines.processes.supervisor import DEADLINE
 from tasks.store.home import ROOT
-from tests.support.processes import marked, wait_until, wait_until_gone
+from tests.support.processes import command_line, marked, wait_until, wait_until_gone
 
 # A child whose own child sits in another session and ignores SIGTERM: the worst that an engine does.
 STUBBORN = """
@@ -53,7 +53,7 @@ def test_the_family_ends_with_the_run_and_the_lock_is_free_then(tmp_path: Path, 
     with next_one, Child("next", python("print('mine')"), tmp_path / "next.log", device=next_one) as following:
         waited: list[bool] = []
         following.wait_until_started(lambda: waited.append(True))
-        left = [p for p in marked("LANCE_TEST_MARK", mark) if "time.sleep(600)" in " ".join(p.cmdline())]
+        left = [p for p in marked("LANCE_TEST_MARK", mark) if "time.sleep(600)" in command_line(p)]
         assert waited, "the lock was free while the family lived"
         assert left == [], "the lock was free before the family was gone"
     wait_until_gone(lambda: marked("LANCE_TEST_MARK", mark), 5)
@@ -75,7 +75,7 @@ def test_a_killed_supervisor_leaves_no_child_and_no_grandchild_behind(tmp_path: 
         wait_until(lambda: "up" in (tmp_path / "log").read_text(), 20, "the grandchild is up")
         supervised = marked("LANCE_TEST_MARK", str(tmp_path))
         assert len(supervised) == 3
-        next(p for p in supervised if "supervisor.py" in " ".join(p.cmdline())).kill()
+        next(p for p in supervised if "supervisor.py" in command_line(p)).kill()
         wait_until(lambda: child.poll() is not None, 10, "the supervisor has ended")
         with pytest.raises(ChildFailed, match="lost its supervisor") as failed:
             child.check()
@@ -94,7 +94,7 @@ def test_a_child_that_was_killed_a_moment_ago_takes_its_children_with_it(tmp_pat
         child = Child("engine", python(code), log, env={"LANCE_TEST_MARK": str(tmp_path)})
         child.wait_until_started()
         wait_until(lambda log=log: "1" in tail(log), 20, "the grandchild is up")  # type: ignore[misc]
-        supervisor = next(p for p in marked("LANCE_TEST_MARK", str(tmp_path)) if "supervisor.py" in str(p.cmdline()))
+        supervisor = next(p for p in marked("LANCE_TEST_MARK", str(tmp_path)) if "supervisor.py" in command_line(p))
         supervisor.children()[0].kill()
         child.stop()
         assert marked("LANCE_TEST_MARK", str(tmp_path)) == [], f"left behind at kill {n}"

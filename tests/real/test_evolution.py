@@ -13,7 +13,7 @@ import pytest
 from tasks.store.home import ROOT
 from tests.support.endpoint import Endpoint
 from tests.support.evolution import OWN_ENGINE, Evolution
-from tests.support.processes import wait_until, wait_until_gone
+from tests.support.processes import command_line, wait_until, wait_until_gone
 
 SHARD = 4  # engine.shard_requests and engine.in_flight in tests/support/recipes/tiny.yaml
 WRITTEN = ("anchors", "write-instructions", "write-answers", "write-flawed", "write-ordinary", "signals", "retest")
@@ -201,9 +201,7 @@ def test_the_next_iteration_has_other_samples_and_outlives_its_engine(killed: Ki
     before, starts = len(it.artifacts("write-answers-shard")), it.engine_starts()
     with it.started(*OWN_ENGINE, "--continue", "--set", "annotate.sft_keep.quantile=0.6") as run:
         wait_until(lambda: len(it.artifacts("write-answers-shard")) > before, 240, "the second iteration writes")
-        supervisor = next(
-            p for p in it.processes() if "supervisor.py" in str(p.cmdline()) and "vllm" in str(p.cmdline())
-        )
+        supervisor = next(p for p in it.processes() if "supervisor.py" in command_line(p) and "vllm" in command_line(p))
         supervisor.children()[0].kill()  # the API server itself; its engine core is left to the supervisor
         assert run.wait(600) == 0
     wait_until_gone(it.processes, 15)

@@ -25,7 +25,7 @@ from tasks.recipe.running import EngineConfig
 from tasks.store.artifacts import Ref, Spec, Store, content
 from tasks.store.rows import digest
 from tests.support import materials
-from tests.support.processes import wait_until, writing_below
+from tests.support.processes import command_line, wait_until, writing_below
 
 EACH = 200
 TEXTS = [f"{who} {does} {n} {what}." for n in range(2, 7) for who in ("She", "He") for does in ("counts", "buys", "has",
@@ -183,7 +183,7 @@ def test_threads_that_want_different_models_never_get_the_other_one_s_answers(tw
 def test_killed_in_the_middle_of_a_swap_the_engine_is_followed_by_one_with_the_right_model(two: Served) -> None:
     one, other = two.models
     two.engines.client(one)
-    cores = [p for p in writing_below(str(two.folder)) if "EngineCore" in " ".join(p.cmdline())]
+    cores = [p for p in writing_below(str(two.folder)) if "EngineCore" in command_line(p)]
     starts, answers = two.starts(), list[Answer]()
     for core in cores:
         core.send_signal(signal.SIGSTOP)  # the swap is asked for, and does not come to its end

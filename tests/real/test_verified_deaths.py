@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.endpoint import Endpoint
 from tests.support.evolution import Evolution
+from tests.support.processes import command_line
 from tests.support.words import sentence
 
 SHARD = 16
@@ -41,7 +42,7 @@ def killed(tiny_model: Path, endpoint: Endpoint, tmp_path_factory: pytest.TempPa
     gone, again = {}, {}
 
     def sandboxed() -> bool:
-        return any("tasks.engines.processes.sandbox" in " ".join(one.cmdline()) for one in it.processes())
+        return any("tasks.engines.processes.sandbox" in command_line(one) for one in it.processes())
 
     for what, when in (
         ("sampling", lambda: len(it.artifacts("write-samples-shard")) >= 2),

@@ -31,6 +31,14 @@ def writing_below(folder: str) -> list[psutil.Process]:
     return found
 
 
+def command_line(process: psutil.Process) -> str:
+    """With which it was started; empty of one that has ended since it was found."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""
+
+
 def wait_until(condition: Callable[[], object], timeout_s: float, what: str, every_s: float = 0.02) -> float:
     """Seconds until the condition held; fails with `what` after the timeout."""
     started = time.monotonic()
