@@ -100,9 +100,12 @@ def _by_three_with_one_killed(served: Served, workers: list[subprocess.Popen[byt
     run = served.start(name="wide", recipe=BRIEF, settings=[*SETTINGS, f"execution.workers={WORKERS}"])
 
     def engines() -> int:
-        return len(
-            {one.environ().get("TMPDIR") for one in served.computing() if "vllm.entrypoints" in command_line(one)}
-        )
+        found = set()
+        for one in served.computing():
+            with contextlib.suppress(psutil.NoSuchProcess):  # it may end while it is looked at
+                if "vllm.entrypoints" in command_line(one):
+                    found.add(one.environ().get("TMPDIR"))
+        return len(found)
 
     wait_until(lambda: engines() == WORKERS, 300, "an engine for each worker", every_s=0.5)
     switch_off(workers[0])
