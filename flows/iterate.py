@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from prefect import flow, get_run_logger
 from prefect.runtime import flow_run
@@ -25,6 +26,17 @@ from tasks.store.vetoes import Veto
 from tasks.train import steps as training
 from tasks.verify import steps as verifying
 from tasks.write import steps as writing
+
+
+@dataclass(frozen=True)
+class Sources:
+    """From what an iteration's rows are made: the model that writes them, and what it has read."""
+
+    model: Ref
+    seeds: Ref
+    pool: Ref  # the seeds, and what grew from them
+    grown_from: Sequence[Ref]  # the rows of earlier iterations
+    reviewer: Ref | None
 
 
 @flow(name="iterate", flow_run_name="iteration {number}", validate_parameters=False, persist_result=False)
@@ -84,7 +96,7 @@ def _candidate_and_verdict(
     if reviewer and start == champion:
         before["judge"] = reviewer
     pool = seeding.pool(stages, seeds, grown_from)
-    rows, missing = _rows(stages, start, seeds, pool, reviewer, grown_from)
+    rows, missing = _rows(stages, Sources(start, seeds, pool, grown_from, reviewer))
     if missing:
         return None, gate.held(missing)
 
@@ -104,71 +116,53 @@ def _candidate_and_verdict(
     return candidate, evaluating.decide(stages, before, after)
 
 
-def _rows(
-    stages: Stages, model: Ref, seeds: Ref, pool: Ref, reviewer: Ref | None, grown_from: Sequence[Ref]
-) -> tuple[list[Ref], list[str]]:
+def _rows(stages: Stages, given: Sources) -> tuple[list[Ref], list[str]]:
     """What the model wrote and a reviewer or a rule let pass, or what is missing."""
     rows: list[Ref] = []
     routes, rounds = None, list[writing.Round]()
     if stages.recipe.branches:
-        seed_reviews = reviewing.review_seeds(stages, model, reviewer, pool)
-        routes = annotating.split(stages, pool, seed_reviews)
+        seed_reviews = reviewing.review_seeds(stages, given.model, given.reviewer, given.pool)
+        routes = annotating.split(stages, given.pool, seed_reviews)
         if missing := stages.shortage(routes):
             return [], missing
-        rows.append(_reviewed(stages, model, seeds, pool, reviewer, seed_reviews, routes, rounds))
+        rows.append(_reviewed(stages, given, seed_reviews, routes, rounds))
     if stages.recipe.verify.used:
-        rows.append(_verified(stages, model, seeds, pool, reviewer, routes, rounds, grown_from))
+        rows.append(_verified(stages, given, routes, rounds))
     return rows, [missing for ref in rows for missing in stages.shortage(ref)]
 
 
-def _reviewed(
-    stages: Stages,
-    model: Ref,
-    seeds: Ref,
-    pool: Ref,
-    reviewer: Ref | None,
-    seed_reviews: Ref,
-    routes: Ref,
-    rounds: list[writing.Round],
-) -> Ref:
+def _reviewed(stages: Stages, given: Sources, seed_reviews: Ref, routes: Ref, rounds: list[writing.Round]) -> Ref:
     """What the model, as the reviewer, kept, in as many rounds as the target takes; they are added to `rounds`."""
     reviews: list[Ref] = []
     wanted: Sequence[Branch] = stages.recipe.branches
     while True:
         written = writing.write_round(
-            stages, model, routes=routes, pool=pool, seeds=seeds, branches=wanted, earlier=rounds
+            stages, given.model, routes=routes, pool=given.pool, seeds=given.seeds, branches=wanted, earlier=rounds
         )
         rounds.append(written)
-        reviews.append(reviewing.review_written(stages, model, reviewer, written.responses, written.number))
+        review = reviewing.review_written(stages, given.model, given.reviewer, written.responses, written.number)
+        reviews.append(review)
         rows = annotating.annotate(
-            stages, routes=routes, pool=pool, seed_reviews=seed_reviews, rounds=rounds, reviews=reviews
+            stages, routes=routes, pool=given.pool, seed_reviews=seed_reviews, rounds=rounds, reviews=reviews
         )
         wanted = annotating.still_wanted(stages, rows)
         if not wanted:
             return rows
 
 
-def _verified(
-    stages: Stages,
-    model: Ref,
-    seeds: Ref,
-    pool: Ref,
-    reviewer: Ref | None,
-    routes: Ref | None,
-    rounds: Sequence[writing.Round],
-    earlier: Sequence[Ref],
-) -> Ref:
+def _verified(stages: Stages, given: Sources, routes: Ref | None, rounds: Sequence[writing.Round]) -> Ref:
     """What rules let pass of many answers to questions that they can check; and what the reviewer thinks of some."""
     instructions = [round.clean["instructions"] for round in rounds if "instructions" in round.clean]
     found: list[annotating.Verified] = []
     for way in stages.recipe.verify.ways:
-        questions = verifying.ask(stages, way, seeds, pool, routes, instructions, earlier)
-        answers = questions if way == "hindsight" else writing.sample(stages, way, model, questions, pool, seeds)
+        questions = verifying.ask(stages, way, given.seeds, given.pool, routes, instructions, given.grown_from)
+        asked = way != "hindsight"
+        answers = writing.sample(stages, way, given.model, questions, given.pool, given.seeds) if asked else questions
         checked = verifying.check(stages, way, questions, answers)
         found.append(annotating.Verified(questions, answers, checked))
-    sampled = [one for one in found if reviewer and one.answers != one.questions]
+    sampled = [one for one in found if given.reviewer and one.answers != one.questions]
     if sampled and stages.recipe.verify.reviewed:
-        reviewing.against_truth(stages, model, reviewer, sampled)
+        reviewing.against_truth(stages, given.model, given.reviewer, sampled)
     guarded = sampled and stages.recipe.verify.guard
-    reviews = reviewing.review_passing(stages, model, reviewer, sampled) if guarded else None
+    reviews = reviewing.review_passing(stages, given.model, given.reviewer, sampled) if guarded else None
     return annotating.annotate_verified(stages, found, reviews)

@@ -1,6 +1,8 @@
-"""Killed -9 while it samples and while it verifies, a run goes on: nothing stands twice, at most a shard is redone."""
+"""Killed -9 while it samples, verifies or swaps, a run goes on: nothing stands twice, at most a shard is redone."""
 
 import json
+import signal
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,8 +10,8 @@ from typing import Any
 import pytest
 
 from tests.support.endpoint import Endpoint
-from tests.support.evolution import Evolution
-from tests.support.processes import command_line
+from tests.support.evolution import OWN_ENGINE, Evolution
+from tests.support.processes import command_line, wait_until, writing_below
 from tests.support.words import sentence
 
 SHARD = 16
@@ -44,14 +46,30 @@ def killed(tiny_model: Path, endpoint: Endpoint, tmp_path_factory: pytest.TempPa
     def sandboxed() -> bool:
         return any("tasks.engines.processes.sandbox" in command_line(one) for one in it.processes())
 
-    for what, when in (
-        ("sampling", lambda: len(it.artifacts("write-samples-shard")) >= 2),
-        ("verifying", sandboxed),
+    for what, when, engine in (
+        ("sampling", lambda: len(it.artifacts("write-samples-shard")) >= 2, ()),
+        ("verifying", sandboxed, ()),
+        ("swapping", lambda: _swapping(it), OWN_ENGINE),
     ):
         answered, kept = it.answered(), it.kept_answers(SAMPLING)
-        gone[what] = it.run_and_kill(when, what, *chosen)
+        gone[what] = it.run_and_kill(when, what, *chosen, *engine)
         again[what] = (it.answered() - answered) - (it.kept_answers(SAMPLING) - kept)
     return Killed(it, gone, again, it.run(*chosen))
+
+
+def _swapping(it: Evolution) -> bool:
+    """Between two models: the engine that rests beside the training is stopped, and then asked for the candidate."""
+    if not it.working("dpo-*"):
+        return False
+    cores = [one for one in writing_below(str(it.home)) if "EngineCore" in command_line(one)]
+    assert cores, "no engine rests beside the training"
+    for core in cores:
+        core.send_signal(signal.SIGSTOP)
+    wait_until(lambda: it.artifacts("divergence"), 240, "a candidate that is trained")
+    time.sleep(3)  # what comes after it asks the engine at once
+    said = (it.home.parent / "run.log").read_text().rsplit("divergence", 1)[-1]
+    assert "a new engine is needed" not in said, said
+    return True
 
 
 def test_it_ends_with_a_candidate_that_was_trained_on_verified_rows(killed: Killed) -> None:
