@@ -1,10 +1,10 @@
-"""What rates, ranks and DPO's weights come to: the first iteration of `robust`, one setting changed at a time.
+"""What rates, rank and DPO's weights come to: the first iteration of `robust`, one setting changed at a time.
 
     make bench-dose [ARGS="--home FOLDER --data FOLDER --only SETTING ..."]
 
-One training each, on the same rows; measured on the gate's panels and the held-out seeds, which so are development data
-here: nothing of it is a claim about learning, for which there is `make bench-evolution`, on other questions. In the
-same home what both need is made once. The last line is JSON.
+One training each, on the same rows, which rules let pass: no reviewer takes part. Measured on the gate's panels and the
+held-out seeds, which so are development data here: nothing of it is a claim about learning, for which there is `make
+bench-evolution`, on other questions. In the same home what both need is made once. The last line is JSON.
 """
 
 import argparse
@@ -20,14 +20,13 @@ from tests.bench.evolution.bench import Bench
 from tests.bench.evolution.tables import Table
 
 AS_IT_IS = "as it is"
+BY_RULES_ALONE = "branches=[]"
 SETTINGS = (
     "sft.learning_rate=0.0002",
     "sft.learning_rate=0.001",
-    "sft.lora.rank=4",
     "sft.lora.rank=64",
     "dpo.learning_rate=0.00002",
     "dpo.learning_rate=0.0001",
-    "dpo.beta=0.05",
     "dpo.beta=0.5",
     "dpo.nll=0",
     "dpo.nll=1",
@@ -64,7 +63,9 @@ def main() -> None:
     raw = given.home / "dose.json"
     for setting in (AS_IT_IS, *given.only):
         changed = [] if setting == AS_IT_IS else [setting]
-        (one,) = bench.evolve("robust", 1, 1, *changed, name=f"dose-{setting.replace('=', '-').replace(' ', '-')}")
+        (one,) = bench.evolve(
+            "robust", 1, 1, BY_RULES_ALONE, *changed, name=f"dose-{setting.replace('=', '-').replace(' ', '-')}"
+        )
         table.add(bench.arm(setting, 1, one), bench.measured(one, "champion"))
         raw.write_text(json.dumps(table.figures(), indent=1))
         show(table, Console(width=200, stderr=True))

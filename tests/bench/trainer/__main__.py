@@ -9,6 +9,7 @@ trained models find seeds that none was trained on. Tokens a second are those of
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -90,7 +91,8 @@ class Bench:
 
 def in_the_model_environment(module: str, *arguments: Any) -> list[str]:
     command = [str(platform.model_python()), "-m", module, *map(str, arguments)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    environment = os.environ | {"OMP_NUM_THREADS": str(len(platform.detect().cores)), "GOMP_SPINCOUNT": "2000"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout.splitlines()
 
