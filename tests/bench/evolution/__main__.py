@@ -1,6 +1,6 @@
 """Whether a model gets better by evolving, and more so than under every control.
 
-    make bench-evolution [ARGS="--home FOLDER --data FOLDER --hours H --only ARM ..."]
+    make bench-evolution [ARGS="--home FOLDER --data FOLDER --hours H --only ARM ... --seeds N ..."]
 
 `robust` runs for three iterations; each control for one, on as many training tokens as the first of `robust`. Worked on
 are the shipped seeds and the training rows of the self-instruct seed tasks. Measured, on what nothing was trained on or
@@ -30,9 +30,9 @@ TRAINING_SEEDS = (1, 2, 3)
 CONTROLS = ("shuffled-verdicts", "unverified", "seed-sft", "random-scores")
 
 
-def arms(bench: Bench, only: list[str]) -> Iterator[tuple[Arm, dict[str, dict[str, float]]]]:
+def arms(bench: Bench, only: list[str], seeds: list[int]) -> Iterator[tuple[Arm, dict[str, dict[str, float]]]]:
     """Each arm as it is done, with what the starting model reached: the first seeds of all arms first."""
-    for seed in TRAINING_SEEDS:
+    for seed in seeds:
         (first,) = bench.evolve("robust", seed, 1)
         base, tokens = bench.measured(first, "champion"), bench.tokens(first)
         yield bench.arm("robust 1", seed, first), base
@@ -42,7 +42,7 @@ def arms(bench: Bench, only: list[str]) -> Iterator[tuple[Arm, dict[str, dict[st
             both = control in ("shuffled-verdicts", "random-scores")
             (one,) = bench.evolve(control, seed, 1, *(same if both else whole))
             yield bench.arm(control, seed, one), base
-    for seed in TRAINING_SEEDS:
+    for seed in seeds:
         first, *later = bench.evolve("robust", seed, ITERATIONS)
         base = bench.measured(first, "champion")
         for one in later:
@@ -55,12 +55,13 @@ def main() -> None:
     parser.add_argument("--home", type=Path, default=ROOT / ".lance" / "bench-evolution")
     parser.add_argument("--hours", type=float, default=10.0, help="begin nothing more after so many")
     parser.add_argument("--only", nargs="*", default=CONTROLS, help="these controls")
+    parser.add_argument("--seeds", nargs="*", type=int, default=TRAINING_SEEDS, help="these training seeds")
     given = parser.parse_args()
     if not given.data.exists():
         sys.exit(f"no {given.data}: this needs the seed tasks and IFEval's prompts there, or --data FOLDER")
     started, bench = time.monotonic(), Bench(Home(given.home), given.data)
     table, raw = Table(), given.home / "evolution.json"
-    for arm, base in arms(bench, given.only):
+    for arm, base in arms(bench, given.only, given.seeds):
         table.add(arm, base)
         raw.write_text(json.dumps(table.figures(), indent=1))
         table.show(Console(width=200, stderr=True))
