@@ -5,11 +5,13 @@
 `robust` runs for three iterations; each control for one, on as many training tokens as the first of `robust`. Worked on
 are the shipped seeds and the training rows of the self-instruct seed tasks. Measured, on what nothing was trained on or
 tuned on, are the panels' test part, IFEval whole (its kinds that are trained on and the others apart), `choices`, and
-the likelihood of the measuring rows. What a recipe trains on is made once; each training is done from three seeds.
+the likelihood of the measuring rows. Each training is done from three seeds. What a recipe trains on is made once in a
+home; in another home, on another machine, it is made anew, and its variance is in the intervals, too.
 Intervals are bootstraps over training seeds, then documents (tests/bench/evolution/tables.py).
 
-Everything is in the store of --home. A run that was stopped goes on with the same command, and one that has spent
---hours stops before the next training; the table of what is there is written after each one. The last line is JSON.
+Texts are in the store of --home. Values by document are kept beside this file, one small file for each training:
+what is there is not trained again, so that the table grows over several machines. A run that was stopped goes on with
+the same command, and one that has spent --hours stops before the next training. The last line is JSON.
 """
 
 import argparse
@@ -22,37 +24,46 @@ from pathlib import Path
 from rich.console import Console
 
 from tasks.store.home import ROOT, Home
+from tests.bench.evolution.arms import Arm, kept
 from tests.bench.evolution.bench import Bench
-from tests.bench.evolution.tables import Arm, Table
+from tests.bench.evolution.tables import FIRST, Table
 
 ITERATIONS = 3
 TRAINING_SEEDS = (1, 2, 3)
+KEPT = Path(__file__).parent / "trainings"
+RESULTS = KEPT.with_name("results.json")
 CONTROLS = ("shuffled-verdicts", "unverified", "seed-sft", "random-scores")
 
 
-def arms(bench: Bench, only: list[str], seeds: list[int]) -> Iterator[tuple[Arm, dict[str, dict[str, float]]]]:
-    """Each arm as it is done, with what the starting model reached: the first seeds of all arms first."""
+def trainings(bench: Bench, table: Table, only: list[str], seeds: list[int]) -> Iterator[Arm]:
+    """Those that the table does not have yet, as they are done: the first iterations of all arms first."""
     for seed in seeds:
+        missing = [control for control in only if not table.has(control, seed)]
+        if not missing and table.has(FIRST, seed):
+            continue
         (first,) = bench.evolve("robust", seed, 1)
-        base, tokens = bench.measured(first, "champion"), bench.tokens(first)
-        yield bench.arm("robust 1", seed, first), base
-        for control in only:
+        tokens = bench.tokens(first)
+        if not table.has(FIRST, seed):
+            yield bench.arm(FIRST, seed, first)
+        for control in missing:
             whole = [f"sft.tokens={sum(tokens.values())}"]
             same = [f"{method}.tokens={count}" for method, count in tokens.items()]
             both = control in ("shuffled-verdicts", "random-scores")
             (one,) = bench.evolve(control, seed, 1, *(same if both else whole))
-            yield bench.arm(control, seed, one), base
+            yield bench.arm(control, seed, one)
     for seed in seeds:
-        first, *later = bench.evolve("robust", seed, ITERATIONS)
-        base = bench.measured(first, "champion")
-        for one in later:
-            yield bench.arm(f"robust {one.number}", seed, one), base
+        if not table.has(f"robust {ITERATIONS}", seed):
+            first, *later = bench.evolve("robust", seed, ITERATIONS)
+            for one in later:
+                if not table.has(f"robust {one.number}", seed):
+                    yield bench.arm(f"robust {one.number}", seed, one, first)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
     parser.add_argument("--home", type=Path, default=ROOT / ".lance" / "bench-evolution")
+    parser.add_argument("--kept", type=Path, default=KEPT, help="trainings that were done, and are to be kept")
     parser.add_argument("--hours", type=float, default=10.0, help="begin nothing more after so many")
     parser.add_argument("--only", nargs="*", default=CONTROLS, help="these controls")
     parser.add_argument("--seeds", nargs="*", type=int, default=TRAINING_SEEDS, help="these training seeds")
@@ -60,15 +71,18 @@ def main() -> None:
     if not given.data.exists():
         sys.exit(f"no {given.data}: this needs the seed tasks and IFEval's prompts there, or --data FOLDER")
     started, bench = time.monotonic(), Bench(Home(given.home), given.data)
-    table, raw = Table(), given.home / "evolution.json"
-    for arm, base in arms(bench, given.only, given.seeds):
-        table.add(arm, base)
-        raw.write_text(json.dumps(table.figures(), indent=1))
+    table = Table()
+    for arm in kept(given.kept):
+        table.add(arm)
+    for arm in trainings(bench, table, given.only, given.seeds):
+        table.add(arm)
+        arm.save(given.kept)
+        RESULTS.write_text(json.dumps(table.figures(), indent=1) + "\n")
         table.show(Console(width=200, stderr=True))
         if time.monotonic() - started > 3600 * given.hours:
             print(f"{given.hours} hours are spent; the same command goes on", file=sys.stderr)
             break
-    print(json.dumps(table.summary() | {"raw": str(raw)}))
+    print(json.dumps(table.summary() | {"raw": str(given.home)}))
 
 
 if __name__ == "__main__":

@@ -7,13 +7,14 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from tasks.engines.processes.platform import processor_flags
 from tasks.evaluate.benchmarks.requests import ItemScore
 from tasks.evolution.ledger import Iteration, read
 from tasks.recipe.recipe import load
 from tasks.store.artifacts import Store
 from tasks.store.home import ROOT, Home
 from tasks.store.rows import Measured
-from tests.bench.evolution.tables import Arm
+from tests.bench.evolution.arms import Arm, Values, axes
 from tests.bench.seeds import seed_files
 from tests.support.evolution import LANCE
 
@@ -61,10 +62,10 @@ class Bench:
         assert ledger
         return ledger.iterations[:iterations]
 
-    def measured(self, one: Iteration, who: str) -> dict[str, dict[str, float]]:
+    def measured(self, one: Iteration, who: str) -> Values:
         """Values by axis and document."""
         held_out = self.store.rows(one.stages[f"evaluate [{who}]"], Measured)
-        found = {"log_likelihood": {row.item: row.log_likelihood for row in held_out}}
+        found: Values = {"log_likelihood": {row.item: row.log_likelihood for row in held_out}}
         for label in (f"scores [{who}]", f"test panels [{who}]" if self.whole else f"panels [{who}]"):
             for score in self.store.rows(one.stages[label], ItemScore):
                 found.setdefault(score.benchmark, {})[score.item] = score.value
@@ -77,8 +78,16 @@ class Bench:
             if method in one.stages
         }
 
-    def arm(self, name: str, seed: int, one: Iteration) -> Arm:
+    def arm(self, name: str, seed: int, one: Iteration, first: Iteration | None = None) -> Arm:
+        """What an iteration reached, over what the first one began with."""
         assert one.candidate, f"{name}: no candidate: {one.verdict.reasons}"
         mix = self.store.record(one.stages["mix"])["counts"]
-        measured = self.measured(one, "candidate")
-        return Arm(name, seed, measured, self.tokens(one), mix, one.verdict.decision, one.seconds)
+        found = axes(self.measured(first or one, "champion"), self.measured(one, "candidate"))
+        minutes = round(one.seconds / 60, 1)
+        return Arm(name, seed, found, self.tokens(one), mix, one.verdict.decision, minutes, processor())
+
+
+def processor() -> str:
+    """Cores, and the flags that decide about speed and number format."""
+    flags = sorted(processor_flags() & {"avx2", "avx512f", "avx512_bf16", "amx_bf16"})
+    return " ".join((f"{os.cpu_count()} cores", *flags))

@@ -13,34 +13,36 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table as Printed
 
+from tests.bench.evolution.arms import Arm
+
 Numbers = NDArray[np.float64]
-Values = dict[str, dict[str, float]]
 DRAWS = 4000
 LEVELS = (0.025, 0.975)
+FIRST = "robust 1"
 ABILITIES = ("instructions", "sum", "sorting", "reading", "ifeval")  # whose mean is held against the controls
-
-
-@dataclass(frozen=True)
-class Arm:
-    """One training: values by axis and document."""
-
-    name: str
-    seed: int
-    measured: Values
-    tokens: dict[str, int]
-    rows: dict[str, int]
-    verdict: str
-    seconds: float
 
 
 @dataclass
 class Table:
     arms: list[Arm] = field(default_factory=list)
-    base: Values = field(default_factory=dict)
 
-    def add(self, arm: Arm, base: Values) -> None:
+    def add(self, arm: Arm) -> None:
+        """Raises ValueError where it was asked other documents than those that are there."""
+        for axis, values in arm.axes.items():
+            if self.arms and self.arms[0].axes[axis].documents != values.documents:
+                raise ValueError(f"{axis}: {arm.label} was asked other documents than {self.arms[0].label}")
         self.arms.append(arm)
-        self.base = base
+
+    def has(self, name: str, seed: int) -> bool:
+        return any((arm.name, arm.seed) == (name, seed) for arm in self.arms)
+
+    @property
+    def axes(self) -> list[str]:
+        return list(self.arms[0].axes)
+
+    def base(self, axis: str) -> float:
+        """What the starting model reaches: a little different on each machine."""
+        return float(np.mean([arm.axes[axis].before for arm in self.arms]))
 
     @property
     def names(self) -> list[str]:
@@ -48,10 +50,8 @@ class Table:
 
     def gains(self, name: str, axis: str) -> Numbers:
         """[training seeds, documents]"""
-        documents = sorted(self.base[axis])
-        before = np.array([self.base[axis][one] for one in documents])
-        rows = [[arm.measured[axis][one] for one in documents] for arm in self.arms if arm.name == name]
-        gains: Numbers = np.array(rows) - before
+        mine = [arm.axes[axis] for arm in self.arms if arm.name == name]
+        gains: Numbers = np.array([one.after for one in mine]) - np.array([one.before for one in mine])
         return gains
 
     def interval(self, name: str, axes: tuple[str, ...], other: str = "") -> tuple[float, float, float]:
@@ -60,7 +60,7 @@ class Table:
         middle, drawn = 0.0, np.zeros(DRAWS)
         seeds = {one: self._drawn(chance, self.gains(one, axes[0]).shape[0]) for one in (name, other) if one}
         for axis in axes:
-            documents = self._drawn(chance, len(self.base[axis]))
+            documents = self._drawn(chance, len(self.arms[0].axes[axis].before))
             for one, sign in ((name, 1), (other, -1)):
                 if one:
                     gains = self.gains(one, axis)
@@ -77,24 +77,26 @@ class Table:
 
     def figures(self) -> dict[str, Any]:
         """The whole table, to be kept."""
-        axes = list(self.base)
         return {
-            "base": {axis: float(np.mean(list(values.values()))) for axis, values in self.base.items()},
-            "documents": {axis: len(values) for axis, values in self.base.items()},
-            "gains": {name: {axis: self.interval(name, (axis,)) for axis in axes} for name in self.names},
-            "better_than": self.better_than(),
+            "base": {axis: _short(self.base(axis)) for axis in self.axes},
+            "documents": {axis: len(values.before) for axis, values in self.arms[0].axes.items()},
+            "gains": {name: {axis: self.rounded(name, (axis,)) for axis in self.axes} for name in self.names},
+            **self.summary(),
             "trainings": [
                 {"arm": arm.name, "seed": arm.seed, "rows": arm.rows, "tokens": arm.tokens, "verdict": arm.verdict}
-                | {"minutes": round(arm.seconds / 60, 1)}
-                | {"means": {axis: float(np.mean(list(values.values()))) for axis, values in arm.measured.items()}}
+                | {"minutes": arm.minutes, "processor": arm.processor}
+                | {"means": {axis: _short(float(np.mean(values.after))) for axis, values in arm.axes.items()}}
                 for arm in self.arms
             ],
         }
 
-    def better_than(self) -> dict[str, tuple[float, float, float]]:
+    def rounded(self, name: str, axes: tuple[str, ...], other: str = "") -> list[float]:
+        return [_short(value) for value in self.interval(name, axes, other)]
+
+    def better_than(self) -> dict[str, list[float]]:
         """By how much the first iteration's mean gain over the abilities is above each control's."""
         controls = [name for name in self.names if not name.startswith("robust")]
-        return {name: self.interval("robust 1", ABILITIES, name) for name in controls}
+        return {name: self.rounded(FIRST, ABILITIES, name) for name in controls if FIRST in self.names}
 
     def summary(self) -> dict[str, Any]:
         promoted = 0
@@ -102,23 +104,27 @@ class Table:
             if any(arm.verdict != "promote" for arm in self.arms if arm.name == name):
                 break
             promoted += 1
-        first = {axis: self.interval("robust 1", (axis,)) for axis in self.base}
+        first = {axis: self.rounded(FIRST, (axis,)) for axis in self.axes if FIRST in self.names}
         return {"iteration_1": first, "better_than": self.better_than(), "promoted_in_a_row": promoted}
 
     def show(self, console: Console) -> None:
         printed = Printed(title="gain over the starting model [95%]", title_justify="left", box=None)
         for column in ("", "base", *self.names):
             printed.add_column(column)
-        for axis, values in self.base.items():
-            cells = [_cell(self.interval(name, (axis,))) for name in self.names]
-            printed.add_row(axis, f"{np.mean(list(values.values())):.3f}", *cells)
+        for axis in self.axes:
+            cells = [_cell(self.rounded(name, (axis,))) for name in self.names]
+            printed.add_row(axis, f"{self.base(axis):.3f}", *cells)
         less = self.better_than()
         printed.add_row(
-            "robust 1 is better by", "", *(_cell(less[name]) if name in less else "" for name in self.names)
+            f"{FIRST} is better by", "", *(_cell(less[name]) if name in less else "" for name in self.names)
         )
         console.print(printed)
 
 
-def _cell(found: tuple[float, float, float]) -> str:
+def _short(value: float) -> float:
+    return round(value, 4)
+
+
+def _cell(found: list[float]) -> str:
     low, middle, high = found
     return f"{middle:+.3f} \\[{low:+.3f}, {high:+.3f}]"

@@ -1,9 +1,13 @@
 """The table of `bench-evolution`: it finds what was planted, and its intervals know of the luck of a training."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from tests.bench.evolution.tables import ABILITIES, Arm, Table, Values
+from tests.bench.evolution.arms import Arm, Values, axes, kept
+from tests.bench.evolution.tables import ABILITIES, Table
 
 DOCUMENTS, SEEDS = 300, (1, 2, 3)
 BASE = 0.3
@@ -20,10 +24,8 @@ def table(luck: float = 0.0, **shares: float) -> Table:
     base = values(chance, BASE)
     for name, share in shares.items():
         for seed, by in zip(SEEDS, (-luck, 0.0, luck), strict=True):
-            arm = Arm(
-                name.replace("robust", "robust 1"), seed, values(chance, share + by), {"sft": 9}, {}, "promote", 60
-            )
-            found.add(arm, base)
+            measured = axes(base, values(chance, share + by))
+            found.add(Arm(name.replace("robust", "robust 1"), seed, measured, {"sft": 9}, {}, "promote", 1, "2 cores"))
     return found
 
 
@@ -54,7 +56,28 @@ def test_the_luck_of_a_training_widens_the_interval() -> None:
 def test_the_summary_counts_promotions_in_a_row() -> None:
     made = table(robust=0.4, unverified=0.3)
     assert made.summary()["promoted_in_a_row"] == 1
-    held = Arm("robust 2", 1, made.arms[0].measured, {}, {}, "hold", 60)
-    made.add(held, made.base)
+    made.add(replace(made.arms[0], name="robust 2", verdict="hold"))
     assert made.summary()["promoted_in_a_row"] == 1
     assert made.figures()["trainings"][0]["tokens"] == {"sft": 9}
+
+
+def test_trainings_of_another_machine_are_read_as_they_were(tmp_path: Path) -> None:
+    made = table(robust=0.4, unverified=0.3)
+    for arm in made.arms:
+        arm.save(tmp_path)
+    again = Table()
+    for arm in kept(tmp_path):
+        again.add(arm)
+    assert sorted(again.arms, key=lambda arm: arm.label) == sorted(made.arms, key=lambda arm: arm.label)
+    assert again.has("unverified", 3)
+    assert not again.has("unverified", 4)
+    assert again.summary() == made.summary()
+
+
+def test_trainings_that_were_asked_other_documents_are_refused() -> None:
+    made, base = table(robust=0.4), values(np.random.default_rng(2), BASE)
+    other = {axis: {f"{document}?": value for document, value in found.items()} for axis, found in base.items()}
+    with pytest.raises(ValueError, match="unverified, training seed 1 was asked other documents than robust 1"):
+        made.add(replace(made.arms[0], name="unverified", axes=axes(other, other)))
+    with pytest.raises(ValueError, match="other documents before"):
+        axes(base, other)
