@@ -5,18 +5,22 @@ shorter than that, or nearly the same instruction.
 """
 
 from collections.abc import Sequence
-from itertools import chain
 from typing import TypeVar
 
-from tasks.clean.base import Candidate, Rule
+import numpy as np
+
+from tasks.clean.base import Candidate, Field, Rule
 from tasks.clean.near_duplicate import NearDuplicates
+from tasks.clean.signatures import Signed
 from tasks.recipe.data import CleanConfig
 from tasks.store.examples import PreferencePair, SftRow, TrainRow
 from tasks.store.rows import Rejected, Seed, Written
+from tasks.text.word_ids import WordIds, runs
 from tasks.text.words import grams, words
 
 Asked = Seed | Written | SftRow | PreferencePair | TrainRow
 R = TypeVar("R", Seed, SftRow, PreferencePair)
+PART = 50_000  # rows whose runs are made at once
 MIN_RUN_WORDS = 5  # "what is the capital of" stands in many an instruction, and with one word more it is an item
 
 
@@ -24,40 +28,69 @@ class Contamination(Rule):
     name = "contamination"
 
     def __init__(self, config: CleanConfig, items: Sequence[Seed]):
-        self.instructions = NearDuplicates(config.contamination_rouge_l)
+        self.items, self.above = items, config.contamination_rouge_l
+        self.asked = Signed.of(map(_asked, items))
         self.runs: dict[tuple[str, ...], str] = {}
         for item in items:
             instruction, most = words(item.instruction), config.contamination_run_words
-            self.instructions.add(item.source, words(" ".join((*item.history, item.instruction))))
             # "Can you give me an example?" is an item only behind what was said before it.
             if len(instruction) > (most - 1 if item.history else MIN_RUN_WORDS):
                 self.runs |= dict.fromkeys(grams(instruction, min(most, len(instruction))), item.source)
             self.runs |= dict.fromkeys(grams(words(item.response), most), item.source)
-        self.run_lengths = sorted({len(run) for run in self.runs})
+        by_length: dict[int, list[str]] = {}
+        for run in self.runs:
+            by_length.setdefault(len(run), []).append(" ".join(run))
+        self.by_length = {n: runs(WordIds.of(found), n)[0] for n, found in sorted(by_length.items())}
+
+    def begin(self, rows: Sequence[Written], field: Field) -> None:
+        self.found = self.hits(rows)
 
     def __call__(self, candidate: Candidate) -> str | None:
-        return self.hit(candidate.row)
+        return self.found[candidate.number]
 
-    def hit(self, row: Asked) -> str | None:
-        """Which item was found in this pair or before it, and how."""
-        if found := self.instructions.find(words(" ".join((*row.history, row.instruction)))):
-            return f"ROUGE-L {found[1]:.2f} with the instruction of {found[0]}, which is only measured on"
-        for text in (*row.history, row.instruction, learned_text(row)):
-            tokens = words(text)
-            for run in chain.from_iterable(grams(tokens, length) for length in self.run_lengths):
-                if run in self.runs:
-                    return f"“{' '.join(run)}” stands in {self.runs[run]}, which is only measured on"
-        return None
+    def hits(self, rows: Sequence[Asked]) -> list[str | None]:
+        """Which item was found in each row or before it, and how."""
+        hits: list[str | None] = [None] * len(rows)
+        for start in range(0, len(rows), PART):
+            part = rows[start : start + PART]
+            for number, run in self._runs_in(part).items():
+                hits[start + number] = f"“{' '.join(run)}” stands in {self.runs[run]}, which is only measured on"
+        near = NearDuplicates(self.asked + Signed.of(map(_asked, rows)), self.above, len(self.items), within=False)
+        for number in range(len(rows)):
+            if found := near.find(len(self.items) + number):
+                source = self.items[found[0]].source
+                hits[number] = f"ROUGE-L {found[1]:.2f} with the instruction of {source}, which is only measured on"
+        return hits
+
+    def _runs_in(self, rows: Sequence[Asked]) -> dict[int, tuple[str, ...]]:
+        """The first run of each row that has one, by the row's number."""
+        texts = [(i, text) for i, row in enumerate(rows) for text in (*row.history, row.instruction, learned_text(row))]
+        ids, found = WordIds.of(text for _, text in texts), dict[int, tuple[str, ...]]()
+        for n, known in self.by_length.items():
+            hashes, places = runs(ids, n)
+            hits = places[np.isin(hashes, known)]
+            for place, number in zip(hits, np.searchsorted(ids.bounds, hits, side="right") - 1, strict=True):
+                row, text = texts[number]
+                if row not in found:
+                    begin = place - ids.bounds[number]
+                    run = tuple(words(text)[begin : begin + n])
+                    if run in self.runs:  # and not another one with the same hash
+                        found[row] = run
+        return found
 
     def rows(self, rows: Sequence[R]) -> tuple[list[R], list[Rejected]]:
         """Rows that may be worked on and trained on, and those that hold an item."""
-        hits = {row.id: self.hit(row) for row in rows}
+        hits = self.hits(rows)
         rejects = [
             Rejected(row=row.id, rule=self.name, detail=hit, text=row.instruction, parents=(row.id,))
-            for row in rows
-            if (hit := hits[row.id])
+            for row, hit in zip(rows, hits, strict=True)
+            if hit
         ]
-        return [row for row in rows if not hits[row.id]], rejects
+        return [row for row, hit in zip(rows, hits, strict=True) if not hit], rejects
+
+
+def _asked(row: Asked) -> str:
+    return " ".join((*row.history, row.instruction))
 
 
 def learned_text(row: Asked) -> str:

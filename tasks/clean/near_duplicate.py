@@ -3,43 +3,43 @@
 The published scripts compare within a seed's own family only, so that the pool fills with one task in many copies.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
-from rensa import RMinHash, RMinHashLSH
+from rapidfuzz.distance import LCSseq
 
-from tasks.clean.base import Candidate, Rule
+from tasks.clean.base import Candidate, Field, Rule
+from tasks.clean.signatures import Earlier, Signed, earlier
 from tasks.recipe.data import CleanConfig
 from tasks.store.examples import SftRow
 from tasks.store.reviews import Scored
 from tasks.store.rows import Rejected, Seed, Written
-from tasks.text.words import grams, rouge_l_f, words
-
-# 42 bands of 3 over words and 2-grams: texts with 0.7 of their words in common at random places have a Jaccard index of
-# about 0.42 and become candidates with probability 0.96; unrelated ones, of about 0.04, with 0.003.
-HASHES, BANDS, HASH_SEED = 126, 42, 1
 
 
+@dataclass(frozen=True)
 class NearDuplicates:
-    """Texts (as words) by name."""
+    """Of `texts`, those from `first` on against all earlier ones, or (not `within`) against those before `first`."""
 
-    def __init__(self, rouge_l_above: float):
-        self.rouge_l_above = rouge_l_above
-        self._index = RMinHashLSH(0.5, HASHES, BANDS)  # the first number is not used where a query only lists bands
-        self._texts: list[tuple[str, Sequence[str]]] = []
+    texts: Signed
+    rouge_l_above: float
+    first: int = 0
+    within: bool = True
 
-    def add(self, name: str, tokens: Sequence[str]) -> None:
-        if tokens:
-            self._index.insert(len(self._texts), _hashes(tokens))
-            self._texts.append((name, tokens))
+    @cached_property
+    def _earlier(self) -> Earlier:
+        return earlier(self.texts, self.first, self.rouge_l_above, within=self.within)
 
-    def find(self, tokens: Sequence[str]) -> tuple[str, float] | None:
-        """The text nearest to this one, with their ROUGE-L (F), if there is one above the threshold."""
-        if not tokens:
-            return None
-        candidates = [self._texts[i] for i in self._index.query(_hashes(tokens))]
-        found = [(rouge_l_f(tokens, other), name) for name, other in candidates]
-        highest, name = max(found, default=(0.0, ""))
-        return (name, highest) if highest > self.rouge_l_above else None
+    def find(self, number: int, gone: Container[int] = ()) -> tuple[int, float] | None:
+        """The earlier text nearest to this one, of those not `gone`, with their ROUGE-L (F) if above the threshold."""
+        this, best = self.texts.ids[number], (self.rouge_l_above, -1)
+        for other in self._earlier[number]:
+            if other not in gone:
+                that = self.texts.ids[other]
+                words = len(this) + len(that)
+                common = LCSseq.similarity(this, that, score_cutoff=int(best[0] * words / 2))
+                best = max(best, (2 * common / words, other), key=lambda found: found[0])
+        return (best[1], best[0]) if best[1] >= 0 else None
 
 
 class NearDuplicate(Rule):
@@ -48,17 +48,26 @@ class NearDuplicate(Rule):
     name = "near duplicate"
 
     def __init__(self, config: CleanConfig, seeds: Sequence[Seed]):
-        self.known = NearDuplicates(config.near_duplicate_rouge_l)
-        for seed in seeds:
-            self.known.add(seed.id, words(seed.instruction))
+        self.above, self.seeds = config.near_duplicate_rouge_l, seeds
+        self.gone: set[int] = set()
+
+    def begin(self, rows: Sequence[Written], field: Field) -> None:
+        if field == "instruction":
+            texts = (row.instruction for part in (self.seeds, rows) for row in part)
+            self.rows, self.known = rows, NearDuplicates(Signed.of(texts), self.above, first=len(self.seeds))
+            self.gone = set(range(len(self.seeds), len(self.seeds) + len(rows)))
 
     def __call__(self, candidate: Candidate) -> str | None:
-        found = None if candidate.is_response else self.known.find(candidate.tokens)
-        return f"ROUGE-L {found[1]:.2f} with the instruction of {found[0]}" if found else None
+        if candidate.is_response:
+            return None
+        found = self.known.find(len(self.seeds) + candidate.number, self.gone)
+        return f"ROUGE-L {found[1]:.2f} with the instruction of {self._row(found[0]).id}" if found else None
 
     def keep(self, candidate: Candidate) -> None:
-        if not candidate.is_response:
-            self.known.add(candidate.row.id, candidate.tokens)
+        self.gone.discard(len(self.seeds) + candidate.number)
+
+    def _row(self, number: int) -> Seed | Written:
+        return self.seeds[number] if number < len(self.seeds) else self.rows[number - len(self.seeds)]
 
 
 def best(
@@ -68,25 +77,20 @@ def best(
 
     Rows without a score go: nothing is known of them, and they cannot train.
     """
-    known = NearDuplicates(config.near_duplicate_rouge_l)
-    for seed in pool:
-        known.add(seed.id, _whole(seed))
-    kept: set[str] = set()
     rejects = [Rejected.of(row, "unparsed", "no score, so none of it is known") for row in rows if row not in scored]
-    for row in sorted((row for row in rows if row in scored), key=lambda row: (-scored.score(row), row.id)):
-        if found := known.find(_whole(row)):
-            rejects.append(Rejected.of(row, "near duplicate", f"ROUGE-L {found[1]:.2f} with {found[0]}"))
-        else:
-            known.add(row.id, _whole(row))
-            kept.add(row.id)
+    ranked = sorted((row for row in rows if row in scored), key=lambda row: (-scored.score(row), row.id))
+    all_rows = [*pool, *ranked]
+    first = len(all_rows) - len(ranked)
+    known = NearDuplicates(Signed.of(map(_whole, all_rows)), config.near_duplicate_rouge_l, first)
+    gone = set[int]()
+    for number in range(first, len(all_rows)):
+        if found := known.find(number, gone):
+            gone.add(number)
+            detail = f"ROUGE-L {found[1]:.2f} with {all_rows[found[0]].id}"
+            rejects.append(Rejected.of(all_rows[number], "near duplicate", detail))
+    kept = {row.id for number, row in enumerate(all_rows) if number >= first and number not in gone}
     return [row for row in rows if row.id in kept], rejects
 
 
-def _whole(row: Seed | SftRow | Written) -> list[str]:
-    return words(f"{row.instruction}\n{row.response}")
-
-
-def _hashes(tokens: Sequence[str]) -> RMinHash:
-    found = RMinHash(num_perm=HASHES, seed=HASH_SEED)
-    found.update([*tokens, *(" ".join(pair) for pair in grams(list(tokens), 2))])
-    return found
+def _whole(row: Seed | SftRow | Written) -> str:
+    return f"{row.instruction}\n{row.response}"

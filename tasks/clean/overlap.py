@@ -1,10 +1,11 @@
 """Within a family (a seed, and what was written for it): the published ROUGE-L filter, and the same words anywhere."""
 
+import hashlib
 from collections.abc import Hashable, Sequence
 
-from tasks.clean.base import Candidate, Rule
+from tasks.clean.base import Candidate, Field, Rule
 from tasks.recipe.data import CleanConfig
-from tasks.store.rows import Seed
+from tasks.store.rows import Seed, Written
 from tasks.text.words import rouge_l, words
 
 
@@ -12,7 +13,7 @@ class Duplicate(Rule):
     name = "duplicate"
 
     def __init__(self) -> None:
-        self.seen: set[Hashable] = set()
+        self.seen: set[bytes] = set()
 
     def __call__(self, candidate: Candidate) -> str | None:
         return "the same words as an earlier row" if self._words(candidate) in self.seen else None
@@ -20,8 +21,10 @@ class Duplicate(Rule):
     def keep(self, candidate: Candidate) -> None:
         self.seen.add(self._words(candidate))
 
-    def _words(self, candidate: Candidate) -> Hashable:
-        return tuple(candidate.tokens) or candidate.text  # a formula of signs has no words
+    def _words(self, candidate: Candidate) -> bytes:
+        """A digest, for the words of a million texts would not fit."""
+        text = " ".join(candidate.tokens) or candidate.text  # a formula of signs has no words
+        return hashlib.blake2b(text.encode(errors="surrogatepass"), digest_size=16).digest()
 
 
 class Overlap(Rule):
@@ -30,21 +33,25 @@ class Overlap(Rule):
     name = "overlap"
 
     def __init__(self, config: CleanConfig, seeds: Sequence[Seed]):
-        self.most = config.max_rouge_l
-        self.families: dict[Hashable, list[list[str]]] = {}
-        for seed in seeds:
-            self.families[seed.id] = [words(seed.instruction)]
-            self.families[seed.id, seed.instruction] = [words(seed.response)]
+        self.most, self.seeds = config.max_rouge_l, seeds
+        self.families: dict[Hashable, list[str]] = {}
+
+    def begin(self, rows: Sequence[Written], field: Field) -> None:
+        there = {row.seed for row in rows}
+        for seed in self.seeds:
+            if seed.id in there:
+                self.families[seed.id] = [seed.instruction]
+                self.families[seed.id, seed.instruction] = [seed.response]
 
     def __call__(self, candidate: Candidate) -> str | None:
         family = self.families.get(self._family(candidate), [])
-        highest = max((rouge_l(candidate.tokens, other) for other in family), default=0.0)
+        highest = max((rouge_l(candidate.tokens, words(other)) for other in family), default=0.0)
         if highest > self.most:
             return f"ROUGE-L {highest:.2f} within its family, expected at most {self.most:g}"
         return None
 
     def keep(self, candidate: Candidate) -> None:
-        self.families.setdefault(self._family(candidate), []).append(candidate.tokens)
+        self.families.setdefault(self._family(candidate), []).append(candidate.text)
 
     @staticmethod
     def _family(candidate: Candidate) -> Hashable:

@@ -4,9 +4,8 @@ Lengths and ROUGE-L within the family are the published filters; the others are 
 """
 
 from collections.abc import Sequence
-from typing import Literal
 
-from tasks.clean.base import Candidate, Rule
+from tasks.clean.base import Candidate, Field, Rule
 from tasks.clean.boilerplate import Boilerplate
 from tasks.clean.contamination import Contamination
 from tasks.clean.cut_off import CutOff
@@ -19,12 +18,12 @@ from tasks.clean.repetition import Repetition
 from tasks.recipe.data import CleanConfig
 from tasks.store.rows import Rejected, Seed, Written
 
-VERSION = 3  # 3: conversations are items as a whole
+VERSION = 4  # 4: other signatures, of which other near duplicates are found where ROUGE-L is close to the threshold
 
 
 def clean(
     rows: Sequence[Written],
-    field: Literal["instruction", "response"],
+    field: Field,
     seeds: Sequence[Seed],
     items: Sequence[Seed],
     config: CleanConfig,
@@ -32,7 +31,7 @@ def clean(
     """New instructions, or responses of all kinds, against the pool (`seeds`) and the `items` only measured on.
 
     The first rule that finds something names the reject. Near duplicates among responses wait for their scores:
-    `near.best`.
+    `near_duplicate.best`.
     """
     rules: dict[str, Rule] = {
         "too_short": TooShort(config),
@@ -50,7 +49,9 @@ def clean(
     used = [rule for name, rule in rules.items() if name not in config.without]
     kept: list[Written] = []
     rejects: list[Rejected] = []
-    for candidate in (Candidate(row, field) for row in rows):
+    for one in used:
+        one.begin(rows, field)
+    for candidate in (Candidate(row, field, number) for number, row in enumerate(rows)):
         found = next(((one.name, detail) for one in used if (detail := one(candidate))), None)
         if found:
             rule, detail = found

@@ -72,7 +72,7 @@ def mix(stages: Stages, rows: Sequence[Ref], earlier: Sequence[Ref], pool: Ref, 
         save_rows(draft, rows_in, [*sft, *pairs], [*leaks, *over, *doubled], tables={"sft": sft, "pairs": pairs})
         origins = [row.origin for row in sft]
         # None, where the rule is used; where not, the gate has to know: a figure on what was trained on says nothing.
-        draft.record["leaked_rows"] = sum(rule.hit(row) is not None for rows in (sft, pairs) for row in rows)
+        draft.record["leaked_rows"] = sum(hit is not None for rows in (sft, pairs) for hit in rule.hits(rows))
         draft.record["counts"] |= {name: origins.count(name) for name in sorted(set(origins))} | {"pairs": len(pairs)}
 
     inputs: dict[str, Ref | str] = {"pool": pool, "seeds": seeds, **vetoes, **stages.items}

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from tasks.clean.contamination import Contamination
 from tasks.clean.near_duplicate import NearDuplicates
+from tasks.clean.signatures import Signed
 from tasks.recipe.data import CleanConfig
 from tasks.store.home import ROOT
 from tasks.store.rows import Seed
@@ -120,60 +121,55 @@ class Counts:
 
 
 def near_duplicates(pairs: list[tuple[str, str]], dice: random.Random) -> Counts:
-    counts, known, found = Counts(), [" ".join(pair) for pair in pairs], NearDuplicates(0.7)
+    counts, known = Counts(), [" ".join(pair) for pair in pairs]
     half = len(known) // 2
     old, new = known[:half], known[half:]
-    started = time.monotonic()
-    for i, text in enumerate(old):
-        found.add(str(i), words(text))
-    for text in old:
-        for kind, edit in EDITS.items():
-            counts.add(kind, True, found.find(words(edit(text, dice, new))) is not None)
+    held = [(kind, True, edit(text, dice, new)) for text in old for kind, edit in EDITS.items()]
     for i, text in enumerate(new):
         for _ in range(len(EDITS) // 2):  # as many as there are copies
             start = dice.choice(old).split()
             mixed = " ".join(start[: len(start) // 2] + text.split()[len(text.split()) // 2 :])
-            counts.add("half of a known one", False, found.find(words(mixed)) is not None)
-        counts.add("new", False, found.find(words(text)) is not None)
-        counts.add("new in other words", False, found.find(words(replaced(0.3)(text, dice, new))) is not None)
-        counts.add("new and a known opening", False, found.find(words(f"{old[i % half][:60]} {text}")) is not None)
-    print(f"{sum(counts.all.values())} texts held against {half} in {time.monotonic() - started:.1f} s")
+            held.append(("half of a known one", False, mixed))
+        held.append(("new", False, text))
+        held.append(("new in other words", False, replaced(0.3)(text, dice, new)))
+        held.append(("new and a known opening", False, f"{old[i % half][:60]} {text}"))
+    started = time.monotonic()
+    found = NearDuplicates(Signed.of([*old, *(text for _, _, text in held)]), 0.7, first=half, within=False)
+    for i, (kind, is_one, _) in enumerate(held):
+        counts.add(kind, is_one, found.find(half + i) is not None)
+    print(f"{len(held)} texts held against {half} in {time.monotonic() - started:.1f} s")
     return counts
 
 
 def contamination(pairs: list[tuple[str, str]], dice: random.Random) -> Counts:
     counts, half = Counts(), len(pairs) // 2
     items = [Seed(instruction=a, response=b, source=f"item {i}") for i, (a, b) in enumerate(pairs[:half])]
-    others, started = pairs[half:], time.monotonic()
-    rule, filler = Contamination(CleanConfig(), items), [a for a, _ in others]
+    others, held = pairs[half:], list[tuple[str, bool, Seed]]()
+    filler = [a for a, _ in others]
 
-    def hit(instruction: str, response: str) -> bool:
-        return rule.hit(Seed(instruction=instruction, response=response)) is not None
+    def hold(kind: str, is_one: bool, instruction: str, response: str) -> None:
+        held.append((kind, is_one, Seed(instruction=instruction, response=response)))
 
     for i, item in enumerate(items):
         asked, given = others[i % len(others)]
-        held = {
-            "the instruction": (item.instruction, given),
-            "signs and case": (signs_and_case(item.instruction, dice, []), given),
-            "within another text": (f"{asked} {item.instruction} Think well.", given),
-            "a word in twenty": (replaced(0.05)(item.instruction, dice, filler), given),
-            "the response": (asked, f"As they say: {item.response}"),
-            "half of the response": (
-                asked,
-                " ".join(item.response.split()[: max(12, len(item.response.split()) // 2)]),
-            ),
-        }
-        for kind, pair in held.items():
-            if kind.endswith("response") and len(words(item.response)) < 12:
-                continue  # "Rome." says nothing of where it is from
-            counts.add(kind, True, hit(*pair))
+        of_response = item.response.split()
+        hold("the instruction", True, item.instruction, given)
+        hold("signs and case", True, signs_and_case(item.instruction, dice, []), given)
+        hold("within another text", True, f"{asked} {item.instruction} Think well.", given)
+        hold("a word in twenty", True, replaced(0.05)(item.instruction, dice, filler), given)
+        if len(words(item.response)) >= 12:  # "Rome." says nothing of where it is from
+            hold("the response", True, asked, f"As they say: {item.response}")
+            hold("half of the response", True, asked, " ".join(of_response[: max(12, len(of_response) // 2)]))
         few = " ".join(item.instruction.split()[: min(dice.randint(4, 9), len(item.instruction.split()) // 2)])
-        counts.add("4 to 9 words in common", False, hit(f"{few} {asked}", given))
-        fresh = replaced(0.5)(item.instruction, dice, filler)
-        counts.add("half of its words", False, hit(fresh, given))
+        hold("4 to 9 words in common", False, f"{few} {asked}", given)
+        hold("half of its words", False, replaced(0.5)(item.instruction, dice, filler), given)
     for asked, given in others:
-        counts.add("new", False, hit(asked, given))
-    print(f"{sum(counts.all.values())} texts held against {half} items in {time.monotonic() - started:.1f} s")
+        hold("new", False, asked, given)
+    started = time.monotonic()
+    hits = Contamination(CleanConfig(), items).hits([row for _, _, row in held])
+    for (kind, is_one, _), hit in zip(held, hits, strict=True):
+        counts.add(kind, is_one, hit is not None)
+    print(f"{len(held)} texts held against {half} items in {time.monotonic() - started:.1f} s")
     return counts
 
 

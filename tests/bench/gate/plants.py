@@ -91,7 +91,7 @@ def _leak(items: Sequence[Seed]) -> Callable[[Evidence, str], Evidence]:
         rule = Contamination(CleanConfig(), items)
         rows = [row for row in items if row.id in _some([row.id for row in items], dose)]
         trained_on = [_backwards(row) for row in rows] if dose == "slight" else rows
-        leaked = sum(rule.hit(row) is not None for row in trained_on)
+        leaked = sum(hit is not None for hit in rule.hits(trained_on))
         solved = _some([row.id for row in found.scores], dose)
         scores = [_with(row, value=1.0) if row.id in solved else row for row in found.scores]
         return replace(found, scores=scores, figures={**found.figures, "leaked_rows": float(leaked)})

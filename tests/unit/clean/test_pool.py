@@ -8,11 +8,11 @@ from tasks.clean.contamination import Contamination
 from tasks.clean.language import Language
 from tasks.clean.near_duplicate import NearDuplicates, best
 from tasks.clean.rules import clean
+from tasks.clean.signatures import Signed
 from tasks.recipe.data import CleanConfig
 from tasks.store.reviews import Scored
 from tasks.store.rows import Seed, Written
 from tasks.text.language import language, name_of
-from tasks.text.words import words
 from tests.support.rows import review, seed, written
 
 CONFIG = CleanConfig()
@@ -46,17 +46,17 @@ def test_a_new_instruction_is_held_against_the_whole_pool_and_not_its_family_alo
 
 @pytest.mark.parametrize(("above", "found"), [(0.79, True), (0.8, False)])
 def test_near_means_above_the_threshold_by_exact_rouge_l(above: float, found: bool) -> None:
-    known = NearDuplicates(above)
-    known.add("first", list("abcdefghij"))
-    assert (known.find(list("abcdefghXY")) is not None) == found  # 8 of 10 on both sides
+    known = NearDuplicates(Signed.of(["a b c d e f g h i j", "a b c d e f g h X Y"]), above)
+    assert (known.find(1) is not None) == found  # 8 of 10 on both sides
 
 
-def test_the_nearest_is_the_one_that_is_named() -> None:
-    known = NearDuplicates(0.5)
-    known.add("far", words("one two three four five six seven nine ten"))
-    known.add("near", words("one two three four five six seven eight ten"))
-    assert known.find(words("one two three four five six seven eight nine")) == ("near", 16 / 18)
-    assert known.find([]) is None
+def test_the_nearest_of_those_that_are_left_is_the_one_that_is_named() -> None:
+    far, near = "one two three four five six seven nine ten eleven", "one two three four five six seven eight ten"
+    known = NearDuplicates(Signed.of([far, near, "", "one two three four five six seven eight nine", ""]), 0.5)
+    assert known.find(3) == (1, 16 / 18)
+    assert known.find(3, gone={1}) == (0, 16 / 19)
+    assert known.find(3, gone={0, 1}) is None
+    assert known.find(4) is None  # without words there is nothing to have in common
 
 
 def test_the_best_scored_of_a_cluster_stays_and_what_the_pool_has_goes() -> None:
@@ -101,7 +101,7 @@ CAPITAL = Seed(instruction="What is the capital of Italy?", response="Rome.", so
 )
 def test_a_text_that_holds_an_item_is_contaminated(asked: str, given: str, hit: bool) -> None:
     rule = Contamination(CONFIG, [ITEM, CAPITAL, RIVER])
-    found = rule.hit(Seed(instruction=asked, response=given))
+    found = rule.hits([Seed(instruction=asked, response=given)])[0]
     assert (found is not None) == hit
     assert not hit or "items.jsonl:" in str(found)
 
@@ -123,7 +123,8 @@ def test_a_conversation_is_an_item_as_a_whole_and_holds_one_at_any_place(
     history: tuple[str, ...], asked: str, hit: bool
 ) -> None:
     item = Seed(history=BEFORE, instruction="Can you give me an example of that?", response="Brest.", source="i:1")
-    found = Contamination(CONFIG, [item, CAPITAL]).hit(Seed(history=history, instruction=asked, response="Yes."))
+    row = Seed(history=history, instruction=asked, response="Yes.")
+    (found,) = Contamination(CONFIG, [item, CAPITAL]).hits([row])
     assert (found is not None) == hit
 
 
