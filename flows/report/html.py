@@ -1,6 +1,7 @@
 """What `lance report` writes: one HTML file on an evolution, which needs neither network nor script to be read."""
 
 from collections.abc import Mapping
+from heapq import nlargest, nsmallest
 from pathlib import Path
 from typing import Any
 
@@ -144,27 +145,21 @@ def _samples(store: Store, made: Mapping[str, Ref]) -> dict[str, Any]:
     """A few rows of each kind, the best- and the worst-scored, with what they came from."""
     if "annotate" not in made:
         return {"pairs": [], "written": [], "worst": []}
-    pairs = store.rows(made["annotate"], PreferencePair, "pairs")
-    pairs.sort(key=lambda pair: -pair.margin)
-    kept = sorted(store.rows(made["annotate"], SftRow, "sft"), key=lambda row: -(row.score or 0))
-    seeds = {seed.id: seed.instruction for seed in store.rows(made["pool"], Seed)}
-    scores = {
-        review.item: review.score
-        for label, ref in made.items()
-        if label.startswith("review [written")
-        for review in store.rows(ref, Review)
-        if review.score is not None
-    }
-    texts = [
-        row
-        for label, ref in made.items()
-        if label.startswith(tuple(f"clean [{what}" for what in WRITTEN))
-        for row in store.rows(ref, Written)
-        if row.id in scores
-    ]
-    texts.sort(key=lambda row: scores[row.id])
+    pairs = nlargest(SAMPLES, store.rows(made["annotate"], PreferencePair, "pairs"), key=lambda pair: pair.margin)
+    kept = nlargest(SAMPLES, store.rows(made["annotate"], SftRow, "sft"), key=lambda row: row.score or 0)
+    theirs = {row.seed for row in kept}
+    seeds = {seed.id: seed.instruction for seed in store.rows(made["pool"], Seed) if seed.id in theirs}
+    reviews = store.rows(_starting(made, "review [written"), Review)
+    scores = dict(zip(reviews.column("item"), reviews.column("score"), strict=True))
+    texts = store.rows(_starting(made, *(f"clean [{what}" for what in WRITTEN)), Written)
+    scored = (row for row in texts if scores.get(row.id) is not None)
+    worst = nsmallest(SAMPLES, scored, key=lambda row: scores[row.id])
     return {
-        "pairs": [pair.model_dump() for pair in pairs[:SAMPLES]],
-        "written": [row.model_dump() | {"seed": seeds.get(row.seed, row.seed)} for row in kept[:SAMPLES]],
-        "worst": [row.model_dump() | {"score": scores[row.id]} for row in texts[:SAMPLES]],
+        "pairs": [pair.model_dump() for pair in pairs],
+        "written": [row.model_dump() | {"seed": seeds.get(row.seed, row.seed)} for row in kept],
+        "worst": [row.model_dump() | {"score": scores[row.id]} for row in worst],
     }
+
+
+def _starting(made: Mapping[str, Ref], *labels: str) -> list[Ref]:
+    return [ref for label, ref in made.items() if label.startswith(labels)]

@@ -49,10 +49,11 @@ def best_of_near_duplicates(stages: Stages, answers: Sequence[Ref], reviews: Seq
     config, store = stages.recipe.clean, stages.store
 
     def save(draft: Draft) -> None:
-        rows = [row for ref in answers for row in store.rows(ref, Written)]
-        kept, rejects = rows, list[Rejected]()
+        rows = store.rows(answers, Written)
+        kept: Sequence[Written] = rows
+        rejects: list[Rejected] = []
         if "near_duplicate" not in config.without:
-            scored = Scored([row for ref in reviews for row in store.rows(ref, Review)])
+            scored = Scored(store.rows(reviews, Review))
             kept, rejects = near_duplicate.best(rows, scored, store.rows(pool, Seed), config)
         save_rows(draft, len(rows), kept, rejects)
 
@@ -80,8 +81,8 @@ def annotate(
     written_so_far = candidates(stages, rounds)
 
     def save(draft: Draft) -> None:
-        written = [row for ref in texts for row in store.rows(ref, Written)]
-        scored = Scored([row for ref in (seed_reviews, *reviews) for row in store.rows(ref, Review)])
+        written = store.rows(texts, Written)
+        scored = Scored(store.rows((seed_reviews, *reviews), Review))
         low, high = (store.rows(routes, Seed, table) for table in ("low", "high"))
         rows, taken_out = without(written, vetoed)
         rows, elsewhere = sft_rows.on_their_branch(rows, low, high)
@@ -137,8 +138,8 @@ def annotate_verified(stages: Stages, found: Sequence[Verified], reviews: Ref | 
 
     def save(draft: Draft) -> None:
         rows, taken_out = without([row for one in found for row in answers_in(store, one.answers)], vetoed)
-        asked = [row for one in found for row in store.rows(one.questions, Question)]
-        verdicts = Verdicts(asked, [row for one in found for row in store.rows(one.checked, Checked)])
+        asked = store.rows((one.questions for one in found), Question)
+        verdicts = Verdicts(asked, store.rows((one.checked for one in found), Checked))
         scored = Scored(store.rows(reviews, Review) if reviews else [])
         difficulty = verified.difficulty(rows, verdicts)
         rows, unguarded = verified.guarded(rows, scored, config.guard)

@@ -75,5 +75,5 @@ def funnel(store: Store, made: Mapping[str, Ref]) -> list[FunnelRow]:
 def rejects_by(store: Store, made: Mapping[str, Ref], rule: str) -> list[Rejected]:
     """What this rule took out, at any stage."""
     with_rejects = [ref for ref in made.values() if "rejects" in store.record(ref).get("rows", {})]
-    found = [row for ref in with_rejects for row in store.rows(ref, Rejected, "rejects")]
+    found = store.rows(with_rejects, Rejected, "rejects")
     return [row for row in found if row.rule == rule]

@@ -50,8 +50,8 @@ def review_seeds(stages: Stages, model: Ref, evaluated: Ref | None, pool: Ref) -
 
 
 def review_written(stages: Stages, model: Ref, evaluated: Ref | None, texts: Mapping[str, Ref], round: int) -> Ref:
-    def items() -> list[Written]:
-        return [row for ref in texts.values() for row in stages.store.rows(ref, Written)]
+    def items() -> Sequence[Written]:
+        return stages.store.rows(texts.values(), Written)
 
     return _review(stages, in_round("written", round), model, evaluated, dict(texts), items)
 
@@ -68,8 +68,8 @@ def review_passing(stages: Stages, model: Ref, evaluated: Ref | None, found: Seq
 
 
 def _verdicts(stages: Stages, found: Sequence[tuple[Ref, Ref, Ref]]) -> Verdicts:
-    asked = [row for questions, _, _ in found for row in stages.store.rows(questions, Question)]
-    return Verdicts(asked, [row for _, _, checked in found for row in stages.store.rows(checked, Checked)])
+    asked = stages.store.rows((questions for questions, _, _ in found), Question)
+    return Verdicts(asked, stages.store.rows((checked for _, _, checked in found), Checked))
 
 
 def against_truth(stages: Stages, model: Ref, evaluated: Ref | None, found: Sequence[tuple[Ref, Ref, Ref]]) -> Ref:
@@ -77,7 +77,7 @@ def against_truth(stages: Stages, model: Ref, evaluated: Ref | None, found: Sequ
     store, most = stages.store, stages.recipe.verify.reviewed
 
     def save_some(draft: Draft) -> None:
-        answers = [row for _, answers, _ in found for row in store.rows(answers, Written)]
+        answers = store.rows((answers for _, answers, _ in found), Written)
         save_rows(draft, len(answers), truth.looked_at(answers, _verdicts(stages, found), most), [])
 
     def save(draft: Draft) -> None:
@@ -224,7 +224,7 @@ def _retest(stages: Stages, model: Ref, made: Ref, label: str) -> Ref:
     collector = Collector(recipe.signals, model.digest, recipe.sampling_seed)
     first_of: dict[str, str] = {}  # key of the first call by that of the second
 
-    def items() -> list[Anchor]:
+    def items() -> Sequence[Anchor]:
         return stages.store.rows(made, Anchor)[: recipe.anchors.retested]
 
     def calls(answers: Mapping[str, Answer]) -> list[Call]:

@@ -74,9 +74,8 @@ def pool(stages: Stages, seeds: Ref, grown_from: Sequence[Ref]) -> Ref:
     config, (vetoed, vetoes) = stages.recipe.clean, stages.vetoed(before=stages.number)
 
     def save(draft: Draft) -> None:
-        rows = stages.store.rows(seeds, Seed)
-        for ref in grown_from:
-            rows += [row.as_seed() for row in stages.store.rows(ref, SftRow, "sft")]
+        rows = [*stages.store.rows(seeds, Seed)]
+        rows += [row.as_seed() for row in stages.store.rows(grown_from, SftRow, "sft")]
         kept, rejects = without(list({seed.id: seed for seed in rows}.values()), vetoed)
         if "contamination" not in config.without:
             kept, hits = Contamination(config, stages.not_to_train_on(seeds)).rows(kept)

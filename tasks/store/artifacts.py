@@ -19,14 +19,13 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
+from tasks.store import tables
 from tasks.store.provenance import provenance
 from tasks.store.rows import Row, digest
 
@@ -71,10 +70,8 @@ class Draft:
         self.path = path
         self.record: dict[str, Any] = {}  # counts, rejects, tokens: what a person asks later
 
-    def table(self, name: str, rows: Sequence[Row]) -> None:
-        columns = [row.model_dump(mode="json") for row in rows]
-        pq.write_table(pa.Table.from_pylist(columns), self.path / f"{name}.parquet")
-        self.record.setdefault("rows", {})[name] = len(rows)
+    def table(self, name: str, rows: Iterable[Row]) -> None:
+        self.record.setdefault("rows", {})[name] = tables.write(self.path / f"{name}.parquet", rows)
 
 
 class Store:
@@ -139,24 +136,20 @@ class Store:
                 if self.find(ref):
                     yield ref, record
 
-    def rows(self, ref: Ref, kind: type[R], table: str = "rows") -> list[R]:
-        """The rows of one table.
+    def rows(self, refs: Ref | Iterable[Ref], kind: type[R], table: str = "rows") -> tables.Rows[R]:
+        """The rows of one table, of one artifact or of several behind each other.
 
         Raises FileNotFoundError for a table that the artifact does not have, ValueError for rows of another version.
         """
-        path = self.path(ref) / f"{table}.parquet"
-        found = []
-        for number, row in enumerate(pq.read_table(path).to_pylist(), 1):
-            try:
-                found.append(kind.model_validate(row))
-            except ValidationError as error:
-                by = self.record(ref).get("commit") or "another version"
-                raise ValueError(
-                    f"{path}, row {number}: not a {kind.kind} as this version writes it (written by {by}): "
-                    f"{' '.join(str(error).splitlines()[1:3])}; read it with that version, or move the folder "
-                    f"{path.parent} away and have it recomputed"
-                ) from error
-        return found
+        found = [refs] if isinstance(refs, Ref) else list(refs)
+        try:
+            return tables.read([self.path(ref) / f"{table}.parquet" for ref in found], kind)
+        except ValueError as error:
+            written_by = ", ".join(sorted({self.record(ref).get("commit") or "another version" for ref in found}))
+            raise ValueError(
+                f"{error} (written by {written_by}); read it with that version, or move its folder away and have it "
+                "recomputed"
+            ) from error
 
     def _sweep(self, final: Path) -> None:
         """Remove what is left beside `final` and nobody writes any more: the kernel frees a dead writer's lock.

@@ -59,8 +59,8 @@ def mix(stages: Stages, rows: Sequence[Ref], earlier: Sequence[Ref], pool: Ref, 
 
     def save(draft: Draft) -> None:
         human, _ = without([seed for seed in store.rows(pool, Seed) if seed.origin == "given"], vetoed)
-        written = [row for ref in sources for row in store.rows(ref, SftRow, "sft")]
-        found = [pair for ref in sources for pair in store.rows(ref, PreferencePair, "pairs")]
+        written: Sequence[SftRow] = store.rows(sources, SftRow, "sft")
+        found: Sequence[PreferencePair] = store.rows(sources, PreferencePair, "pairs")
         rows_in, leaks = len(written) + len(found), list[Rejected]()
         rule = Contamination(clean, stages.not_to_train_on(seeds))
         if "contamination" not in clean.without:

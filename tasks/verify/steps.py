@@ -63,8 +63,8 @@ def _constrain(stages: Stages, pool: Ref, routes: Ref | None, written: Sequence[
 
     def save(draft: Draft) -> None:
         seeds = store.rows(routes, Seed, "low") if routes else store.rows(pool, Seed)
-        seeds = [seed for seed in seeds if seed.origin == "given"]
-        rows: list[Seed | Written] = [*seeds, *(row for ref in written for row in store.rows(ref, Written))]
+        given = (seed for seed in seeds if seed.origin == "given")
+        rows: list[Seed | Written] = [*given, *store.rows(written, Written)]
         made = constraints.questions(rows, config, stages.number, recipe.sampling_seed)
         with_some = {question.parents[0] for question in made}
         detail = f"over {config.max_instruction_words} words, or too few words of its own"

@@ -119,7 +119,7 @@ def _clean(stages: Stages, what: str, written: Ref, earlier: Sequence[Ref], pool
         config = config.model_copy(update={"without": tuple(sorted({*config.without, *UNFIT_FOR_QUESTIONS}))})
 
     def save(draft: Draft) -> None:
-        before = [row for ref in earlier for row in stages.store.rows(ref, Written)]
+        before = stages.store.rows(earlier, Written)
         rows, items = stages.store.rows(written, Written), stages.not_to_train_on(seeds)
         mine = {row.id for row in rows}
         kept, rejects = rules.clean([*before, *rows], field, stages.store.rows(pool, Seed), items, config)
@@ -138,7 +138,7 @@ def _clean(stages: Stages, what: str, written: Ref, earlier: Sequence[Ref], pool
 
 def candidates(stages: Stages, rounds: Sequence[Round]) -> int:
     """Texts that these rounds wrote, new instructions among them."""
-    return sum(len(stages.store.rows(ref, Written)) for round in rounds for ref in round.written.values())
+    return len(stages.store.rows((ref for round in rounds for ref in round.written.values()), Written))
 
 
 def _write(

@@ -59,7 +59,7 @@ class Measured:
     scores: Ref
 
     def rows(self, kind: Any, table: str = "rows", of: str = "asked") -> list[Any]:
-        return self.stages.store.rows({"asked": self.asked, "scores": self.scores}[of], kind, table)
+        return list(self.stages.store.rows({"asked": self.asked, "scores": self.scores}[of], kind, table))
 
 
 def measured(it: Stages) -> Measured:

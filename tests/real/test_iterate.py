@@ -98,7 +98,7 @@ class Ran:
     reasons: tuple[str, ...]
 
     def rows(self, label: str, kind: Any, table: str = "rows") -> list[Any]:
-        return self.stages.store.rows(self.stages.made[label], kind, table)
+        return list(self.stages.store.rows(self.stages.made[label], kind, table))
 
     def record(self, label: str) -> dict[str, Any]:
         return self.stages.store.record(self.stages.made[label])

@@ -1,5 +1,7 @@
 """Benchmarks: their items once for all iterations, and each model's score on them."""
 
+from collections.abc import Sequence
+
 from tasks.engines.calls import Answer, Call
 from tasks.evaluate.benchmarks import requests
 from tasks.evaluate.benchmarks.requests import SHIPPED, Request
@@ -40,7 +42,7 @@ def items(stages: Stages) -> Ref | None:
 def measure(stages: Stages, who: str, model: Ref, asked: Ref) -> Ref:
     """The score of each item: the model is asked in shards like everything else, and its replies are scored."""
 
-    def rows() -> list[Request]:
+    def rows() -> Sequence[Request]:
         return stages.store.rows(asked, Request, "requests")
 
     def save(draft: Draft, calls: list[Call], answers: list[Answer]) -> None:

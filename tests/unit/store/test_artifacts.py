@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tasks.store.artifacts import Ref, Spec, Store
-from tasks.store.rows import Seed
+from tasks.store.rows import Rejected, Seed
 from tests.support.rows import seed
 
 SPEC = Spec(stage="seeds", version=1, config={"max_words": 5}, inputs={"file": "abc"})
@@ -30,16 +30,16 @@ def test_rows_come_back_as_they_were_written(tmp_path: Path) -> None:
     assert store.record(ref)["rows"] == {"rows": 2}
 
 
-def test_rows_of_another_version_are_named_with_file_row_and_what_to_do(tmp_path: Path) -> None:
+def test_rows_of_another_version_are_named_with_file_column_and_what_to_do(tmp_path: Path) -> None:
     store, ref = stored(tmp_path)
 
     class Grown(Seed):
         rung: int
 
-    with pytest.raises(
-        ValueError, match=r"rows.parquet, row 1: not a seed as this version .*rung .*have it recomputed"
-    ):
+    with pytest.raises(ValueError, match=r"rows.parquet: not rows of the kind seed .*rung is missing.*have it recomp"):
         store.rows(ref, Grown)
+    with pytest.raises(ValueError, match=r"rows.parquet: .*instruction is unknown"):
+        store.rows(ref, Rejected)
 
 
 def test_the_same_content_has_the_same_digest_and_other_content_another(tmp_path: Path) -> None:
