@@ -113,7 +113,7 @@ class Checks:
         except ValueError as error:
             self.problems.append(str(error))
         count = self.given.seeds
-        few = ceil(count * recipe.reading.anchor_share)
+        few = min(ceil(count * recipe.reading.anchor_share), recipe.reading.anchor_rows)
         if recipe.branches and recipe.review.score == "calibrated" and count and few < anchors.MIN_SEEDS:
             self.problems.append(
                 f"calibration: about {few} of {count} seeds will be anchors, expected at least "

@@ -39,9 +39,9 @@ class _Iteration:
     def __init__(self, recipe: Recipe, given: Given):
         self.recipe, self.given = recipe, given
         reading, most = recipe.reading, recipe.evaluate.max_items
-        set_aside = 0 if recipe.held_out else ceil(given.seeds * reading.held_out_share)
+        set_aside = 0 if recipe.held_out else min(ceil(given.seeds * reading.held_out_share), reading.held_out_rows)
         self.held_out = min(most, (given.held_out or most) if recipe.held_out else set_aside)
-        self.anchors = ceil(given.seeds * reading.anchor_share)
+        self.anchors = min(ceil(given.seeds * reading.anchor_share), reading.anchor_rows)
         self.human = self.pool = max(0, given.seeds - set_aside - self.anchors)
         self.own = Words(given.words.instruction, recipe.write.max_new_tokens / MEAN_TOKENS_PER_WORD)
 

@@ -14,6 +14,10 @@ class ReadingConfig(Config):
     """Share of the seeds that is only measured on, chosen by content."""
     anchor_share: Share = 0.2
     """Share of the seeds that only calibrates the reviewer; at least four rows."""
+    held_out_rows: Positive = Field(default=2000, exclude_if=lambda most: most == 2000)
+    """At most so many seeds are held out, however many there are; the rest is worked on."""
+    anchor_rows: Positive = Field(default=500, exclude_if=lambda most: most == 500)
+    """At most so many seeds calibrate: the reviewer looks some 64 times at each, and 500 place an AUC within 0.03."""
     max_rows: Positive | None = None
     """At most so many seeds, the first ones."""
     max_words: Positive = 1000

@@ -8,6 +8,7 @@ A seed is one instruction with one response, and the turns before it if there we
 """
 
 import hashlib
+import sys
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -188,14 +189,21 @@ class Parts:
     anchors: list[Seed]
 
 
-def divide(seeds: Sequence[Seed], held_out_share: float, anchor_share: float) -> Parts:
+def divide(
+    seeds: Sequence[Seed],
+    held_out_share: float,
+    anchor_share: float,
+    *,
+    held_out_most: int = sys.maxsize,
+    anchors_most: int = sys.maxsize,
+) -> Parts:
     """By the SHA-256 of an instruction's normalised text as a number in [0, 1): held out below the first share, anchors
     in the next, the rest is the pool.
 
     So the choice depends on neither order nor run, seeds with the same instruction stay together, and a set that grows
     keeps what it held out. Where a part with a share would be empty, it gets the instruction next to its place, if
     there are as many different ones as parts; the pool is served first, then what is held out. Only such a seed changes
-    sides.
+    sides, and, where a set grows beyond the most that is held out or calibrates, those that new ones push into the pool.
     """
     numbers = [_number(seed.instruction) for seed in seeds]
     distinct = sorted(set(numbers))
@@ -207,7 +215,8 @@ def divide(seeds: Sequence[Seed], held_out_share: float, anchor_share: float) ->
     edges = [bisect_left(distinct, held_out_share), bisect_left(distinct, held_out_share + anchor_share)]
     edges[0] = min(max(edges[0], held_out_share > 0), len(distinct) - 1 - (anchor_share > 0))
     edges[1] = min(max(edges[1], edges[0] + (anchor_share > 0)), len(distinct) - 1)
-    held_out, anchors = set(distinct[: edges[0]]), set(distinct[edges[0] : edges[1]])
+    held_out = set(distinct[: min(edges[0], held_out_most)])
+    anchors = set(distinct[edges[0] : min(edges[1], edges[0] + anchors_most)])
     rows = list(zip(seeds, numbers, strict=True))
     return Parts(
         pool=[seed for seed, number in rows if number not in held_out | anchors],

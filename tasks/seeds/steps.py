@@ -37,7 +37,13 @@ def take_in_seeds(stages: Stages) -> Ref:
         apart = read(measured, config.model_copy(update={"max_rows": None})) if measured else None
         if apart:
             found = found.without(apart.seeds)
-        parts = reading.divide(found.seeds, 0 if apart else config.held_out_share, config.anchor_share)
+        parts = reading.divide(
+            found.seeds,
+            0 if apart else config.held_out_share,
+            config.anchor_share,
+            held_out_most=config.held_out_rows,
+            anchors_most=config.anchor_rows,
+        )
         if apart:
             parts = replace(parts, held_out=apart.seeds)
         if not parts.held_out:

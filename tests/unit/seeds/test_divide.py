@@ -74,3 +74,11 @@ def test_of_two_instructions_one_is_measured_on_and_none_calibrates() -> None:
 )
 def test_nothing_is_held_out_where_nothing_can_be(seeds: list[Seed], share: float) -> None:
     assert divide(seeds, share, 0) == Parts(pool=seeds, held_out=[], anchors=[])
+
+
+def test_there_is_a_most_of_what_is_held_out_and_of_what_calibrates() -> None:
+    free, parts = divide(NUMBERED, 0.2, 0.3), divide(NUMBERED, 0.2, 0.3, held_out_most=20, anchors_most=30)
+    assert (len(parts.held_out), len(parts.anchors), len(parts.pool)) == (20, 30, 450)
+    assert {seed.id for seed in parts.held_out} < {seed.id for seed in free.held_out}
+    assert {seed.id for seed in parts.anchors} < {seed.id for seed in free.anchors}
+    assert divide(NUMBERED, 0.2, 0.3, held_out_most=500, anchors_most=500) == free

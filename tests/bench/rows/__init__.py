@@ -1,0 +1,1 @@
+"""Stages on a million rows: seconds and memory."""
