@@ -15,8 +15,10 @@ from tasks.evaluate import health
 from tasks.evaluate.evidence import Evidence, preference, relevance
 from tasks.store.reviews import AnchorScore
 from tasks.store.rows import Measured
+from tasks.text.ranks import auc
 
 Numbers = NDArray[np.float64]
+AT_ONCE = 500  # draws
 
 
 @dataclass(frozen=True)
@@ -34,10 +36,10 @@ class AxisComparison:
 
 
 @cache
-def _shares(items: int, draws: int) -> Numbers:
-    """[draws, items] How much of each draw is each item. Kept: it is the same for all axes over so many items."""
+def _drawn(items: int, draws: int) -> NDArray[np.uint8]:
+    """[draws, items] How often each item is in each draw. Kept: it is the same for all axes over so many items."""
     drawn = np.random.default_rng(0).integers(items, size=(draws, items))
-    return np.stack([np.bincount(draw, minlength=items) for draw in drawn]) / items
+    return np.stack([np.bincount(draw, minlength=items).astype(np.uint8) for draw in drawn])
 
 
 class PairedItems:
@@ -47,27 +49,32 @@ class PairedItems:
         if set(champion) != set(candidate) or not champion:
             raise ValueError(f"gate: {what}: champion measured on {len(champion)} items, candidate on {len(candidate)}")
         self.items = sorted(champion)
-        self.shares = _shares(len(self.items), draws)
+        self.drawn = _drawn(len(self.items), draws)
+
+    def means(self, values: Numbers) -> Numbers:
+        """[draws] Of the values, in each draw; as shares a few draws at a time, for those of 14,000 items are 1 GB."""
+        starts = range(0, len(self.drawn), AT_ONCE)
+        return np.concatenate([self.drawn[at : at + AT_ONCE] / len(self.items) @ values for at in starts])
 
     def mean(
         self, name: str, ability: bool, before: Sequence[float] | Numbers, after: Sequence[float] | Numbers
     ) -> AxisComparison:
         b, a = np.array(before, dtype=float), np.array(after, dtype=float)
         change, by_document = float(a.mean() - b.mean()), dict(zip(self.items, (a - b).tolist(), strict=True))
-        drawn = self.shares @ (a - b)
+        drawn = self.means(a - b)
         return AxisComparison(name, ability, float(b.mean()), float(a.mean()), change, drawn, len(b), by_document)
 
     def ratio(self, name: str, before: Numbers, after: Numbers) -> AxisComparison:
         """Of means; one below 1 counts as 1: a model that said nothing has no ratio."""
         b, a = max(float(before.mean()), 1), max(float(after.mean()), 1)
-        drawn = np.maximum(self.shares @ after, 1) / np.maximum(self.shares @ before, 1)
+        drawn = np.maximum(self.means(after), 1) / np.maximum(self.means(before), 1)
         return AxisComparison(name, False, float(before.mean()), float(after.mean()), a / b, drawn, len(before))
 
     def share(self, name: str, before: tuple[Numbers, Numbers], after: tuple[Numbers, Numbers]) -> AxisComparison:
         """Of the first numbers' sum in the second's; 0 of nothing."""
         one = np.full((1, len(self.items)), 1 / len(self.items))
         values = [_over(one @ part, one @ whole)[0] for part, whole in (before, after)]
-        drawn = [_over(self.shares @ part, self.shares @ whole) for part, whole in (before, after)]
+        drawn = [_over(self.means(part), self.means(whole)) for part, whole in (before, after)]
         b, a = map(float, values)
         return AxisComparison(name, False, b, a, a - b, drawn[1] - drawn[0], len(self.items))
 
@@ -148,4 +155,4 @@ def _auc(rows: Sequence[AnchorScore]) -> float | None:
     """Share of a seed's pairs, good and corrupted, that are in their order; ties half."""
     good = [row.score or 0.0 for row in rows if row.corruption == "good"]
     bad = [row.score or 0.0 for row in rows if row.corruption != "good"]
-    return float(np.mean((np.sign(np.subtract.outer(good, bad)) + 1) / 2)) if good and bad else None
+    return auc(good, bad) if good and bad else None

@@ -16,6 +16,7 @@ from tasks.recipe.review import CalibrationConfig, ReviewConfig
 from tasks.review import calibration, canaries, constitution
 from tasks.review.reviewer import Reviewer
 from tasks.store.reviews import Anchor, AnchorScore, Signals
+from tasks.text.ranks import auc
 from tasks.text.words import length
 
 VERSION = 220 + calibration.VERSION  # 220: the scores are kept, and the mean is that of human anchors
@@ -146,20 +147,15 @@ def _auc(rows: Sequence[tuple[Anchor, float]], source: str, kind: str) -> Auc | 
         sample = [by_seed[seeds[i]] for i in chance.integers(len(seeds), size=len(seeds))]
         above, below = [s for g, _ in sample for s in g], [s for _, b in sample for s in b]
         if above and below:
-            drawn.append(_area(above, below))
+            drawn.append(auc(above, below))
     low, high = np.quantile(drawn, [0.025, 0.975])
     beaten = [s < good[seed] for seed, s in bad if seed in good]
     return Auc(
         source=source,
         corruption=kind,
-        auc=_area(list(good.values()), [s for _, s in bad]),
+        auc=auc(list(good.values()), [s for _, s in bad]),
         low=float(low),
         high=float(high),
         within_pairs=float(np.mean(beaten)) if beaten else float("nan"),
         n=len(bad),
     )
-
-
-def _area(above: Sequence[float], below: Sequence[float]) -> float:
-    """Area under the ROC curve (Mann-Whitney); ties count half."""
-    return float((np.sign(np.subtract.outer(np.array(above), np.array(below))).mean() + 1) / 2)

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from tasks.store.reviews import Scored
 from tasks.store.rows import Written, some
 from tasks.store.verified import Verdicts
+from tasks.text.ranks import auc
 
 VERSION = 1
 DRAWS = 1000
@@ -52,7 +53,7 @@ def against_truth(answers: Sequence[Written], verdicts: Verdicts, scored: Scored
     for rows in twos.values():
         right, wrong = ([scored.score(row) for row in rows if verdicts.passed(row) == which] for which in (True, False))
         if right and wrong:
-            better = float(np.mean((np.sign(np.subtract.outer(right, wrong)) + 1) / 2))
+            better = auc(right, wrong)
             for about in (ALL, verdicts.question(rows[0]).about):
                 shares.setdefault(about, []).append(better)
     found = [_interval(about, of_kind) for about, of_kind in shares.items()]

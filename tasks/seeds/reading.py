@@ -203,7 +203,7 @@ def divide(
     So the choice depends on neither order nor run, seeds with the same instruction stay together, and a set that grows
     keeps what it held out. Where a part with a share would be empty, it gets the instruction next to its place, if
     there are as many different ones as parts; the pool is served first, then what is held out. Only such a seed changes
-    sides, and, where a set grows beyond the most that is held out or calibrates, those that new ones push into the pool.
+    sides, and, where a set grows beyond the most that is held out or calibrates, those that new ones push out of it.
     """
     numbers = [_number(seed.instruction) for seed in seeds]
     distinct = sorted(set(numbers))
