@@ -6,7 +6,7 @@ beats it by `annotate.beats_by`. In the published scripts every response above t
 here a flawed text can only ever be rejected (tasks.store.examples enforces it).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, zip_longest
 
@@ -14,6 +14,8 @@ from tasks.recipe.data import AnnotateConfig
 from tasks.store.examples import PreferencePair
 from tasks.store.reviews import Scored
 from tasks.store.rows import Rejected, Seed, Written
+from tasks.store.selection import column
+from tasks.store.tables import Gathering, Rows
 from tasks.text.words import words
 
 VERSION = 2  # 2: what was written as flawed is not chosen, whoever wrote it again
@@ -29,35 +31,41 @@ class _Candidate:
 
 def pairs(
     high: Sequence[Seed], written: Sequence[Written], scored: Scored, config: AnnotateConfig
-) -> tuple[list[PreferencePair], list[Rejected], float]:
+) -> tuple[Rows[PreferencePair], Rows[Rejected], float]:
     """The pairs, every response that came into none with its reason, and the margin that the threshold came to."""
-    families: dict[str, list[Written]] = {}
-    for row in written:
-        if row.branch == "high" and row in scored:
-            families.setdefault(row.seed, []).append(row)
-    found = [_candidates(seed, families[seed.id], scored, config) for seed in high if seed.id in families]
-    margins = [one.margin for family in found for one in family]
-    if not margins:
-        return [], [], float("nan")
+    kept, rejects = Gathering(PreferencePair), Gathering(Rejected)
+    margins = [one.margin for family in _families(high, written, scored, config) for one in family]
     # Never below zero, whatever a quantile says: the original would lose its own pair.
-    threshold = max(config.margin.value(margins), 0.0)
-    kept: list[PreferencePair] = []
-    rejects: list[Rejected] = []
-    for family in found:
+    threshold = max(config.margin.value(margins), 0.0) if margins else float("nan")
+    detail = f"annotate.pairs_per_prompt is {config.pairs_per_prompt}"
+    for family in _families(high, written, scored, config):  # made once more, for not all of them fit at once
         fit = []
         for one in family:
             if reason := _unfit(one, threshold, config):
-                rejects.append(Rejected.of(one.rejected, *reason))
+                rejects.add(Rejected.of(one.rejected, *reason))
             else:
                 fit.append(one)
         taken = _in_turn(fit)[: config.pairs_per_prompt]
-        kept += [_pair(one, scored) for one in taken]
-        rejects += [
-            Rejected.of(one.rejected, "enough pairs", f"annotate.pairs_per_prompt is {config.pairs_per_prompt}")
-            for one in fit
-            if one not in taken
-        ]
-    return kept, rejects, threshold
+        for one in taken:
+            kept.add(_pair(one, scored))
+        for one in fit:
+            if one not in taken:
+                rejects.add(Rejected.of(one.rejected, "enough pairs", detail))
+    return kept.rows(), rejects.rows(), threshold
+
+
+def _families(
+    high: Sequence[Seed], written: Sequence[Written], scored: Scored, config: AnnotateConfig
+) -> Iterator[list[_Candidate]]:
+    """Of each high seed with responses that have a score."""
+    places: dict[str, list[int]] = {}
+    columns = (column(written, name) for name in ("id", "branch", "seed"))
+    for i, (row, branch, seed) in enumerate(zip(*columns, strict=True)):
+        if branch == "high" and row in scored.scores:
+            places.setdefault(seed, []).append(i)
+    for one in high:
+        if one.id in places:
+            yield _candidates(one, [written[i] for i in places[one.id]], scored, config)
 
 
 def _candidates(seed: Seed, family: Sequence[Written], scored: Scored, config: AnnotateConfig) -> list[_Candidate]:

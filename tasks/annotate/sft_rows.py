@@ -9,40 +9,39 @@ from tasks.recipe.data import AnnotateConfig, Branch
 from tasks.store.examples import PreferencePair, SftRow
 from tasks.store.reviews import Scored
 from tasks.store.rows import Rejected, Seed, Written
+from tasks.store.selection import column, where
+from tasks.store.tables import Rows
 
 VERSION = 3  # 2: what is only measured on is left out before; 3: what a vetoed row was made from stays known
 
 
 def sft_rows(
     written: Sequence[Written], scored: Scored, config: AnnotateConfig
-) -> tuple[list[SftRow], list[Rejected], float]:
+) -> tuple[Rows[SftRow], Rows[Rejected], float]:
     """The examples, the rows below the threshold, and the score that the threshold came to."""
-    low = [row for row in written if row.branch == "low" and row in scored]
+    sides = zip(column(written, "id"), column(written, "branch"), strict=True)
+    low = where(written, [branch == "low" and row in scored.scores for row, branch in sides])
     if not low:
-        return [], [], float("nan")
-    threshold = config.sft_keep.value([scored.score(row) for row in low])
-    kept = [SftRow.of(row, scored.review(row)) for row in low if scored.score(row) > threshold]
-    rejects = [
-        Rejected.of(row, "score", f"{scored.score(row):.2f}, expected above {threshold:.2f}")
-        for row in low
-        if scored.score(row) <= threshold
-    ]
-    return kept, rejects, threshold
+        return Rows.of(SftRow, []), Rows.of(Rejected, []), float("nan")
+    scores = [scored.scores[row] for row in column(low, "id")]
+    threshold = config.sft_keep.value(scores)
+    above, below = (where(low, [(score > threshold) == kept for score in scores]) for kept in (True, False))
+    expected = f"expected above {threshold:.2f}"
+    rejects = (Rejected.of(row, "score", f"{scored.score(row):.2f}, {expected}") for row in below)
+    kept = Rows.of(SftRow, (SftRow.of(row, scored.review(row)) for row in above))
+    return kept, Rows.of(Rejected, rejects), threshold
 
 
 def on_their_branch(
     written: Sequence[Written], low: Sequence[Seed], high: Sequence[Seed]
-) -> tuple[list[Written], list[Rejected]]:
+) -> tuple[Sequence[Written], list[Rejected]]:
     """The rows whose seed still is where it was when they were written, and those whose seed other scores moved."""
-    sides = {"low": {seed.id for seed in low}, "high": {seed.id for seed in high}}
-    kept: list[Written] = []
-    moved: list[Rejected] = []
-    for row in written:
-        if row.seed in sides[row.branch]:
-            kept.append(row)
-        else:
-            moved.append(Rejected.of(row, "branch", f"its seed is no longer {row.branch}"))
-    return kept, moved
+    sides = {"low": set(column(low, "id")), "high": set(column(high, "id"))}
+    stays = [
+        seed in sides[branch] for seed, branch in zip(column(written, "seed"), column(written, "branch"), strict=True)
+    ]
+    moved = where(written, [not there for there in stays])
+    return where(written, stays), [Rejected.of(row, "branch", f"its seed is no longer {row.branch}") for row in moved]
 
 
 def shortage(

@@ -3,23 +3,24 @@
 from collections.abc import Sequence
 
 from tasks.recipe.data import Branch, SplitConfig
-from tasks.store.reviews import Review
+from tasks.store.reviews import Review, Scored
 from tasks.store.rows import Seed
+from tasks.store.selection import column, where
 
 VERSION = 1
 
 
 def split(
     seeds: Sequence[Seed], reviews: Sequence[Review], config: SplitConfig
-) -> tuple[list[Seed], list[Seed], float]:
+) -> tuple[Sequence[Seed], Sequence[Seed], float]:
     """Low seeds, high seeds, and the score that V came to (nan if nothing was scored)."""
-    scores = {review.item: review.score for review in reviews if review.score is not None}
+    scores = Scored(reviews).scores
     if not scores:
         return [], [], float("nan")
     v = config.threshold.value(list(scores.values()))
-    low = [seed for seed in seeds if seed.id in scores and scores[seed.id] <= v]
-    high = [seed for seed in seeds if seed.id in scores and scores[seed.id] > v]
-    return low, high, v
+    found = [scores.get(seed) for seed in column(seeds, "id")]
+    low = where(seeds, [score is not None and score <= v for score in found])
+    return low, where(seeds, [score is not None and score > v for score in found]), v
 
 
 def shortage(low: Sequence[Seed], high: Sequence[Seed], v: float, branches: Sequence[Branch]) -> list[str]:

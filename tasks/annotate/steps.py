@@ -1,6 +1,7 @@
 """Which way seeds go, and what of the written text is trained on: split, best of near duplicates, annotate."""
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import NamedTuple, get_args
 
 from tasks.annotate import pairs as preferences
@@ -14,6 +15,8 @@ from tasks.recipe.verification import Way
 from tasks.store.artifacts import Draft, Ref
 from tasks.store.reviews import Review, Scored
 from tasks.store.rows import Rejected, Seed, Written
+from tasks.store.selection import column
+from tasks.store.tables import Rows
 from tasks.store.verified import Checked, Question, Verdicts
 from tasks.store.vetoes import without
 from tasks.verify.steps import answers_in
@@ -86,17 +89,20 @@ def annotate(
         low, high = (store.rows(routes, Seed, table) for table in ("low", "high"))
         rows, taken_out = without(written, vetoed)
         rows, elsewhere = sft_rows.on_their_branch(rows, low, high)
-        sft, low_scores, sft_keep = sft_rows.sft_rows(rows, scored, config)
-        pairs, low_margins, margin = preferences.pairs(high, rows, scored, config)
-        sft, sft_out = without(sft, vetoed)
-        pairs, pairs_out = without(pairs, vetoed)
+        fit, low_scores, sft_keep = sft_rows.sft_rows(rows, scored, config)
+        better, low_margins, margin = preferences.pairs(high, rows, scored, config)
+        sft, sft_out = without(fit, vetoed)
+        pairs, pairs_out = without(better, vetoed)
         found: dict[Branch, int] = {"sft": len(sft), "preference": len(pairs)}
         wanted, why = target.still_wanted(found, written_so_far, branches, recipe)
-        sft, sft_over = target.best(sft, recipe.target.sft_rows, [row.score or 0 for row in sft])
-        pairs, pairs_over = target.best(pairs, recipe.target.pairs, [pair.margin for pair in pairs])
-        rejects = [*taken_out, *sft_out, *pairs_out, *elsewhere, *low_scores, *low_margins]
-        rejects += [*map(target.left_over, sft_over), *map(target.left_over, pairs_over)]
-        save_rows(draft, len(written), [*sft, *pairs], rejects, tables={"sft": sft, "pairs": pairs})
+        sft, sft_over = target.best(sft, recipe.target.sft_rows, [score or 0 for score in column(sft, "score")])
+        sides = (column(pairs, f"{side}_score") for side in ("chosen", "rejected"))
+        margins = [(chosen or 0) - (rejected or 0) for chosen, rejected in zip(*sides, strict=True)]
+        pairs, pairs_over = target.best(pairs, recipe.target.pairs, margins)
+        left_over = (target.left_over(row) for rest in (sft_over, pairs_over) for row in rest)
+        rejects = Rows.of(Rejected, chain(taken_out, sft_out, pairs_out, elsewhere, low_scores, low_margins, left_over))
+        save_rows(draft, len(written), sft, rejects, tables={"sft": sft, "pairs": pairs})
+        draft.record["counts"]["out"] += len(pairs)
         draft.record["thresholds"] = {"sft_keep": sft_keep, "margin": margin}
         draft.record["shortage"] = sft_rows.shortage(sft, pairs, sft_keep, margin, branches)
         draft.record |= {"wanted": wanted, "target": why}
@@ -143,9 +149,9 @@ def annotate_verified(stages: Stages, found: Sequence[Verified], reviews: Ref | 
         scored = Scored(store.rows(reviews, Review) if reviews else [])
         difficulty = verified.difficulty(rows, verdicts)
         rows, unguarded = verified.guarded(rows, scored, config.guard)
-        sft, pairs, rejects = verified.verified_rows(asked, rows, verdicts, config)
-        sft, sft_out = without(sft, vetoed)
-        pairs, pairs_out = without(pairs, vetoed)
+        right, better, rejects = verified.verified_rows(asked, rows, verdicts, config)
+        sft, sft_out = without(right, vetoed)
+        pairs, pairs_out = without(better, vetoed)
         rejects += [*taken_out, *unguarded, *sft_out, *pairs_out]
         save_rows(draft, len(rows) + len(unguarded), [*sft, *pairs], rejects, tables={"sft": sft, "pairs": pairs})
         draft.record["counts"] |= {"rows": len(sft), "pairs": len(pairs)}

@@ -15,6 +15,7 @@ from tasks.clean.signatures import Signed
 from tasks.recipe.data import CleanConfig
 from tasks.store.examples import PreferencePair, SftRow, TrainRow
 from tasks.store.rows import Rejected, Seed, Written
+from tasks.store.selection import where
 from tasks.text.word_ids import WordIds, runs
 from tasks.text.words import grams, words
 
@@ -78,7 +79,7 @@ class Contamination(Rule):
                         found[row] = run
         return found
 
-    def rows(self, rows: Sequence[R]) -> tuple[list[R], list[Rejected]]:
+    def rows(self, rows: Sequence[R]) -> tuple[Sequence[R], list[Rejected]]:
         """Rows that may be worked on and trained on, and those that hold an item."""
         hits = self.hits(rows)
         rejects = [
@@ -86,7 +87,7 @@ class Contamination(Rule):
             for row, hit in zip(rows, hits, strict=True)
             if hit
         ]
-        return [row for row, hit in zip(rows, hits, strict=True) if not hit], rejects
+        return where(rows, [not hit for hit in hits]), rejects
 
 
 def _asked(row: Asked) -> str:

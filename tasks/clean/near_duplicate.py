@@ -3,10 +3,11 @@
 The published scripts compare within a seed's own family only, so that the pool fills with one task in many copies.
 """
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 from rapidfuzz.distance import LCSseq
 
 from tasks.clean.base import Candidate, Field, Rule
@@ -15,6 +16,7 @@ from tasks.recipe.data import CleanConfig
 from tasks.store.examples import SftRow
 from tasks.store.reviews import Scored
 from tasks.store.rows import Rejected, Seed, Written
+from tasks.store.selection import column, where
 
 
 @dataclass(frozen=True)
@@ -71,25 +73,28 @@ class NearDuplicate(Rule):
 
 
 def best(
-    rows: Sequence[Written], scored: Scored, pool: Iterable[Seed | SftRow], config: CleanConfig
-) -> tuple[list[Written], list[Rejected]]:
+    rows: Sequence[Written], scored: Scored, pool: Sequence[Seed | SftRow], config: CleanConfig
+) -> tuple[Sequence[Written], list[Rejected]]:
     """Of each cluster of near duplicates (instruction and response together) the best-scored; none if the pool has one.
 
     Rows without a score go: nothing is known of them, and they cannot train.
     """
-    rejects = [Rejected.of(row, "unparsed", "no score, so none of it is known") for row in rows if row not in scored]
-    ranked = sorted((row for row in rows if row in scored), key=lambda row: (-scored.score(row), row.id))
-    all_rows = [*pool, *ranked]
-    first = len(all_rows) - len(ranked)
-    known = NearDuplicates(Signed.of(map(_whole, all_rows)), config.near_duplicate_rouge_l, first)
-    gone = set[int]()
-    for number in range(first, len(all_rows)):
+    scores, names = scored.scores, column(rows, "id")
+    rejects = [Rejected.of(row, "unparsed", "no score, so none of it is known") for row in rows if row.id not in scores]
+    ranked = sorted((i for i, name in enumerate(names) if name in scores), key=lambda i: (-scores[names[i]], names[i]))
+    signed, first = Signed.of(map(_whole, rows)), len(pool)
+    known = NearDuplicates(
+        Signed.of(map(_whole, pool)) + signed.taken(np.array(ranked, np.int64)), config.near_duplicate_rouge_l, first
+    )
+    gone, kept = set[int](), [False] * len(rows)
+    for number, place in enumerate(ranked, first):
         if found := known.find(number, gone):
             gone.add(number)
-            detail = f"ROUGE-L {found[1]:.2f} with {all_rows[found[0]].id}"
-            rejects.append(Rejected.of(all_rows[number], "near duplicate", detail))
-    kept = {row.id for number, row in enumerate(all_rows) if number >= first and number not in gone}
-    return [row for row in rows if row.id in kept], rejects
+            other = pool[found[0]].id if found[0] < first else names[ranked[found[0] - first]]
+            rejects.append(Rejected.of(rows[place], "near duplicate", f"ROUGE-L {found[1]:.2f} with {other}"))
+        else:
+            kept[place] = True
+    return where(rows, kept), rejects
 
 
 def _whole(row: Seed | SftRow | Written) -> str:

@@ -17,6 +17,7 @@ from tasks.clean.refusal import Refusal
 from tasks.clean.repetition import Repetition
 from tasks.recipe.data import CleanConfig
 from tasks.store.rows import Rejected, Seed, Written
+from tasks.store.selection import where
 
 VERSION = 4  # 4: other signatures, of which other near duplicates are found where ROUGE-L is close to the threshold
 
@@ -27,7 +28,7 @@ def clean(
     seeds: Sequence[Seed],
     items: Sequence[Seed],
     config: CleanConfig,
-) -> tuple[list[Written], list[Rejected]]:
+) -> tuple[Sequence[Written], list[Rejected]]:
     """New instructions, or responses of all kinds, against the pool (`seeds`) and the `items` only measured on.
 
     The first rule that finds something names the reject. Near duplicates among responses wait for their scores:
@@ -47,18 +48,18 @@ def clean(
         "contamination": Contamination(config, items),
     }
     used = [rule for name, rule in rules.items() if name not in config.without]
-    kept: list[Written] = []
+    kept: list[bool] = []
     rejects: list[Rejected] = []
     for one in used:
         one.begin(rows, field)
     for candidate in (Candidate(row, field, number) for number, row in enumerate(rows)):
         found = next(((one.name, detail) for one in used if (detail := one(candidate))), None)
+        kept.append(not found)
         if found:
             rule, detail = found
             row = candidate.row.id
             rejects.append(Rejected(row=row, rule=rule, detail=detail, text=candidate.text, parents=(row,)))
             continue
-        kept.append(candidate.row)
         for one in used:
             one.keep(candidate)
-    return kept, rejects
+    return where(rows, kept), rejects

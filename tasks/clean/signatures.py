@@ -43,6 +43,10 @@ class Signed:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def taken(self, places: NDArray[np.int64]) -> "Signed":
+        """Those texts, in this order."""
+        return Signed(self.ids.taken(places), self.minima[places])
+
     def __add__(self, other: "Signed") -> "Signed":
         return Signed(self.ids + other.ids, np.concatenate([self.minima, other.minima]))
 

@@ -11,6 +11,7 @@
 The artifact is found in the store by what identifies it, or made by the runner.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, Protocol, Required, TypedDict, Unpack
 
@@ -20,6 +21,7 @@ from tasks.recipe.recipe import Recipe
 from tasks.recipe.values import Config
 from tasks.store.artifacts import Draft, Ref, Spec, Store
 from tasks.store.rows import Rejected, Row, Seed, digest
+from tasks.store.selection import column
 from tasks.store.vetoes import Veto
 from tasks.text.prompts import templates
 
@@ -194,12 +196,11 @@ def save_rows(
     rows_in: int,
     out: Sequence[Row],
     rejects: Sequence[Rejected],
-    tables: dict[str, Sequence[Row]] | None = None,
+    tables: Mapping[str, Sequence[Row]] | None = None,
 ) -> None:
-    """Write the rows (or `tables` in their place), the rejects, and the counts of the funnel."""
-    rules = [reject.rule for reject in rejects]
+    """Write the rows, the rejects, and the counts of the funnel. `tables` are written in place of the rows."""
     for name, rows in (tables or {"rows": out}).items():
         draft.table(name, rows)
     draft.table("rejects", rejects)
     draft.record["counts"] = {"in": rows_in, "out": len(out)}
-    draft.record["rejected"] = {rule: rules.count(rule) for rule in sorted(set(rules))}
+    draft.record["rejected"] = dict(sorted(Counter(column(rejects, "rule")).items()))

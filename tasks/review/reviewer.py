@@ -12,6 +12,7 @@ from tasks.review.calibration import Calibration
 from tasks.review.constitution import Constitution
 from tasks.store.reviews import Review, Reviewable, Signals
 from tasks.store.rows import Rejected, digest
+from tasks.store.selection import column, where
 
 VERSION = 2  # 2: from stored signals
 
@@ -73,11 +74,12 @@ def _random(item: str) -> float:
 
 def quarantine(items: Sequence[Reviewable], reviews: Sequence[Review], config: ReviewConfig) -> list[Rejected]:
     """The unparsed reviews with their texts; raises ValueError if they are too many to continue."""
-    texts = {item.id: f"{item.instruction}\n\n{item.response}" for item in items}
+    without = where(reviews, [outcome == "unparsed" for outcome in column(reviews, "outcome")])
+    wanted = set(column(without, "item"))
+    texts = {item.id: f"{item.instruction}\n\n{item.response}" for item in items if item.id in wanted} if wanted else {}
     unparsed = [
         Rejected(row=one.item, rule="unparsed", detail=one.reason, text=texts[one.item], parents=(one.item,))
-        for one in reviews
-        if one.outcome == "unparsed"
+        for one in without
     ]
     if reviews and len(unparsed) > config.max_unparsed_share * len(reviews):
         raise ValueError(

@@ -10,6 +10,7 @@ from tasks.review.signals.collect import Collector
 from tasks.store.artifacts import Draft, Ref
 from tasks.store.reviews import Anchor, Review, Reviewable, Scored, Signals
 from tasks.store.rows import Seed, Written, digest
+from tasks.store.tables import Rows
 from tasks.store.verified import Checked, Question, Verdicts
 from tasks.verify.checks.base import versions
 from tasks.verify.questions import computed
@@ -120,9 +121,9 @@ def _review(
         rows = items()
         fitted = Calibration.model_validate(calibration) if calibration else None
         scoring = reviewer.Reviewer(config, constitution.load(), fitted)
-        reviews = [scoring.review(one) for one in stages.store.rows(looked, Signals)]
+        reviews = Rows.of(Review, map(scoring.review, stages.store.rows(looked, Signals)))
         unparsed = reviewer.quarantine(rows, reviews, config)
-        scored: list[Review] = [one for one in reviews if one.outcome == "scored"]
+        scored = reviews.where([outcome == "scored" for outcome in reviews.column("outcome")])
         save_rows(draft, len(rows), scored, unparsed, tables={"rows": reviews})
 
     return stages.compute(

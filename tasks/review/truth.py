@@ -6,7 +6,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from tasks.store.reviews import Scored
-from tasks.store.rows import Written, some
+from tasks.store.rows import Written
+from tasks.store.selection import some
 from tasks.store.verified import Verdicts
 from tasks.text.ranks import auc
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 from tasks.clean.contamination import Contamination
@@ -12,6 +13,7 @@ from tasks.store.artifacts import Draft, Ref, sha256
 from tasks.store.examples import SftRow
 from tasks.store.home import ROOT, user_path
 from tasks.store.rows import Seed
+from tasks.store.tables import Rows
 from tasks.store.verified import Asked, Question
 from tasks.store.vetoes import without
 
@@ -80,9 +82,13 @@ def pool(stages: Stages, seeds: Ref, grown_from: Sequence[Ref]) -> Ref:
     config, (vetoed, vetoes) = stages.recipe.clean, stages.vetoed(before=stages.number)
 
     def save(draft: Draft) -> None:
-        rows = [*stages.store.rows(seeds, Seed)]
-        rows += [row.as_seed() for row in stages.store.rows(grown_from, SftRow, "sft")]
-        kept, rejects = without(list({seed.id: seed for seed in rows}.values()), vetoed)
+        rows = stages.store.rows(seeds, Seed)
+        if grown_from:
+            grown = (row.as_seed() for row in stages.store.rows(grown_from, SftRow, "sft"))
+            rows = Rows.of(Seed, chain(rows, grown))
+        seen = set[str]()
+        once = [not (name in seen or seen.add(name)) for name in rows.column("id")]  # type: ignore[func-returns-value]
+        kept, rejects = without(rows.where(once), vetoed)
         if "contamination" not in config.without:
             kept, hits = Contamination(config, stages.not_to_train_on(seeds)).rows(kept)
             rejects += hits

@@ -6,6 +6,7 @@ from typing import Literal, Protocol, Self
 from pydantic import model_validator
 
 from tasks.store.rows import History, Row, Seed, Text, Written
+from tasks.store.selection import column
 
 
 class Reviewable(Text, Protocol):
@@ -85,20 +86,17 @@ class Scored:
     """Reviews by item, for the items that have a score."""
 
     def __init__(self, reviews: Sequence[Review]):
-        self._reviews: Mapping[str, Review] = {r.item: r for r in reviews if r.score is not None}
+        self._reviews = reviews
+        found = zip(column(reviews, "item"), column(reviews, "score"), strict=True)
+        there = [(item, i, score) for i, (item, score) in enumerate(found) if score is not None]
+        self._places = {item: i for item, i, _ in there}
+        self.scores: Mapping[str, float] = {item: score for item, _, score in there}  # by what was reviewed
 
-    @property
-    def scores(self) -> dict[str, float]:
-        """By the id of what was reviewed."""
-        return {item: review.score for item, review in self._reviews.items() if review.score is not None}
-
-    def __contains__(self, row: Seed | Written) -> bool:
-        return row.id in self._reviews
+    def __contains__(self, row: Row) -> bool:
+        return row.id in self.scores
 
     def review(self, row: Seed | Written) -> Review:
-        return self._reviews[row.id]
+        return self._reviews[self._places[row.id]]
 
     def score(self, row: Seed | Written) -> float:
-        score = self._reviews[row.id].score
-        assert score is not None
-        return score
+        return self.scores[row.id]

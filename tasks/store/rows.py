@@ -6,8 +6,7 @@ columns. Rows about a pair's quality are in reviews.py, rows to train on in exam
 
 import hashlib
 import json
-from collections.abc import Sequence
-from typing import Any, ClassVar, Literal, Protocol, Self, TypeVar
+from typing import Any, ClassVar, Literal, Protocol, Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
@@ -133,11 +132,3 @@ class Measured(Row):
 def sampling_seed(*parts: object) -> int:
     """A 31-bit seed from a hash of `parts`, so that no two items share one and neighbours are far apart."""
     return int(digest([str(part) for part in parts])[:8], 16) & 0x7FFFFFFF
-
-
-R = TypeVar("R", bound=Row)
-
-
-def some(rows: Sequence[R], count: int) -> list[R]:
-    """`count` rows, the same ones whatever their order."""
-    return sorted(rows, key=lambda row: digest(row.id))[:count]

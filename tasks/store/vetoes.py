@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from tasks.store.artifacts import write_atomically
 from tasks.store.examples import PreferencePair, SftRow
 from tasks.store.rows import Rejected, Row, Seed, Written
+from tasks.store.selection import where
 from tasks.store.verified import Answering, Edited
 
 R = TypeVar("R", Seed, Written, Answering, SftRow, PreferencePair)
@@ -57,9 +58,11 @@ def add(path: Path, rows: Sequence[str], why: str, iteration: int, at: str) -> l
     return new
 
 
-def without(rows: Sequence[R], vetoed: Mapping[str, str]) -> tuple[list[R], list[Rejected]]:
+def without(rows: Sequence[R], vetoed: Mapping[str, str]) -> tuple[Sequence[R], list[Rejected]]:
     """The rows without those that were vetoed, or that were made from one."""
-    kept: list[R] = []
+    if not vetoed:
+        return rows, []
+    kept: list[bool] = []
     rejects: list[Rejected] = []
     for row in rows:
         if reason := next((vetoed[one] for one in _made_from(row) if one in vetoed), None):
@@ -67,9 +70,8 @@ def without(rows: Sequence[R], vetoed: Mapping[str, str]) -> tuple[list[R], list
             # What it was made from, too: it may be in no table any more, and is still to be explained.
             parents = tuple(dict.fromkeys(_made_from(row)))
             rejects.append(Rejected(row=row.id, rule="veto", detail=reason, text=text, parents=parents))
-        else:
-            kept.append(row)
-    return kept, rejects
+        kept.append(not reason)
+    return where(rows, kept), rejects
 
 
 def _made_from(row: Row) -> list[str]:

@@ -53,6 +53,13 @@ class WordIds:
         """[texts]"""
         return np.diff(self.bounds)
 
+    def taken(self, places: NDArray[np.int64]) -> "WordIds":
+        """Those texts, in this order."""
+        lengths = self.lengths[places]
+        bounds = np.append(0, np.cumsum(lengths))
+        words = np.arange(bounds[-1]) + np.repeat(self.bounds[:-1][places] - bounds[:-1], lengths)
+        return WordIds(self.flat[words], bounds)
+
     def part(self, start: int, stop: int) -> "WordIds":
         bounds = self.bounds[start : stop + 1]
         return WordIds(self.flat[bounds[0] : bounds[-1]], bounds - bounds[0])

@@ -3,19 +3,24 @@
 Without human text a loop that learns from itself drifts; without reviews in it, a taught reviewer forgets how.
 """
 
+import hashlib
 import math
+from collections import Counter
 from collections.abc import Sequence
+from itertools import chain
 
 from tasks.recipe.training import MixConfig
 from tasks.store.examples import PreferencePair, SftRow, TrainRow
-from tasks.store.rows import Rejected, Seed, some
+from tasks.store.rows import Rejected, Seed
+from tasks.store.selection import column, some, where
+from tasks.store.tables import Rows
 
 VERSION = 4  # 4: the record counts rows that hold an item which models are measured on
 
 
 def mix(
     written: Sequence[SftRow], human: Sequence[Seed], skill: Sequence[TrainRow], config: MixConfig
-) -> tuple[list[TrainRow], list[Rejected]]:
+) -> tuple[Sequence[TrainRow], Sequence[Rejected]]:
     """The rows, each text once, and what there was no room for. Shares are of the whole.
 
     The human share is a minimum: where there are too few seeds for it, the lowest-scored written rows stay out, and
@@ -27,43 +32,58 @@ def mix(
         raise ValueError(
             f"mix.human_share is {config.human_share:g} and there is no human row in the pool: set it to 0"
         )
-    of_text = {(*row.history, row.instruction, row.response): row for row in written}
     own_share = 1 - config.human_share - config.skill_share
     room = len(human) * own_share / config.human_share if config.human_share else math.inf
-    most = int(min(room, len(of_text)))
-    best = {row.id for row in sorted(of_text.values(), key=lambda row: (-_value(row), row.id))[:most]}
-    kept = [TrainRow.of(row) for row in of_text.values() if row.id in best]
+    once = _once(written)
+    most = int(min(room, len(once)))
+    scores, names = column(written, "score"), column(written, "id")
+    ranked = sorted(once, key=lambda i: (-_value(scores[i]), names[i]))
+    best, rest = ([i in places for i in range(len(written))] for places in (set(ranked[:most]), set(ranked[most:])))
     detail = f"{len(human)} human rows are mix.human_share {config.human_share:g} with {most} written ones at most"
-    rejects = [
+    rejects = (
         Rejected(row=row.id, rule="human share", detail=detail, text=row.response, parents=(row.id,))
-        for row in of_text.values()
-        if row.id not in best
-    ]
-    whole = len(kept) / own_share
-    chosen = [TrainRow.of(seed) for seed in some(human, math.ceil(config.human_share * whole))]
-    return [*kept, *chosen, *some(skill, math.ceil(config.skill_share * whole))], rejects
+        for row in where(written, rest)
+    )
+    whole = sum(best) / own_share
+    chosen = some(human, math.ceil(config.human_share * whole))
+    reviews = some(skill, math.ceil(config.skill_share * whole))
+    kept = chain(map(TrainRow.of, where(written, best)), map(TrainRow.of, chosen), reviews)
+    return Rows.of(TrainRow, kept), Rows.of(Rejected, rejects)
 
 
-def _value(row: SftRow) -> float:
-    return math.inf if row.score is None else row.score
+def _once(rows: Sequence[SftRow]) -> list[int]:
+    """Where each text stands last; in the order in which texts stand first."""
+    of_text = {_digest(*row.history, row.instruction, row.response): i for i, row in enumerate(rows)}
+    return list(of_text.values())
 
 
-def preferences(pairs: Sequence[PreferencePair], per_prompt: int) -> tuple[list[PreferencePair], list[Rejected]]:
+def _digest(*texts: str) -> bytes:
+    """Short, for so many texts would not fit."""
+    return hashlib.blake2b("\0".join(texts).encode(errors="surrogatepass"), digest_size=16).digest()
+
+
+def _value(score: float | None) -> float:
+    return math.inf if score is None else score
+
+
+def preferences(pairs: Sequence[PreferencePair], per_prompt: int) -> tuple[Sequence[PreferencePair], list[Rejected]]:
     """Pairs of all iterations, oldest first: at most `per_prompt` of a prompt, the newest, none twice.
 
     No text is preferred in one pair and rejected in another of the same prompt: the newer one holds.
     """
-    kept: list[PreferencePair] = []
+    prompts = [_digest(*pair.history, pair.instruction) for pair in pairs]
+    often, kept = Counter(prompts), [True] * len(pairs)
     rejects: list[Rejected] = []
-    by_prompt: dict[tuple[str, ...], list[PreferencePair]] = {}
-    for pair in reversed(pairs):
-        beside = by_prompt.setdefault((*pair.history, pair.instruction), [])
+    by_prompt: dict[bytes, list[PreferencePair]] = {}
+    places = [i for i, prompt in enumerate(prompts) if often[prompt] > 1]  # the others are in nobody's way
+    for place in reversed(places):
+        pair, beside = pairs[place], by_prompt.setdefault(prompts[place], [])
         if rule := _in_the_way(pair, beside, per_prompt):
             rejects.append(Rejected(row=pair.id, rule=rule[0], detail=rule[1], text=pair.rejected, parents=(pair.id,)))
+            kept[place] = False
         else:
             beside.append(pair)
-            kept.append(pair)
-    return kept[::-1], rejects
+    return where(pairs, kept), rejects
 
 
 def _in_the_way(pair: PreferencePair, newer: Sequence[PreferencePair], per_prompt: int) -> tuple[str, str] | None:

@@ -1,6 +1,7 @@
 """Train: what SFT and DPO are given, then each in a child process on the device."""
 
 from collections.abc import Sequence
+from itertools import chain
 
 from tasks.clean.contamination import Contamination
 from tasks.execution.stage import Stages, numbered, save_rows
@@ -8,7 +9,9 @@ from tasks.recipe.training import SftConfig
 from tasks.review import anchors, constitution, skill
 from tasks.store.artifacts import Draft, Ref
 from tasks.store.examples import PreferencePair, SftRow, TrainRow
-from tasks.store.rows import Rejected, Seed, some
+from tasks.store.rows import Rejected, Seed
+from tasks.store.selection import column, some
+from tasks.store.tables import Rows
 from tasks.store.vetoes import without
 from tasks.train import mix as mixing
 
@@ -58,7 +61,8 @@ def mix(stages: Stages, rows: Sequence[Ref], earlier: Sequence[Ref], pool: Ref, 
         per_prompt = max(per_prompt, stages.recipe.verify.pairs_per_question)
 
     def save(draft: Draft) -> None:
-        human, _ = without([seed for seed in store.rows(pool, Seed) if seed.origin == "given"], vetoed)
+        there = store.rows(pool, Seed)
+        human, _ = without(there.where([origin == "given" for origin in there.column("origin")]), vetoed)
         written: Sequence[SftRow] = store.rows(sources, SftRow, "sft")
         found: Sequence[PreferencePair] = store.rows(sources, PreferencePair, "pairs")
         rows_in, leaks = len(written) + len(found), list[Rejected]()
@@ -66,11 +70,13 @@ def mix(stages: Stages, rows: Sequence[Ref], earlier: Sequence[Ref], pool: Ref, 
         if "contamination" not in clean.without:
             written, of_rows = rule.rows(written)
             found, of_pairs = rule.rows(found)
-            leaks = [*of_rows, *of_pairs]
+            leaks = of_rows + of_pairs
         sft, over = mixing.mix(written, human, _skill(human) if config.skill_share else [], config)
         pairs, doubled = mixing.preferences(found, per_prompt)
-        save_rows(draft, rows_in, [*sft, *pairs], [*leaks, *over, *doubled], tables={"sft": sft, "pairs": pairs})
-        origins = [row.origin for row in sft]
+        rejects = Rows.of(Rejected, chain(leaks, over, doubled))
+        save_rows(draft, rows_in, sft, rejects, tables={"sft": sft, "pairs": pairs})
+        draft.record["counts"]["out"] += len(pairs)
+        origins = column(sft, "origin")
         # None, where the rule is used; where not, the gate has to know: a figure on what was trained on says nothing.
         draft.record["leaked_rows"] = sum(hit is not None for rows in (sft, pairs) for hit in rule.hits(rows))
         draft.record["counts"] |= {name: origins.count(name) for name in sorted(set(origins))} | {"pairs": len(pairs)}

@@ -11,7 +11,8 @@ from tasks.execution.stage import Stages, in_round, numbered, save_rows
 from tasks.recipe.data import Branch, CleanRule
 from tasks.recipe.verification import Way
 from tasks.store.artifacts import Draft, Ref
-from tasks.store.rows import Row, Seed, Written, some
+from tasks.store.rows import Row, Seed, Written
+from tasks.store.selection import column, some, where
 from tasks.store.verified import Question
 from tasks.verify.questions import constraints
 from tasks.verify.questions.kinds import digest_of
@@ -119,11 +120,11 @@ def _clean(stages: Stages, what: str, written: Ref, earlier: Sequence[Ref], pool
         config = config.model_copy(update={"without": tuple(sorted({*config.without, *UNFIT_FOR_QUESTIONS}))})
 
     def save(draft: Draft) -> None:
-        before = stages.store.rows(earlier, Written)
-        rows, items = stages.store.rows(written, Written), stages.not_to_train_on(seeds)
-        mine = {row.id for row in rows}
-        kept, rejects = rules.clean([*before, *rows], field, stages.store.rows(pool, Seed), items, config)
-        save_rows(draft, len(rows), [r for r in kept if r.id in mine], [r for r in rejects if r.row in mine])
+        rows, items = stages.store.rows([*earlier, written], Written), stages.not_to_train_on(seeds)
+        mine = set(stages.store.rows(written, Written).column("id"))
+        kept, rejects = rules.clean(rows, field, stages.store.rows(pool, Seed), items, config)
+        kept = where(kept, [row in mine for row in column(kept, "id")])
+        save_rows(draft, len(mine), kept, [reject for reject in rejects if reject.row in mine])
 
     inputs: dict[str, Ref | str] = {"written": written, "pool": pool, "seeds": seeds, **stages.items}
     return stages.compute(

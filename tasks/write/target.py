@@ -8,6 +8,7 @@ from tasks.recipe.data import Branch
 from tasks.recipe.recipe import Recipe
 from tasks.store.examples import PreferencePair, SftRow
 from tasks.store.rows import Rejected
+from tasks.store.selection import column, where
 
 R = TypeVar("R", SftRow, PreferencePair)
 
@@ -43,11 +44,12 @@ def _left(candidates: int, recipe: Recipe) -> float:
     return inf if recipe.target.candidates is None else recipe.target.candidates - candidates
 
 
-def best(rows: Sequence[R], wanted: int | None, value: Sequence[float]) -> tuple[list[R], list[R]]:
+def best(rows: Sequence[R], wanted: int | None, value: Sequence[float]) -> tuple[Sequence[R], Sequence[R]]:
     """`wanted` rows of the highest value in their own order, all of them without a target; and the rest."""
-    ranked = sorted(range(len(rows)), key=lambda i: (-value[i], rows[i].id))
-    taken = set(ranked[:wanted])
-    return [row for i, row in enumerate(rows) if i in taken], [row for i, row in enumerate(rows) if i not in taken]
+    names = column(rows, "id")
+    taken = set(sorted(range(len(rows)), key=lambda i: (-value[i], names[i]))[:wanted])
+    within = [i in taken for i in range(len(rows))]
+    return where(rows, within), where(rows, [not there for there in within])
 
 
 def left_over(row: SftRow | PreferencePair) -> Rejected:

@@ -43,7 +43,8 @@ from tasks.store.artifacts import Ref, Spec, Store
 from tasks.store.examples import TrainRow
 from tasks.store.home import ROOT, Home
 from tasks.store.reviews import Anchor, Signals
-from tasks.store.rows import Seed, digest, some
+from tasks.store.rows import Seed, digest
+from tasks.store.selection import some
 from tests.bench.judge.tables import WHOLE, show
 from tests.bench.seeds import seed_tasks
 

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from rapidfuzz.distance import LCSseq
 
 from tasks.evolution.ledger import Iteration
@@ -48,7 +49,7 @@ def agreement(store: Store, iteration: Iteration, above: float) -> Agreement:
     return Agreement(recall, len(known_before), sum(right) / len(right), len(right))
 
 
-def _has_one(texts: WordIds, stands: np.ndarray, number: int, above: float) -> bool:  # type: ignore[type-arg]
+def _has_one(texts: WordIds, stands: NDArray[np.bool_], number: int, above: float) -> bool:
     this, lengths = texts[number], texts.lengths[:number]
     alike = 2 * np.minimum(lengths, len(this)) > above * (lengths + len(this))
     for other in np.flatnonzero(alike & stands[:number]).tolist():

@@ -27,7 +27,7 @@ def of_one(original: float, texts: Texts, **config: object) -> tuple[list[Prefer
     of, rows, scores = family(original, texts)
     values = AnnotateConfig(**({"margin": Threshold(score=1)} | config))  # type: ignore[arg-type]
     kept, rejects, _ = pairs([of], rows, Scored([review(row, score) for row, score in scores]), values)
-    return kept, rejects
+    return list(kept), list(rejects)
 
 
 def test_an_ordinary_response_that_scored_low_is_a_reject_too() -> None:
@@ -51,7 +51,7 @@ def test_both_kinds_take_turns_the_lowest_of_each_first() -> None:
 
 
 def test_seeds_differ_in_which_kind_comes_first() -> None:
-    found = []
+    found: list[PreferencePair] = []
     for n in range(24):
         of, rows, scores = family(9, [(f"flawed {n}", True, 1.0), (f"natural {n}", False, 1.0)], name=str(n))
         values = AnnotateConfig(margin=Threshold(score=1))

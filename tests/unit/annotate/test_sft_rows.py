@@ -84,7 +84,7 @@ def test_a_margin_is_strictly_above_the_threshold(worst: float, kept: int) -> No
 def test_a_margin_is_never_below_zero(margin: Threshold) -> None:
     of, rows, scored = family("yes", 5.0, 8.0)
     found, rejects, threshold = pairs([of], rows, scored, at(margin=margin))
-    assert (found, len(rejects), threshold) == ([], 1, 0)
+    assert (len(found), len(rejects), threshold) == (0, 1, 0)
 
 
 def test_an_answer_is_no_part_of_a_pair() -> None:
@@ -102,7 +102,7 @@ def test_without_a_score_on_both_sides_there_is_no_pair(
     of, rows, scored = family("yes", original, *flawed)
     high = [of] if original is not None else []  # the split leaves a seed without a score on no side
     found, rejects, threshold = pairs(high, rows, scored, at(margin=Threshold(quantile=0.5)))
-    assert (found, rejects, math.isnan(threshold)) == ([], [], True)
+    assert (len(found), len(rejects), math.isnan(threshold)) == (0, 0, True)
 
 
 def all_rows(scores: Sequence[tuple[float, list[float | None]]]) -> tuple[list[Seed], list[Written], Scored]:

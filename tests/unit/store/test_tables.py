@@ -13,7 +13,9 @@ import pytest
 import tasks
 from tasks.engines.calls import Answer
 from tasks.store import tables
+from tasks.store.columns import schema
 from tasks.store.rows import Row, Seed, Written
+from tasks.store.selection import column, where
 from tasks.store.verified import Asked, Question
 from tests.support.rows import seed, written
 
@@ -54,7 +56,7 @@ def kinds(of: type[Row] = Row) -> Iterator[type[Row]]:
 
 
 def test_there_is_a_column_for_each_field_of_each_kind_of_row() -> None:
-    found = {kind: tables.schema(kind).names for kind in kinds()}
+    found = {kind: schema(kind).names for kind in kinds()}
     assert len(found) > 12
     assert all(names == list(kind.model_fields) for kind, names in found.items())
 
@@ -78,6 +80,18 @@ def test_rows_are_read_as_they_were_written(tmp_path: Path, rows: list[Row], mon
     assert [found[0], found[-1]] == [rows[0], rows[-1]]
     assert [*found[1:], *found[::-1]] == [*rows[1:], *rows[::-1]]
     assert found + rows == [*rows, *rows]
+    assert tables.Rows.of(kind, iter(rows)) == rows
+    some = [True, *[False] * (len(rows) - 2), True]
+    for part in (found.where(some), where(rows, some), tables.Rows.of(kind, rows).where(some)):
+        assert part == [rows[0], rows[-1]]
+        assert part[-1] == rows[-1]
+        assert column(part, "id") == [rows[0].id, rows[-1].id]
+    stored(tmp_path, *found, name="again")
+    tables.write(tmp_path / "some.parquet", found.where(some))
+    assert tables.read([tmp_path / "some.parquet", path], kind).where([False, True, *some]) == [
+        rows[-1],
+        *rows[:: len(rows) - 1],
+    ]
     assert found.column("id") == [row.id for row in rows]
     with pytest.raises(IndexError):
         found[len(rows)]
@@ -100,7 +114,7 @@ def test_a_column_of_another_type_is_named(tmp_path: Path) -> None:
     rows = pa.Table.from_pylist([answer(1).model_dump(mode="json") | {"new_tokens": "many"}])
     pq.write_table(rows, tmp_path / "rows.parquet")
     with pytest.raises(ValueError, match=r"rows.parquet: not rows of the kind answer .*many"):
-        tables.read([tmp_path / "rows.parquet"], Answer)
+        list(tables.read([tmp_path / "rows.parquet"], Answer))
 
 
 def test_rows_are_written_and_gone_through_without_all_being_there(

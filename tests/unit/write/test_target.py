@@ -28,7 +28,7 @@ def examples(*scores: float) -> list[SftRow]:
 @given(st.lists(st.integers(0, 9), max_size=12), st.none() | st.integers(1, 12))
 def test_the_best_are_taken_in_their_order_and_none_is_lost(scores: list[int], wanted: int | None) -> None:
     rows = examples(*map(float, scores))
-    taken, rest = best(rows, wanted, [row.score or 0 for row in rows])
+    taken, rest = map(list, best(rows, wanted, [row.score or 0 for row in rows]))
     assert len(taken) == min(len(rows), wanted or len(rows))
     assert sorted(row.id for row in taken + rest) == sorted(row.id for row in rows)
     assert [row for row in rows if row in taken] == taken
