@@ -4,6 +4,7 @@
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from math import ceil
 from pathlib import Path
@@ -69,7 +70,7 @@ class Checks:
         ]
         self.longest_words = max(longest, default=0)
 
-    def _seeds(self, key: str, given: str | None, reading: ReadingConfig) -> list[Seed] | None:
+    def _seeds(self, key: str, given: str | None, reading: ReadingConfig) -> Sequence[Seed] | None:
         """None where the source is not here."""
         for path in (user_path(given), ROOT / given) if given else ():
             if path.exists():

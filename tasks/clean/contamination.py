@@ -21,7 +21,7 @@ from tasks.text.words import grams, words
 
 Asked = Seed | Written | SftRow | PreferencePair | TrainRow
 R = TypeVar("R", Seed, SftRow, PreferencePair)
-PART = 50_000  # rows whose runs are made at once
+PART = 10_000  # rows whose runs are made at once
 MIN_RUN_WORDS = 5  # "what is the capital of" stands in many an instruction, and with one word more it is an item
 
 

@@ -51,10 +51,10 @@ def review_seeds(stages: Stages, model: Ref, evaluated: Ref | None, pool: Ref) -
 
 
 def review_written(stages: Stages, model: Ref, evaluated: Ref | None, texts: Mapping[str, Ref], round: int) -> Ref:
-    def items() -> Sequence[Written]:
-        return stages.store.rows(texts.values(), Written)
-
-    return _review(stages, in_round("written", round), model, evaluated, dict(texts), items)
+    store = stages.store
+    return _review(
+        stages, in_round("written", round), model, evaluated, dict(texts), lambda: store.rows(texts.values(), Written)
+    )
 
 
 def review_passing(stages: Stages, model: Ref, evaluated: Ref | None, found: Sequence[tuple[Ref, Ref, Ref]]) -> Ref:
@@ -69,8 +69,8 @@ def review_passing(stages: Stages, model: Ref, evaluated: Ref | None, found: Seq
 
 
 def _verdicts(stages: Stages, found: Sequence[tuple[Ref, Ref, Ref]]) -> Verdicts:
-    asked = stages.store.rows((questions for questions, _, _ in found), Question)
-    return Verdicts(asked, stages.store.rows((checked for _, _, checked in found), Checked))
+    questions, _, checked = zip(*found, strict=True)
+    return Verdicts(stages.store.rows(questions, Question), stages.store.rows(checked, Checked))
 
 
 def against_truth(stages: Stages, model: Ref, evaluated: Ref | None, found: Sequence[tuple[Ref, Ref, Ref]]) -> Ref:
@@ -183,10 +183,7 @@ def meta_evaluate(
         "judge",
         label,
         version=meta_evaluation.VERSION,
-        config={
-            "calibration": recipe.calibration.model_dump(mode="json"),
-            "review": recipe.review.model_dump(mode="json"),
-        },
+        config={name: getattr(recipe, name).model_dump(mode="json") for name in ("calibration", "review")},
         inputs={"anchors": made, "signals": found, "again": again},
         prompts=("principles",),
         save=save,

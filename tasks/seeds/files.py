@@ -4,7 +4,8 @@
         row.source, row.values      # "everyday.jsonl:1", {"prompt": "A market stall ...", "response": "Twelve ..."}
 
 Text is UTF-8; a blank line is no row. A file that cannot be read in full is refused as a whole: every error is a
-ValueError that says where, what was expected, what was found, and what to do. A file is held in memory as a whole.
+ValueError that says where, what was expected, what was found, and what to do. JSON lines and Parquet are read a part at
+a time, JSON and CSV are held in memory as a whole.
 """
 
 import csv
@@ -54,12 +55,13 @@ def shown(value: object) -> str:
 def read_rows(source: Path) -> Iterator[RawRow]:
     """The rows of a file, or of all files of a known ending in a folder, sorted by name. Raises ValueError."""
     for path in _files(source):
-        if path.suffix.lower() == PARQUET:
-            rows, marked = _parquet(path), False
-        else:
-            text = _text(path)
-            rows = PARSERS[path.suffix.lower()](path.name, text.removeprefix(BYTE_ORDER_MARK))
+        if parse := WHOLE.get(path.suffix.lower()):
+            text = _text(path, _bytes(path))
+            rows = parse(path.name, text.removeprefix(BYTE_ORDER_MARK))
             marked = text.startswith(BYTE_ORDER_MARK)
+        else:
+            rows = IN_PARTS[path.suffix.lower()](path)
+            marked = _bytes(path, len(BYTE_ORDER_MARK.encode())) == BYTE_ORDER_MARK.encode()
         first = next(rows, None)
         if first is None:
             raise refusal(path, "at least one row", "none", "add rows or remove the file")
@@ -85,23 +87,35 @@ def _files(source: Path) -> list[Path]:
     return files
 
 
-def _text(path: Path) -> str:
+def _bytes(path: Path, most: int = -1) -> bytes:
     try:
-        return path.read_bytes().decode()
+        with path.open("rb") as file:
+            return file.read(most)
     except OSError as error:
         raise refusal(path, "a readable file", str(error), "check what it is and its permissions") from error
+
+
+def _text(path: Path, part: bytes, start: int = 0, first_line: int = 1) -> str:
+    """Of a part that starts at byte `start` of the file."""
+    try:
+        return part.decode()
     except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        found = f"the byte 0x{error.object[error.start]:02x} at byte {error.start} of the file"
+        line = part.count(b"\n", 0, error.start) + first_line
+        found = f"the byte 0x{part[error.start]:02x} at byte {start + error.start} of the file"
         raise refusal(f"{path.name}, line {line}", "UTF-8 text", found, "save the file as UTF-8") from error
 
 
-def _json_lines(file: str, text: str) -> Iterator[RawRow]:
-    # Not splitlines: JSON allows U+2028 and its like inside a string.
-    lines = ((number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip())
-    for row, (number, line) in enumerate(lines, 1):
-        value = _parsed(line, f"{file}:{row}", first_line=number)
-        yield _object(value, RawRow(file, row, {}, number), "write one object per line")
+def _json_lines(path: Path) -> Iterator[RawRow]:
+    """A line ends in a line feed and nowhere else: JSON allows U+2028 and its like inside a string."""
+    start, row = 0, 0
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            text = _text(path, line, start, number)
+            text, start = text.removeprefix(BYTE_ORDER_MARK) if number == 1 else text, start + len(line)
+            if text.strip():
+                row += 1
+                value = _parsed(text, f"{path.name}:{row}", first_line=number)
+                yield _object(value, RawRow(path.name, row, {}, number), "write one object per line")
 
 
 def _json(file: str, text: str) -> Iterator[RawRow]:
@@ -166,11 +180,10 @@ def _parquet(path: Path) -> Iterator[RawRow]:
         raise refusal(where, "a whole Parquet file of plain values", str(error), "write or copy it again") from error
 
 
-PARSERS: dict[str, Callable[[str, str], Iterator[RawRow]]] = {
+WHOLE: dict[str, Callable[[str, str], Iterator[RawRow]]] = {".json": _json, ".csv": _csv}
+IN_PARTS: dict[str, Callable[[Path], Iterator[RawRow]]] = {
     ".jsonl": _json_lines,
     ".ndjson": _json_lines,
-    ".json": _json,
-    ".csv": _csv,
+    ".parquet": _parquet,
 }
-PARQUET = ".parquet"
-ENDINGS = (*PARSERS, PARQUET)
+ENDINGS = (".jsonl", ".ndjson", *WHOLE, ".parquet")

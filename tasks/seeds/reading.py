@@ -21,6 +21,8 @@ from tasks.seeds import known
 from tasks.seeds.files import RawRow, read_rows, refusal
 from tasks.seeds.forms import FORMS, PAIR, Turn, form_of, text_of
 from tasks.store.rows import History, Rejected, Seed
+from tasks.store.selection import column, where
+from tasks.store.tables import Gathering, Rows
 from tasks.store.verified import Asked
 from tasks.text.words import extent
 
@@ -34,7 +36,7 @@ class SeedSet:
     """`rows_read` are the seeds and all rows that a rule took out. `ignored_columns` went into no seed; sorted."""
 
     rows_read: int
-    seeds: list[Seed]
+    seeds: Rows[Seed]
     rejects: list[Rejected]
     left_out: int
     ignored_columns: list[str]
@@ -49,15 +51,13 @@ class SeedSet:
     def without(self, measured: Sequence[Seed]) -> "SeedSet":
         """Less the seeds whose instruction, with what was said before, is one that is only measured on."""
         there = {_asked(seed): seed.source for seed in measured}
-        same = {seed.id: there.get(_asked(seed)) for seed in self.seeds}
+        same = [there.get(_asked(seed)) for seed in self.seeds]
+        both = zip(self.seeds.where([name is not None for name in same]), filter(None, same), strict=True)
         hits = [
-            Rejected(
-                row=seed.source, rule="measured_on", detail=f"same instruction as {same[seed.id]}", text=seed.response
-            )
-            for seed in self.seeds
-            if same[seed.id]
+            Rejected(row=seed.source, rule="measured_on", detail=f"same instruction as {name}", text=seed.response)
+            for seed, name in both
         ]
-        return replace(self, seeds=[s for s in self.seeds if not same[s.id]], rejects=[*self.rejects, *hits])
+        return replace(self, seeds=self.seeds.where([name is None for name in same]), rejects=[*self.rejects, *hits])
 
     @property
     def repaired(self) -> int:
@@ -74,13 +74,18 @@ def read(source: Path, config: ReadingConfig, on_row: Callable[[int], None]) -> 
     for count, row in enumerate(read_rows(source), 1):
         reading.add(row)
         on_row(count)
-    if not reading.seeds:
+    if not reading.count:
         rules = ", ".join(f"{number} {rule}" for rule, number in Counter(r.rule for r in reading.rejects).items())
         last = reading.rejects[-1]
         found = f"none in {count} rows ({rules}; the last: {last.row}, {last.detail})"
         raise refusal(source, "at least one usable row", found, "mend the rows or raise the limits in `reading`")
     return SeedSet(
-        count, reading.seeds, reading.finished_rejects(), len(reading.left_out), sorted(reading.ignored), reading.known
+        count,
+        reading.seeds.rows(),
+        reading.finished_rejects(),
+        len(reading.left_out),
+        sorted(reading.ignored),
+        reading.known,
     )
 
 
@@ -89,16 +94,16 @@ class _Reading:
 
     def __init__(self, config: ReadingConfig):
         self.config = config
-        self.seeds: list[Seed] = []
+        self.seeds, self.count = Gathering(Seed), 0
         self.rejects: list[Rejected] = []
         self.ignored: set[str] = set()
         self.form = FORMS[0]  # of the file that is being read
-        self.first: dict[tuple[str, ...], str] = {}  # normalised texts -> where they stood first
+        self.first: dict[bytes, str] = {}  # digest of normalised texts -> where they stood first
         self.left_out: list[str] = []
         self.known: dict[str, tuple[Asked, ...]] = {}
 
     def add(self, row: RawRow) -> None:
-        if len(self.seeds) == self.config.max_rows:
+        if self.count == self.config.max_rows:
             self.left_out.append(row.source)
             return
         row = replace(row, values=_renamed(row.values, self.config.columns))
@@ -133,7 +138,8 @@ class _Reading:
             self._reject(source, "nul_bytes", f"{nuls} removed, the rest kept", text)
         *earlier, instruction, response = map(_tidy, (*history, instruction, response))
         words = sum(map(extent, (*earlier, instruction, response)))
-        key = tuple(map(_normalised, (*earlier, instruction, response)))
+        normalised = "\0".join(map(_normalised, (*earlier, instruction, response)))
+        key = hashlib.blake2b(normalised.encode(), digest_size=16).digest()
         if not instruction or not response or not all(earlier):
             missing = "response" if instruction else "instruction"
             self._reject(source, "empty", "an earlier turn is" if not all(earlier) else f"no {missing}", text)
@@ -149,7 +155,8 @@ class _Reading:
                 return
             self.first[key] = source
             seed = Seed(history=tuple(earlier), instruction=instruction, response=response, source=source)
-            self.seeds.append(seed)
+            self.seeds.add(seed)
+            self.count += 1
             self.known |= {seed.id: checks} if checks else {}
 
     def _reject(self, source: str, rule: str, detail: str, text: str = "") -> None:
@@ -184,9 +191,9 @@ def _normalised(text: str) -> str:
 class Parts:
     """Seeds to work on, to measure on, and to calibrate the reviewer with, each in the given order."""
 
-    pool: list[Seed]
-    held_out: list[Seed]
-    anchors: list[Seed]
+    pool: Sequence[Seed]
+    held_out: Sequence[Seed]
+    anchors: Sequence[Seed]
 
 
 def divide(
@@ -205,7 +212,7 @@ def divide(
     there are as many different ones as parts; the pool is served first, then what is held out. Only such a seed changes
     sides, and, where a set grows beyond the most that is held out or calibrates, those that new ones push out of it.
     """
-    numbers = [_number(seed.instruction) for seed in seeds]
+    numbers = list(map(_number, column(seeds, "instruction")))
     distinct = sorted(set(numbers))
     shares = [share for share in (held_out_share, anchor_share) if share]
     if len(distinct) <= len(shares):
@@ -217,11 +224,11 @@ def divide(
     edges[1] = min(max(edges[1], edges[0] + (anchor_share > 0)), len(distinct) - 1)
     held_out = set(distinct[: min(edges[0], held_out_most)])
     anchors = set(distinct[edges[0] : min(edges[1], edges[0] + anchors_most)])
-    rows = list(zip(seeds, numbers, strict=True))
+    set_aside = held_out | anchors
     return Parts(
-        pool=[seed for seed, number in rows if number not in held_out | anchors],
-        held_out=[seed for seed, number in rows if number in held_out],
-        anchors=[seed for seed, number in rows if number in anchors],
+        pool=where(seeds, [number not in set_aside for number in numbers]),
+        held_out=where(seeds, [number in held_out for number in numbers]),
+        anchors=where(seeds, [number in anchors for number in numbers]),
     )
 
 

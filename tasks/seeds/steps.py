@@ -13,6 +13,7 @@ from tasks.store.artifacts import Draft, Ref, sha256
 from tasks.store.examples import SftRow
 from tasks.store.home import ROOT, user_path
 from tasks.store.rows import Seed
+from tasks.store.selection import column, where
 from tasks.store.tables import Rows
 from tasks.store.verified import Asked, Question
 from tasks.store.vetoes import without
@@ -56,7 +57,8 @@ def take_in_seeds(stages: Stages) -> Ref:
         draft.table("rows", parts.pool)
         draft.table("held_out", parts.held_out)
         draft.table("anchors", parts.anchors)
-        if questions := [_question(seed, found.known[seed.id]) for seed in parts.pool if seed.id in found.known]:
+        knowing = where(parts.pool, [name in found.known for name in column(parts.pool, "id")])
+        if questions := [_question(seed, found.known[seed.id]) for seed in knowing]:
             draft.table("questions", questions)
         draft.table("rejects", [*found.rejects, *(apart.rejects if apart else [])])
         counts = {"in": found.rows_read, "out": len(found.seeds), "held out": len(parts.held_out)}

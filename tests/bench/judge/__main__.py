@@ -187,7 +187,7 @@ def main() -> None:
         fit_on = some(shipped + train, FIT_SEEDS)
     except FileNotFoundError:
         print(f"no {given.data}: half of the shipped seeds are measured on instead", file=sys.stderr)
-        fit_on, measure = shipped[::2], shipped[1::2]
+        fit_on, measure = list(shipped[::2]), list(shipped[1::2])
     model = starting_model(bench.recipe.model, bench.store, home.work, lambda what: print(what, file=sys.stderr))
     started = time.monotonic()
     with bench.progress.showing():
