@@ -59,8 +59,8 @@ class Explained:
         return {what: str(self.lineage.store.path(ref)) for what, ref in found.items()}
 
     def _grow(self, tree: Tree, row: str, shown: set[str]) -> None:
-        for parent in self.lineage.find(row).parents:
-            if parent in self.lineage.rows and parent not in shown:
+        for parent in self.lineage.parents(row):
+            if parent not in shown:
                 shown.add(parent)
                 self._grow(tree.add(self._described(parent)), parent, shown)
 
@@ -85,10 +85,10 @@ def explain(home: Home, row: str, evolution: str | None, backwards: bool) -> Exp
     names, found = [evolution] if evolution else home.evolutions, None
     for name in names:
         lineage = Lineage(Store(home.store), lookup.ledger(home, name))
-        if row in lineage.rows or evolution:
+        if row in lineage or evolution:
             found = lineage
             break
-        if not found and lineage.standing(row) in lineage.rows:
+        if not found and lineage.standing(row) in lineage:
             found = lineage
     if not found:
         raise ValueError(

@@ -1,11 +1,10 @@
 """Within a family (a seed, and what was written for it): the published ROUGE-L filter, and the same words anywhere."""
 
-import hashlib
 from collections.abc import Hashable, Sequence
 
 from tasks.clean.base import Candidate, Field, Rule
 from tasks.recipe.data import CleanConfig
-from tasks.store.rows import Seed, Written
+from tasks.store.rows import Seed, Written, text_digest
 from tasks.text.words import rouge_l, words
 
 
@@ -24,7 +23,7 @@ class Duplicate(Rule):
     def _words(self, candidate: Candidate) -> bytes:
         """A digest, for the words of a million texts would not fit."""
         text = " ".join(candidate.tokens) or candidate.text  # a formula of signs has no words
-        return hashlib.blake2b(text.encode(errors="surrogatepass"), digest_size=16).digest()
+        return text_digest(text)
 
 
 class Overlap(Rule):

@@ -1,6 +1,6 @@
 """What other weights, thresholds or another calibration would change, from stored signals: no model is asked."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from tasks.annotate import steps as annotating
@@ -12,9 +12,11 @@ from tasks.recipe.recipe import Recipe
 from tasks.review import steps as reviewing
 from tasks.store.artifacts import Ref, Store
 from tasks.store.examples import PreferencePair, SftRow
-from tasks.store.rows import Seed
+from tasks.store.rows import Seed, text_digest
 from tasks.store.vetoes import Veto
 from tasks.write.steps import rounds_of
+
+Texts = Callable[[], Iterable[str]]  # made anew each time
 
 
 @dataclass(frozen=True)
@@ -80,8 +82,7 @@ def _reviewed(stages: Stages, iteration: Iteration) -> WhatIf:
         stages, routes=routes, pool=pool, seed_reviews=seed_reviews, rounds=rounds, reviews=reviews
     )
     splits = (made["split"], routes)
-    low = [[seed.instruction for seed in store.rows(ref, Seed, "low")] for ref in splits]
-    high = [[seed.instruction for seed in store.rows(ref, Seed, "high")] for ref in splits]
+    low = [set(store.rows(ref, Seed, "low").column("id")) for ref in splits]
     now, then = (
         (store.record(made["split"]), store.record(made["annotate"])),
         (store.record(routes), store.record(rows)),
@@ -91,17 +92,34 @@ def _reviewed(stages: Stages, iteration: Iteration) -> WhatIf:
         for record, later in zip(now, then, strict=True)
         for name, value in record["thresholds"].items()
     }
-    changes = [_change("low seeds", *low), _change("high seeds", *high), *_kept(store, made["annotate"], rows, "")]
-    return WhatIf(changes, thresholds, unwritten=len(set(low[1]) ^ set(low[0])))
+    changes = [
+        *(_change(f"{side} seeds", *(_seeds(store, ref, side) for ref in splits)) for side in ("low", "high")),
+        *_kept(store, made["annotate"], rows, ""),
+    ]
+    return WhatIf(changes, thresholds, unwritten=len(low[1] ^ low[0]))
 
 
 def _kept(store: Store, now: Ref, then: Ref, which: str) -> list[Change]:
-    sft = [[f"{row.instruction}\n{row.response}" for row in store.rows(ref, SftRow, "sft")] for ref in (now, then)]
-    pairs = [
-        [f"{pair.chosen}\n{pair.rejected}" for pair in store.rows(ref, PreferencePair, "pairs")] for ref in (now, then)
+    def sft(ref: Ref) -> Texts:
+        return lambda: (f"{row.instruction}\n{row.response}" for row in store.rows(ref, SftRow, "sft"))
+
+    def pairs(ref: Ref) -> Texts:
+        return lambda: (f"{pair.chosen}\n{pair.rejected}" for pair in store.rows(ref, PreferencePair, "pairs"))
+
+    return [
+        _change(f"{which}SFT rows", sft(now), sft(then)),
+        _change(f"{which}pairs", pairs(now), pairs(then)),
     ]
-    return [_change(f"{which}SFT rows", *sft), _change(f"{which}pairs", *pairs)]
 
 
-def _change(what: str, before: list[str], after: list[str]) -> Change:
-    return Change(what, len(before), len(after), sorted(set(after) - set(before)), sorted(set(before) - set(after)))
+def _seeds(store: Store, ref: Ref, side: str) -> Texts:
+    return lambda: (seed.instruction for seed in store.rows(ref, Seed, side))
+
+
+def _change(what: str, before: Texts, after: Texts) -> Change:
+    """By digests, and the texts of those that differ: all of them would not fit."""
+    now, then = ([text_digest(text) for text in texts()] for texts in (before, after))
+    known, kept = set(now), set(then)
+    added = {text for text in after() if text_digest(text) not in known} if kept - known else set()
+    removed = {text for text in before() if text_digest(text) not in kept} if known - kept else set()
+    return Change(what, len(now), len(then), sorted(added), sorted(removed))

@@ -20,7 +20,7 @@ from tasks.recipe.data import ReadingConfig
 from tasks.seeds import known
 from tasks.seeds.files import RawRow, read_rows, refusal
 from tasks.seeds.forms import FORMS, PAIR, Turn, form_of, text_of
-from tasks.store.rows import History, Rejected, Seed
+from tasks.store.rows import History, Rejected, Seed, text_digest
 from tasks.store.selection import column, where
 from tasks.store.tables import Gathering, Rows
 from tasks.store.verified import Asked
@@ -138,8 +138,7 @@ class _Reading:
             self._reject(source, "nul_bytes", f"{nuls} removed, the rest kept", text)
         *earlier, instruction, response = map(_tidy, (*history, instruction, response))
         words = sum(map(extent, (*earlier, instruction, response)))
-        normalised = "\0".join(map(_normalised, (*earlier, instruction, response)))
-        key = hashlib.blake2b(normalised.encode(), digest_size=16).digest()
+        key = text_digest(*map(_normalised, (*earlier, instruction, response)))
         if not instruction or not response or not all(earlier):
             missing = "response" if instruction else "instruction"
             self._reject(source, "empty", "an earlier turn is" if not all(earlier) else f"no {missing}", text)

@@ -3,7 +3,6 @@
 Without human text a loop that learns from itself drifts; without reviews in it, a taught reviewer forgets how.
 """
 
-import hashlib
 import math
 from collections import Counter
 from collections.abc import Sequence
@@ -11,7 +10,7 @@ from itertools import chain
 
 from tasks.recipe.training import MixConfig
 from tasks.store.examples import PreferencePair, SftRow, TrainRow
-from tasks.store.rows import Rejected, Seed
+from tasks.store.rows import Rejected, Seed, text_digest
 from tasks.store.selection import column, some, where
 from tasks.store.tables import Rows
 
@@ -53,13 +52,8 @@ def mix(
 
 def _once(rows: Sequence[SftRow]) -> list[int]:
     """Where each text stands last; in the order in which texts stand first."""
-    of_text = {_digest(*row.history, row.instruction, row.response): i for i, row in enumerate(rows)}
+    of_text = {text_digest(*row.history, row.instruction, row.response): i for i, row in enumerate(rows)}
     return list(of_text.values())
-
-
-def _digest(*texts: str) -> bytes:
-    """Short, for so many texts would not fit."""
-    return hashlib.blake2b("\0".join(texts).encode(errors="surrogatepass"), digest_size=16).digest()
 
 
 def _value(score: float | None) -> float:
@@ -71,7 +65,7 @@ def preferences(pairs: Sequence[PreferencePair], per_prompt: int) -> tuple[Seque
 
     No text is preferred in one pair and rejected in another of the same prompt: the newer one holds.
     """
-    prompts = [_digest(*pair.history, pair.instruction) for pair in pairs]
+    prompts = [text_digest(*pair.history, pair.instruction) for pair in pairs]
     often, kept = Counter(prompts), [True] * len(pairs)
     rejects: list[Rejected] = []
     by_prompt: dict[bytes, list[PreferencePair]] = {}

@@ -162,7 +162,7 @@ def test_what_was_made_from_a_row_does_not_stand_for_it(tmp_path: Path) -> None:
     (one,) = ledger.iterations
     reviewed = one.model_copy(update={"stages": {"review": one.stages["review"]}})
     lineage = Lineage(store, ledger.model_copy(update={"iterations": [reviewed]}))
-    assert ANSWER.id not in lineage.rows and lineage.standing(ANSWER.id) == ANSWER.id
+    assert ANSWER.id not in lineage and lineage.standing(ANSWER.id) == ANSWER.id
 
 
 def test_an_evolution_that_has_the_row_goes_before_one_that_rejected_it(tmp_path: Path) -> None:
