@@ -17,8 +17,9 @@ from tasks.evolution.champion import now
 from tasks.evolution.ledger import Decision, Iteration, Ledger
 from tasks.evolution.lock import Busy
 from tasks.evolution.vetoes import add_vetoes
-from tasks.store.artifacts import Store, write_atomically
+from tasks.store.artifacts import Store
 from tasks.store.examples import PreferencePair, SftRow
+from tasks.store.files import write_atomically
 from tasks.store.home import Home
 from tasks.store.rows import digest
 

@@ -139,11 +139,15 @@ def reap() -> None:
 def gc(
     older_than_days: Annotated[float, typer.Option(min=0, help="Artifacts younger than this are kept.")] = 7.0,
     yes: Annotated[bool, typer.Option("--yes", help="Delete; without it, only list what would be deleted.")] = False,
+    verify: Annotated[bool, typer.Option("--verify", help="Read every file, and name artifacts that changed.")] = False,
 ) -> None:
     """Delete artifacts that no iteration and no champion needs."""
     from tasks.evolution import garbage
+    from tasks.store.artifacts import Store
     from tasks.store.home import Home
 
+    for folder in Store(Home.here().store).altered() if verify else ():
+        output().print(f"altered: {folder}; it counts as missing, and the next run makes it again", soft_wrap=True)
     with garbage.collecting(Home.here(), older_than_days * 24 * 3600) as found:
         table = Table("stage", "artifacts", "GiB", box=None)
         for stage in sorted({one.stage for one in found}):

@@ -21,7 +21,7 @@ from prefect.flows import Flow, load_flow_from_entrypoint
 from prefect.utilities.callables import parameter_schema
 
 from flows.operations.applied import Applied
-from tasks.store.artifacts import sha256
+from tasks.store.files import sha256
 from tasks.store.home import Home
 from tasks.store.rows import digest
 

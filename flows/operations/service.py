@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psutil
 
-from tasks.store.artifacts import write_atomically
+from tasks.store.files import write_atomically
 from tasks.store.home import Home
 from tasks.store.rows import digest
 

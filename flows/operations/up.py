@@ -14,7 +14,7 @@ from flows.operations.server import HEARTBEAT_S, SERVER, SERVER_SERVICE, answers
 from flows.operations.service import Service
 from tasks.engines.processes.platform import Platform, detect, visible_gpus
 from tasks.evolution import lock
-from tasks.store.artifacts import write_atomically
+from tasks.store.files import write_atomically
 from tasks.store.home import ROOT, Home
 
 START_DEADLINE_S = 300.0

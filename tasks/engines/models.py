@@ -11,7 +11,8 @@ from typing import Any
 from tasks.engines.processes import launch
 from tasks.engines.processes.job import Job
 from tasks.engines.processes.progress import Progress
-from tasks.store.artifacts import RECORD, Ref, Spec, Store, sha256
+from tasks.store.artifacts import RECORD, Ref, Spec, Store
+from tasks.store.files import sha256
 from tasks.store.home import Home, user_path
 from tasks.store.rows import digest
 

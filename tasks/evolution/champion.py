@@ -10,7 +10,8 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from tasks.evolution.ledger import Ledger, Rollback
-from tasks.store.artifacts import Ref, Store, write_atomically
+from tasks.store.artifacts import Ref, Store
+from tasks.store.files import write_atomically
 from tasks.store.home import Home
 
 

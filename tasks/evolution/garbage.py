@@ -12,7 +12,7 @@ from pathlib import Path
 from tasks.evolution import ledger as ledgers
 from tasks.evolution import lock
 from tasks.evolution.ledger import Ledger
-from tasks.store.artifacts import RECORD, Ref
+from tasks.store.artifacts import RECORD, Ref, memory_of
 from tasks.store.home import Home
 
 ALWAYS = ("base-model", "hub-model")  # fetched, not made: they would have to be fetched again
@@ -84,6 +84,7 @@ def remove(found: Iterable[Garbage]) -> None:
     for one in found:
         if one.path.is_dir():
             (one.path / RECORD).unlink(missing_ok=True)
+            memory_of(one.path).forget()
             shutil.rmtree(one.path)
         else:
             one.path.unlink(missing_ok=True)

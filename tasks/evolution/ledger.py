@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict
 
 from tasks.evaluate.gate import Verdict
 from tasks.recipe.evaluation import GateConfig
-from tasks.store.artifacts import Ref, write_atomically
+from tasks.store.artifacts import Ref
+from tasks.store.files import write_atomically
 
 FORMAT = 1
 FOUND_THEN = ("seeds", "recipe", "seconds", "run", "at", "person")  # of an iteration: a later reading keeps them

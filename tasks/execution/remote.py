@@ -24,7 +24,8 @@ from tasks.execution.budget import Budget
 from tasks.execution.child_runs import ChildRun, ChildRuns, NoChild, ending
 from tasks.execution.prefect_tasks import Say, run, train
 from tasks.recipe.running import EngineConfig, ExecutionConfig
-from tasks.store.artifacts import Ref, write_atomically
+from tasks.store.artifacts import Ref
+from tasks.store.files import write_atomically
 from tasks.store.rows import digest
 
 POLL_S = 1.0

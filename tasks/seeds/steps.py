@@ -9,8 +9,9 @@ from tasks.clean.contamination import Contamination
 from tasks.execution.stage import Stages, numbered, save_rows
 from tasks.recipe.data import ReadingConfig
 from tasks.seeds import reading
-from tasks.store.artifacts import Draft, Ref, sha256
+from tasks.store.artifacts import Draft, Ref
 from tasks.store.examples import SftRow
+from tasks.store.files import sha256
 from tasks.store.home import ROOT, user_path
 from tasks.store.rows import Seed
 from tasks.store.selection import column, where

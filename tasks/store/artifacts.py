@@ -13,7 +13,6 @@ artifact count as missing, and it is made again.
 
 import contextlib
 import fcntl
-import hashlib
 import json
 import os
 import secrets
@@ -26,6 +25,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict
 
 from tasks.store import tables
+from tasks.store.files import Memory, content, write_durably
 from tasks.store.provenance import provenance
 from tasks.store.rows import Row, digest
 
@@ -84,11 +84,11 @@ class Store:
         return self.root / ref.stage / ref.fingerprint
 
     def find(self, wanted: Spec | Ref) -> Ref | None:
-        """The artifact, verified byte by byte; None if it is missing, incomplete or altered."""
+        """The artifact, its files verified (tasks/store/files.py); None if it is missing, incomplete or altered."""
         path = self.path(wanted)
         try:
             record = json.loads((path / RECORD).read_text())
-            if content(path) != record["files"] or digest(record["files"]) != record["digest"]:
+            if content(path, RECORD, memory_of(path)) != record["files"] or digest(record["files"]) != record["digest"]:
                 return None
         except (OSError, ValueError, KeyError):
             return None
@@ -108,11 +108,11 @@ class Store:
         try:
             draft.path.mkdir()
             yield draft
-            files = content(draft.path)
+            files = content(draft.path, RECORD, memory_of(final))  # as it will be found there
             record = spec.model_dump(mode="json") | {"fingerprint": spec.fingerprint, "files": files}
             record |= {"digest": digest(files), "seconds": round(time.time() - started, 3)}
             record |= draft.record | provenance()
-            _write_durably(draft.path / RECORD, json.dumps(record, indent=1, ensure_ascii=False))
+            write_durably(draft.path / RECORD, json.dumps(record, indent=1, ensure_ascii=False))
             if self.find(spec):  # another run made it meanwhile: what followed from that stays true
                 return
             if final.exists():
@@ -122,6 +122,16 @@ class Store:
             os.close(lock)
             _lock_of(draft.path).unlink(missing_ok=True)
             self._sweep(final)
+
+    def altered(self) -> Iterator[Path]:
+        """Artifacts whose files are not those that were written, each byte read; they count as missing from then on."""
+        for path in sorted(self.root.glob("[!.]*/[!.]*/" + RECORD)):
+            folder = path.parent
+            with contextlib.suppress(OSError, ValueError, KeyError):  # not a record any more
+                if content(folder, RECORD) == json.loads(path.read_text())["files"]:
+                    continue
+            memory_of(folder).forget()
+            yield folder
 
     def record(self, ref: Ref) -> dict[str, Any]:
         record: dict[str, Any] = json.loads((self.path(ref) / RECORD).read_text())
@@ -163,6 +173,10 @@ class Store:
                 _lock_of(leftover).unlink()
 
 
+def memory_of(folder: Path) -> Memory:
+    return Memory(folder.with_name(f".{folder.name}.digests"))
+
+
 def _lock_of(folder: Path) -> Path:
     """NFS has locks on files: on a folder they are this machine's alone."""
     return folder.with_suffix(".lock")
@@ -177,29 +191,3 @@ def _locked(folder: Path) -> int:
         os.close(descriptor)
         raise
     return descriptor
-
-
-def content(folder: Path) -> dict[str, str]:
-    """SHA-256 by name of all data files; an artifact's digest is that of this table."""
-    files = {str(path.relative_to(folder)): path for path in sorted(folder.rglob("*")) if path.is_file()}
-    return {name: sha256(path) for name, path in files.items() if name != RECORD}
-
-
-def sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _write_durably(path: Path, text: str) -> None:
-    with path.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Replace a file whole: readers see the old text or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    _write_durably(temporary, text)
-    temporary.replace(path)

@@ -7,8 +7,8 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from tasks.store.artifacts import write_atomically
 from tasks.store.examples import PreferencePair, SftRow
+from tasks.store.files import write_atomically
 from tasks.store.rows import Rejected, Row, Seed, Written
 from tasks.store.selection import where
 from tasks.store.verified import Answering, Edited

@@ -22,7 +22,8 @@ from tasks.engines.server import Server, SwapFailed
 from tasks.engines.serving.weights import HEADER
 from tasks.engines.vllm import Engine
 from tasks.recipe.running import EngineConfig
-from tasks.store.artifacts import Ref, Spec, Store, content
+from tasks.store.artifacts import RECORD, Ref, Spec, Store
+from tasks.store.files import content
 from tasks.store.rows import digest
 from tests.support import materials
 from tests.support.processes import command_line, wait_until, writing_below
@@ -133,7 +134,7 @@ def wrong_content(two: Served, folder: Path) -> tuple[Path, str]:
 
 def of_another_shape(two: Served, folder: Path) -> tuple[Path, str]:
     path = materials.tiny_qwen2(folder)
-    return path, digest(content(path))
+    return path, digest(content(path, RECORD))
 
 
 def nothing_there(two: Served, folder: Path) -> tuple[Path, str]:

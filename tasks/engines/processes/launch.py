@@ -14,7 +14,8 @@ from tasks.engines.processes.child import Child
 from tasks.engines.processes.device import DeviceLock
 from tasks.engines.processes.job import Job
 from tasks.engines.processes.platform import Platform, model_python
-from tasks.store.artifacts import Store, write_atomically
+from tasks.store.artifacts import Store
+from tasks.store.files import write_atomically
 
 POLL_S = 0.3
 WAITING = "waiting for the device, which is in use by another run"

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from tasks.engines.serving.alike import difference
-from tasks.store.artifacts import content
+from tasks.store.artifacts import RECORD
+from tasks.store.files import content
 from tasks.store.rows import digest as digest_of
 
 
@@ -21,7 +22,7 @@ class SwappedWeights:
         """The content digest of the folder whose weights it holds; empty where a load did not come to its end."""
         if not hasattr(self, "_lance_loaded"):
             self._lance_folder = Path(self.model_config.model)
-            self._lance_loaded = digest_of(content(self._lance_folder))
+            self._lance_loaded = digest_of(content(self._lance_folder, RECORD))
         return self._lance_loaded
 
     def lance_load(self, folder: str, digest: str) -> None:
@@ -31,7 +32,7 @@ class SwappedWeights:
         """
         self.lance_loaded()
         path = Path(folder)
-        if (found := digest_of(content(path))) != digest:
+        if (found := digest_of(content(path, RECORD))) != digest:
             raise ValueError(f"{path} has other content than expected: {found}, not {digest}")
         if why := difference(self._lance_folder, path):
             raise ValueError(f"{why}: it needs an engine of its own")

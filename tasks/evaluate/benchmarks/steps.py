@@ -7,7 +7,8 @@ from tasks.evaluate.benchmarks import requests
 from tasks.evaluate.benchmarks.requests import SHIPPED, Request
 from tasks.execution.stage import Stages, save_rows
 from tasks.recipe.evaluation import Benchmark
-from tasks.store.artifacts import Draft, Ref, sha256
+from tasks.store.artifacts import Draft, Ref
+from tasks.store.files import sha256
 from tasks.store.home import user_path
 
 ITEMS, SCORES = "tasks.evaluate.benchmarks.jobs.items", "tasks.evaluate.benchmarks.jobs.scores"

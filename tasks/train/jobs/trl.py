@@ -26,7 +26,7 @@ from trl import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer
 
 from tasks.engines.control_tokens import PlainText
 from tasks.engines.processes.job import Job, run_job
-from tasks.store.artifacts import write_atomically
+from tasks.store.files import write_atomically
 from tasks.store.rows import Rejected
 from tasks.train.jobs import log_probs
 from tasks.train.jobs.merge import merged, place

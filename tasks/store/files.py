@@ -1,0 +1,72 @@
+"""Files: written whole or not at all, and known by their SHA-256, which of large ones is remembered."""
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+LARGE_BYTES = 2**20  # from which on a digest is remembered: below it is read as fast as looked up
+
+
+def sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def content(folder: Path, without: str = "", memory: "Memory | None" = None) -> dict[str, str]:
+    """SHA-256 by name of all files but one."""
+    files = {str(path.relative_to(folder)): path for path in sorted(folder.rglob("*")) if path.is_file()}
+    files.pop(without, None)
+    return memory.digests(files) if memory else {name: sha256(path) for name, path in files.items()}
+
+
+class Memory:
+    """Digests of one folder's large files, by name, each with what tells that a file is the one that was read.
+
+    A change of its bytes that leaves size and time as they were is not seen: `lance gc --verify` reads all of them.
+    """
+
+    def __init__(self, file: Path):
+        self.file = file
+
+    def digests(self, files: Mapping[str, Path]) -> dict[str, str]:
+        known, found, large = self._read(), dict[str, str](), dict[str, list[Any]]()
+        for name, path in files.items():
+            stat = path.stat()
+            same = [stat.st_ino, stat.st_size, stat.st_mtime_ns]
+            remembered = known.get(name, [])
+            found[name] = remembered[3] if remembered[:3] == same else sha256(path)
+            if stat.st_size >= LARGE_BYTES:
+                large[name] = [*same, found[name]]
+        if large != known:
+            with contextlib.suppress(OSError):  # a store that may only be read
+                write_atomically(self.file, json.dumps(large))
+        return found
+
+    def forget(self) -> None:
+        self.file.unlink(missing_ok=True)
+
+    def _read(self) -> dict[str, list[Any]]:
+        try:
+            found: dict[str, list[Any]] = json.loads(self.file.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+
+def write_durably(path: Path, text: str) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Replace a file whole: readers see the old text or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    write_durably(temporary, text)
+    temporary.replace(path)
