@@ -90,7 +90,7 @@ class Export:
             assert self.ledger.base
             return self._there(self.ledger.base)
         wanted = self.store.record(self._there(self.ledger.teaching["teach"]))["inputs"]["model"]
-        for ref, _ in self.store.of_stage("base-model"):
+        for ref in self.store.of_stage("base-model", lambda _: True):
             if ref.digest == wanted:
                 return ref
         raise ValueError(f"{self.ledger.model}: missing or altered in the store; the same `lance evolve` fetches it")

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from tasks.execution.stage import NextCalls, Save, SaveAnswers
 from tasks.recipe.recipe import Recipe
 from tasks.store.artifacts import Draft, Ref, Spec, Store
 from tasks.store.rows import digest
+
+MOST_SHARDS = 200  # of a stage: Prefect's recorder writes 20 task runs a second
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +73,7 @@ class PrefectRunner:
         return self.compute(spec, label, write_rows)
 
     def _ask(self, spec: Spec, label: str, model: Ref, calls: list[Call]) -> list[Answer]:
-        size = self.recipe.engine.shard_requests
+        size = max(self.recipe.engine.shard_requests, ceil(len(calls) / MOST_SHARDS))
         parts = [calls[i : i + size] for i in range(0, len(calls), size)]
         asked = [
             Shard(
@@ -86,7 +89,7 @@ class PrefectRunner:
         known = self._answered_before(missing[0].spec, wanted) if missing else {}
         with self.progress.bar(label, len(calls)) as bar:
             refs = self.devices.answer(asked, known, bar)
-        return [answer for ref in refs for answer in self.store.rows(ref, Answer)]
+        return list(self.store.rows(refs, Answer))
 
     def _shard_spec(self, spec: Spec, model: Ref, calls: list[Call]) -> Spec:
         return Spec(
@@ -99,12 +102,13 @@ class PrefectRunner:
 
     def _answered_before(self, like: Spec, wanted: set[str]) -> dict[str, Answer]:
         """Answers that are in shards of other lists: another threshold asks for many of the same texts again."""
-        found: dict[str, Answer] = {}
-        for ref, record in self.store.of_stage(like.stage):
+
+        def alike(record: dict[str, Any]) -> bool:
             made_of = (record["version"], record["config"], record["inputs"]["model"], record["sampling"])
-            if made_of == (like.version, like.config, like.inputs["model"], like.sampling):
-                found |= {answer.call: answer for answer in self.store.rows(ref, Answer) if answer.call in wanted}
-        return found
+            return made_of == (like.version, like.config, like.inputs["model"], like.sampling)
+
+        rows = self.store.rows(self.store.of_stage(like.stage, alike), Answer)
+        return {answer.call: answer for answer in rows.where([call in wanted for call in rows.column("call")])}
 
     def train(self, spec: Spec, label: str, module: str, given: dict[str, Any], *, one_process: bool = False) -> Ref:
         """Run `module` in a child process on a device; it writes the artifact itself."""

@@ -48,7 +48,7 @@ class EngineConfig(Config):
     in_flight: Positive = 256
     """Requests that each engine is given at once; two slow cores write 1.08 times as much by it as by 128."""
     shard_requests: Positive = 2000
-    """Requests of one Prefect task run, with an artifact of its own."""
+    """Requests of one Prefect task run, with an artifact of its own; more where a stage would have over 200 of them."""
     shards_at_once: Positive = 2
     """The next shard fills the engine while the last answers of one come in."""
     kv_cache_gib: Positive = 2

@@ -18,7 +18,7 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -137,14 +137,14 @@ class Store:
         record: dict[str, Any] = json.loads((self.path(ref) / RECORD).read_text())
         return record
 
-    def of_stage(self, stage: str) -> Iterator[tuple[Ref, dict[str, Any]]]:
-        """All artifacts of a stage with their records, each verified as `find` does."""
+    def of_stage(self, stage: str, fits: Callable[[dict[str, Any]], bool]) -> Iterator[Ref]:
+        """Artifacts of a stage whose record fits, each verified as `find` does."""
         for path in sorted((self.root / stage).glob("[!.]*/" + RECORD)):
             with contextlib.suppress(OSError, ValueError, KeyError):  # not a record any more
                 record = json.loads(path.read_text())
                 ref = Ref(stage=stage, fingerprint=path.parent.name, digest=record["digest"])
-                if self.find(ref):
-                    yield ref, record
+                if fits(record) and self.find(ref):
+                    yield ref
 
     def rows(self, refs: Ref | Iterable[Ref], kind: type[R], table: str = "rows") -> tables.Rows[R]:
         """The rows of one table, of one artifact or of several behind each other.
