@@ -77,7 +77,8 @@ def _both_fit(recipe: Recipe, device: platform.Platform) -> bool:
     if device.name == "cuda":
         return True
     try:
-        needed = memory_gib(recipe, shape_of(recipe.model), BYTES[device.dtype(recipe.engine.dtype)])
+        served_bytes = BYTES[device.dtype(recipe.engine.dtype)]
+        needed = memory_gib(recipe, shape_of(recipe.model), served_bytes, cuda=False)
     except ValueError:
         return False
     cache_gib = recipe.engine.kv_cache_gib  # what an engine on a CPU takes, whatever all requests would need

@@ -66,15 +66,15 @@ def _sizes(
         return {}, None
     # A plan with a GPU's memory is one for a GPU, wherever it is made.
     device = platform.GPU if gpu_memory_gib else platform.detect()
-    dtype = device.dtype(recipe.engine.dtype)
-    memory, disk = memory_gib(recipe, shape, BYTES[dtype]), disk_gib(recipe, shape)
+    dtype, cuda = device.dtype(recipe.engine.dtype), device.name == "cuda"
+    memory, disk = memory_gib(recipe, shape, BYTES[dtype], cuda), disk_gib(recipe, shape)
     existing = next(path for path in (home.root, *home.root.parents) if path.exists())
     if (free := shutil.disk_usage(existing).free / 2**30) < disk:
         problems.append(f"disk: {disk:.1f} GiB are needed, {free:.1f} GiB are free at {home.root}")
     for who in ("engine", "trainer"):
         parts = {part: size for part, size in memory.items() if part.startswith(who)}
         # Of the cache, one request at full length: with less than all of them vLLM lets some wait.
-        needed = sum(size / (recipe.engine.in_flight if "cache" in part else 1) for part, size in parts.items())
+        needed = sum(size / (recipe.engine.at_once(cuda) if "cache" in part else 1) for part, size in parts.items())
         if gpu_memory_gib and needed > gpu_memory_gib:
             problems.append(f"{who}: {needed:.1f} GiB are needed, a GPU has {gpu_memory_gib:g}")
     return memory, disk

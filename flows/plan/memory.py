@@ -6,14 +6,14 @@ from tasks.recipe.recipe import Recipe
 BYTES_LORA = 16  # float32 weight and gradient, two moments of Adam
 
 
-def memory_gib(recipe: Recipe, shape: ModelShape, served_bytes: int) -> dict[str, float]:
+def memory_gib(recipe: Recipe, shape: ModelShape, served_bytes: int, cuda: bool) -> dict[str, float]:
     """GiB by part: the engine's weights and the cache of all requests in flight; the trainer's weights, LoRA, logits.
 
     Training holds float32 weights whatever is served, since merging into bfloat16 loses the update.
     """
     engine, gib = recipe.engine, 2**30
     lora = recipe.dpo.lora.rank * shape.layers * (9 * shape.hidden + 3 * shape.intermediate + 2 * shape.kv_width)
-    cache = 2 * shape.layers * shape.kv_width * served_bytes * engine.context_tokens * engine.in_flight
+    cache = 2 * shape.layers * shape.kv_width * served_bytes * engine.context_tokens * engine.at_once(cuda)
     rows = 2 * recipe.trainer.device_rows  # chosen and rejected at once
     logits = rows * recipe.dpo.max_tokens * shape.vocabulary * 4
     kept = rows * recipe.dpo.max_tokens * shape.layers * shape.hidden * 2  # layers' inputs, for checkpointing

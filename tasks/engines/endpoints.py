@@ -34,7 +34,7 @@ class Endpoints:
         self.client = self._asking("")
 
     def _asking(self, model: str) -> EngineClient:
-        return EngineClient(self._servers, model, SERVED_NAME, self._config.in_flight, Tokens.of(self._folder))
+        return EngineClient(self._servers, model, SERVED_NAME, self._config.at_once(cuda=True), Tokens.of(self._folder))
 
     def wait_until_ready(self, _on_wait: Callable[[float], None], _on_waiting: Callable[[], None]) -> Self:
         missing = [f"{server.url}: {what}" for server in self._servers for what in self._missing(server)]

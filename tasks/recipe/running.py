@@ -45,8 +45,13 @@ class EngineConfig(Config):
     in LANCE_ENGINE_KEY. None: an engine of the run's own."""
     context_tokens: Positive = 2048
     """Longest request, answer included."""
-    in_flight: Positive = 256
-    """Requests that each engine is given at once; two slow cores write 1.08 times as much by it as by 128."""
+    in_flight: Positive | Literal["auto"] = "auto"
+    """Requests that each engine is given at once; `auto`: 512 for each GPU, which runs as many at once as fit, and 256
+    on a CPU."""
+    tensor_parallel: Positive = 1
+    """GPUs that hold one copy of the model together; each group of so many answers requests of its own."""
+    arguments: tuple[str, ...] = ()
+    """More arguments of vLLM's server, as `[--max-num-batched-tokens=16384]`; they count for what is cached."""
     shard_requests: Positive = 2000
     """Requests of one Prefect task run, with an artifact of its own; more where a stage would have over 200 of them."""
     shards_at_once: Positive = 2
@@ -55,6 +60,10 @@ class EngineConfig(Config):
     """Key-value cache, on a CPU only."""
     start_deadline_s: Positive = 600
     """Seconds after which an engine that is not up counts as failed."""
+
+    def at_once(self, cuda: bool) -> int:
+        """Requests that one engine is given at once."""
+        return self.in_flight if self.in_flight != "auto" else 512 if cuda else 256
 
 
 class TrainerConfig(Config):

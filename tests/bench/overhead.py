@@ -58,7 +58,9 @@ class Bare:
             self.stop()
             self.timed(f"start for {label}", lambda: self._start(path))
             self._model = model
-        self.timed(label, lambda: asyncio.run(_ask(f"http://127.0.0.1:{PORT}", calls, self.recipe.engine.in_flight)))
+        self.timed(
+            label, lambda: asyncio.run(_ask(f"http://127.0.0.1:{PORT}", calls, self.recipe.engine.at_once(cuda=False)))
+        )
 
     def train(self, label: str, module: str, given: dict[str, Any]) -> None:
         self.stop()

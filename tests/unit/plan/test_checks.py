@@ -66,13 +66,13 @@ def test_what_is_off_is_not_counted(settings: list[str], absent: str) -> None:
 
 def test_memory_by_part() -> None:
     recipe = load("paper-qwen2-7b")
-    found = memory_gib(recipe, QWEN2_7B, served_bytes=2)
+    found = memory_gib(recipe, QWEN2_7B, served_bytes=2, cuda=True)
     assert found["engine: weights"] == pytest.approx(14.2, abs=0.1)
     assert found["trainer: weights"] == pytest.approx(28.4, abs=0.1)  # float32
     assert found["trainer: LoRA with gradient and optimizer"] == pytest.approx(20_185_088 * 16 / 2**30, rel=1e-3)
-    assert memory_gib(load("paper-qwen2-7b", ["dpo.reference=base"]), QWEN2_7B, 2)["trainer: weights"] == pytest.approx(
-        56.7, abs=0.2
-    )
+    assert memory_gib(load("paper-qwen2-7b", ["dpo.reference=base"]), QWEN2_7B, 2, True)[
+        "trainer: weights"
+    ] == pytest.approx(56.7, abs=0.2)
     assert disk_gib(recipe, QWEN2_7B) == pytest.approx(10 * 28.4, abs=1)
 
 
