@@ -60,32 +60,32 @@ class Table:
     file: Path
 
     @cached_property
-    def _file(self) -> pq.ParquetFile:
-        return pq.ParquetFile(self.file)
+    def _meta(self) -> pq.FileMetaData:
+        return pq.read_metadata(self.file)
 
     @property
     def has_rows(self) -> bool:
-        return {"id", "parents"} <= set(self._file.schema_arrow.names)
+        return {"id", "parents"} <= set(self._meta.schema.to_arrow_schema().names)
 
     def __len__(self) -> int:
-        return int(self._file.metadata.num_rows)
+        return int(self._meta.num_rows)
 
     @cached_property
     def _ids(self) -> pa.ChunkedArray:
-        return self._file.read(columns=["id"])["id"]
+        return pq.read_table(self.file, columns=["id"])["id"]
 
     @cached_property
     def _parents(self) -> pa.ListArray:
-        return self._file.read(columns=["parents"])["parents"].combine_chunks()
+        return pq.read_table(self.file, columns=["parents"])["parents"].combine_chunks()
 
-    def kind_may_be(self, kinds: Set[str]) -> bool:
+    @cached_property
+    def _kind(self) -> str:
         """A table's rows are of one kind, which their ids begin with."""
-        first = self._file.read_row_group(0, columns=["id"])["id"][0].as_py() if len(self) else ""
-        return str(first).partition("-")[0] in kinds
+        return str(self.content(0)["id"]).partition("-")[0] if len(self) else ""
 
     def rows_of(self, ids: Set[str]) -> Iterator[tuple[str, tuple[str, ...], Place]]:
         """Each of these that stands here, with its parents."""
-        if not self.kind_may_be({one.partition("-")[0] for one in ids}):
+        if self._kind not in {one.partition("-")[0] for one in ids}:
             return
         for number in np.flatnonzero(pc.is_in(self._ids, pa.array(sorted(ids))).to_numpy()).tolist():
             parents = tuple(self._parents[number].as_py() or ())
@@ -102,11 +102,12 @@ class Table:
 
     def content(self, row: int) -> dict[str, Any]:
         """A row's fields: the part of the file that it is in is read, and no more."""
-        for group in range(self._file.metadata.num_row_groups):
-            count = self._file.metadata.row_group(group).num_rows
-            if row < count:
-                return dict(self._file.read_row_group(group).slice(row, 1).to_pylist()[0])
-            row -= count
+        with pq.ParquetFile(self.file, metadata=self._meta) as file:
+            for group in range(file.metadata.num_row_groups):
+                count = file.metadata.row_group(group).num_rows
+                if row < count:
+                    return dict(file.read_row_group(group).slice(row, 1).to_pylist()[0])
+                row -= count
         raise IndexError(row)
 
 

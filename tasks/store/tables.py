@@ -113,26 +113,23 @@ class Rows(Sequence[R], Generic[R]):
 
 
 class _Part:
-    """A file, read a row group at a time, or a table in memory."""
+    """A file, read a row group at a time and open no longer than that takes, or a table in memory."""
 
     def __init__(self, source: Path | pa.Table):
         self.source, self.name = source, source if isinstance(source, Path) else "memory"
         if isinstance(source, Path):
-            meta = self._file.metadata
-            self.lengths = [meta.row_group(i).num_rows for i in range(meta.num_row_groups)]
+            self._meta = pq.read_metadata(source)
+            self.lengths = [self._meta.row_group(i).num_rows for i in range(self._meta.num_row_groups)]
         else:
             self.lengths = [len(batch) for batch in source.to_batches()]
-
-    @cached_property
-    def _file(self) -> pq.ParquetFile:
-        return pq.ParquetFile(self.source)
 
     def group(self, number: int, columns: Sequence[str] | None) -> pa.Table:
         if not isinstance(self.source, Path):
             found = pa.Table.from_batches([self.source.to_batches()[number]])
             return found.select(columns) if columns else found
-        there = set(self._file.schema_arrow.names)
-        return self._file.read_row_group(number, [name for name in columns if name in there] if columns else None)
+        with pq.ParquetFile(self.source, metadata=self._meta) as file:
+            there = set(file.schema_arrow.names)
+            return file.read_row_group(number, [name for name in columns if name in there] if columns else None)
 
 
 class Gathering(Generic[R]):

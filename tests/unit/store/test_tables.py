@@ -136,3 +136,12 @@ def test_rows_are_written_and_gone_through_without_all_being_there(
     finally:
         tracemalloc.stop()
     assert len(whole) == count
+
+
+def test_no_file_is_open_for_longer_than_it_is_read(tmp_path: Path) -> None:
+    paths = [stored(tmp_path, answer(n), name=str(n)) for n in range(200)]
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    found = tables.read(paths, Answer)
+    assert len(list(found)) == 200
+    assert len(list(Path("/proc/self/fd").iterdir())) < before + 20
+    assert found[150] == answer(150)
