@@ -3,8 +3,8 @@
     -m tasks.train.jobs.divergence JOB.json          (in the model environment)
 
 `given`: model and base (folders), rows (a Parquet file of seeds), cpu, max_tokens. Over the whole vocabulary, at each
-token of the seeds' own responses: exact and the same tokens for every candidate, where an estimate on the candidate's
-own samples would be noisy and on other tokens each time.
+token of the seeds' own responses, MOST_ROWS of them at most: exact and the same tokens for every candidate, where an
+estimate on the candidate's own samples would be noisy and on other tokens each time.
 """
 
 from pathlib import Path
@@ -17,6 +17,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from tasks.engines.calls import chat
 from tasks.engines.control_tokens import PlainText
 from tasks.engines.processes.job import Job, run_job
+
+MOST_ROWS = 512
 
 
 def response_log_probs(model: Any, prompt: list[int], whole: list[int]) -> torch.Tensor:
@@ -35,7 +37,7 @@ def measure(job: Job) -> dict[str, Any]:
         AutoModelForCausalLM.from_pretrained(given[name], dtype=torch.float32).to(device).eval()
         for name in ("model", "base")
     ]
-    rows = pq.read_table(given["rows"]).to_pylist()
+    rows = pq.read_table(given["rows"]).slice(0, MOST_ROWS).to_pylist()
     total, tokens = 0.0, 0
     with torch.inference_mode():
         for done, row in enumerate(rows):

@@ -55,7 +55,7 @@ class Planted:
         if not file.exists():
             file.parent.mkdir(parents=True, exist_ok=True)
             with file.open("w", encoding="utf-8") as out:
-                for text, _ in texts.instructions(self.rows, self.data, self.items, 1):
+                for text, *_ in texts.instructions(self.rows, self.data, self.items, 1):
                     row = {"instruction": text, "output": texts.put_together(self.data, dice)}
                     out.write(json.dumps(row, ensure_ascii=False) + "\n")
         return file
@@ -136,8 +136,8 @@ class Planted:
     def _instructions(self) -> Iterator[Written]:
         low = self.store.rows(self.stages.made["split"], Seed, "low")
         made = texts.instructions(len(low), self.data, self.items, 3)
-        for seed, (text, kind) in zip(low, made, strict=True):
-            yield self._written(seed, seed.id, instruction=text, prompt=kind or "new")
+        for seed, (text, kind, _) in zip(low, made, strict=True):
+            yield self._written(seed, seed.id, instruction=text, prompt=kind)
 
     def _responses(self, of: Iterable[Seed | Written], flaw: str | None) -> Iterator[Written]:
         dice = random.Random(4)

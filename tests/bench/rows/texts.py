@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Literal, NamedTuple
 
 FILES = {
     "gsm8k_test.jsonl": ("question", "answer"),
@@ -37,16 +38,21 @@ def changed(text: str, share: float, dice: random.Random, folder: Path) -> str:
     return " ".join(dice.choice(others) if dice.random() < share else word for word in text.split())
 
 
-def instructions(count: int, folder: Path, items: list[str], seed: int) -> Iterator[tuple[str, str]]:
-    """Texts with what was planted in each: "", "copy" or "item"."""
+class Text(NamedTuple):
+    text: str
+    kind: Literal["new", "copy", "item"]
+    source: str  # of a copy: what it was made of, which is no copy itself
+
+
+def instructions(count: int, folder: Path, items: list[str], seed: int) -> Iterator[Text]:
     dice, before = random.Random(seed), list[str]()
     for number in range(count):
-        kind = "copy" if number % COPIES == COPIES - 1 else "item" if number % LEAKS == LEAKS // 2 else ""
         text = put_together(folder, dice)
-        if kind == "copy":
-            text = changed(dice.choice(before), dice.uniform(0, 0.25), dice, folder)
-        elif kind == "item":
-            text = f"{text} {dice.choice(items)}"
+        if number % COPIES == COPIES - 1:
+            source = dice.choice(before)
+            yield Text(changed(source, dice.uniform(0, 0.25), dice, folder), "copy", source)
+        elif number % LEAKS == LEAKS // 2:
+            yield Text(f"{text} {dice.choice(items)}", "item", "")
         else:
             before.append(text)
-        yield text, kind
+            yield Text(text, "new", "")
