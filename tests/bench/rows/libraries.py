@@ -7,6 +7,7 @@ of neighbours, as an index as low goes with a ROUGE-L of 0.7; datatrove as its o
 buckets of 8 hashes.
 """
 
+import itertools
 import json
 import re
 import sys
@@ -22,7 +23,7 @@ def texts(file: Path) -> Iterator[list[str]]:
     with file.open(encoding="utf-8") as rows:
         for row in rows:
             words = re.findall(r"\w+", json.loads(row)["text"].lower())
-            yield [*words, *(" ".join(two) for two in zip(words, words[1:], strict=False))]
+            yield [*words, *(" ".join(two) for two in itertools.pairwise(words))]
 
 
 def rensa(file: Path) -> list[int]:
@@ -75,12 +76,14 @@ def datatrove(file: Path) -> list[int]:
             ([MinhashDedupCluster(buckets, gone, config=config)], 1),
             ([reader, MinhashDedupFilter(gone), JsonlWriter(left, compression=None)], 1),
         ]
-        for pipeline, tasks in steps:
-            LocalPipelineExecutor(pipeline, tasks=tasks, workers=2, logging_dir=f"{folder}/logs-{len(pipeline)}-{tasks}").run()
+        for number, (pipeline, tasks) in enumerate(steps):
+            LocalPipelineExecutor(pipeline, tasks=tasks, workers=2, logging_dir=f"{folder}/logs-{number}").run()
         kept = {json.loads(row)["id"] for path in Path(left).iterdir() for row in path.read_text().splitlines()}
     with file.open(encoding="utf-8") as rows:
         return [int(one) for row in rows if (one := json.loads(row)["id"]) not in kept]
 
 
 if __name__ == "__main__":
-    print(json.dumps({"rensa": rensa, "datasketch": datasketch, "datatrove": datatrove}[sys.argv[1]](Path(sys.argv[2]))))
+    print(
+        json.dumps({"rensa": rensa, "datasketch": datasketch, "datatrove": datatrove}[sys.argv[1]](Path(sys.argv[2])))
+    )
