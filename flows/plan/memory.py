@@ -7,7 +7,7 @@ BYTES_LORA = 16  # float32 weight and gradient, two moments of Adam
 
 
 def memory_gib(recipe: Recipe, shape: ModelShape, served_bytes: int, cuda: bool) -> dict[str, float]:
-    """GiB by part: the engine's weights and the cache of all requests in flight; the trainer's weights, LoRA, logits.
+    """GiB by part on each GPU: engine's weights, cache of all requests in flight; trainer's weights, LoRA, logits.
 
     Training holds float32 weights whatever is served, since merging into bfloat16 loses the update.
     """
@@ -19,8 +19,8 @@ def memory_gib(recipe: Recipe, shape: ModelShape, served_bytes: int, cuda: bool)
     kept = rows * recipe.dpo.max_tokens * shape.layers * shape.hidden * 2  # layers' inputs, for checkpointing
     copies = 1 + (recipe.dpo.reference != "sft")
     found = {
-        "engine: weights": shape.parameters * served_bytes,
-        "engine: cache for all requests in flight at full length": cache,
+        "engine: weights": shape.parameters * served_bytes / engine.tensor_parallel,
+        "engine: cache for all requests in flight at full length": cache / engine.tensor_parallel,
         "trainer: weights": copies * shape.parameters * 4,
         "trainer: LoRA with gradient and optimizer": lora * BYTES_LORA,
         "trainer: logits and activations": logits + kept,

@@ -11,7 +11,7 @@ import numpy as np
 
 from tasks.clean.base import Candidate, Field, Rule
 from tasks.clean.near_duplicate import NearDuplicates
-from tasks.clean.signatures import Signed
+from tasks.clean.signatures import HASHES, Signed
 from tasks.recipe.data import CleanConfig
 from tasks.store.examples import PreferencePair, SftRow, TrainRow
 from tasks.store.rows import Rejected, Seed, Written
@@ -21,7 +21,7 @@ from tasks.text.words import grams, words
 
 Asked = Seed | Written | SftRow | PreferencePair | TrainRow
 R = TypeVar("R", Seed, SftRow, PreferencePair)
-HASHES = 64  # texts with a ROUGE-L of 0.9 have a Jaccard index of 0.74, and meet in one of 16 bands with 0.997
+FEW_HASHES, FROM = 64, 0.85  # texts with such a ROUGE-L have a Jaccard index of 0.63, and meet in 16 bands with 0.94
 PART = 10_000  # rows whose runs are made at once
 MIN_RUN_WORDS = 5  # "what is the capital of" stands in many an instruction, and with one word more it is an item
 
@@ -31,7 +31,8 @@ class Contamination(Rule):
 
     def __init__(self, config: CleanConfig, items: Sequence[Seed]):
         self.items, self.above = items, config.contamination_rouge_l
-        self.asked = Signed.of(map(_asked, items), HASHES)
+        self.hashes = FEW_HASHES if self.above >= FROM else HASHES
+        self.asked = Signed.of(map(_asked, items), self.hashes)
         self.runs: dict[tuple[str, ...], str] = {}
         for item in items:
             instruction, most = words(item.instruction), config.contamination_run_words
@@ -57,7 +58,7 @@ class Contamination(Rule):
             part = rows[start : start + PART]
             for number, run in self._runs_in(part).items():
                 hits[start + number] = f"“{' '.join(run)}” stands in {self.runs[run]}, which is only measured on"
-        asked = Signed.of(map(_asked, rows), HASHES)
+        asked = Signed.of(map(_asked, rows), self.hashes)
         near = NearDuplicates(self.asked + asked, self.above, len(self.items), within=False)
         for number in range(len(rows)):
             if found := near.find(len(self.items) + number):

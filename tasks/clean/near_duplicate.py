@@ -3,9 +3,10 @@
 The published scripts compare within a seed's own family only, so that the pool fills with one task in many copies.
 """
 
-from collections.abc import Container, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 
 import numpy as np
 from rapidfuzz.distance import LCSseq
@@ -17,6 +18,8 @@ from tasks.store.examples import SftRow
 from tasks.store.reviews import Scored
 from tasks.store.rows import Rejected, Seed, Written
 from tasks.store.selection import column, where
+
+NONE: Mapping[int, int | None] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -32,15 +35,19 @@ class NearDuplicates:
     def _earlier(self) -> Earlier:
         return earlier(self.texts, self.first, self.rouge_l_above, within=self.within)
 
-    def find(self, number: int, gone: Container[int] = ()) -> tuple[int, float] | None:
-        """The earlier text nearest to this one, of those not `gone`, with their ROUGE-L (F) if above the threshold."""
+    def find(self, number: int, gone: Mapping[int, int | None] = NONE) -> tuple[int, float] | None:
+        """The earlier text nearest to this one, with their ROUGE-L (F) if above the threshold.
+
+        Of those that are `gone` another one stands, by which they are known, for all texts of a crowd are not looked
+        at; None for one that went for another reason.
+        """
         this, best = self.texts.ids[number], (self.rouge_l_above, -1)
-        for other in self._earlier[number]:
-            if other not in gone:
-                that = self.texts.ids[other]
-                words = len(this) + len(that)
-                common = LCSseq.similarity(this, that, score_cutoff=int(best[0] * words / 2))
-                best = max(best, (2 * common / words, other), key=lambda found: found[0])
+        earlier = self._earlier[number]
+        for other in sorted({stands for one in earlier if (stands := gone.get(one, one)) is not None}):
+            that = self.texts.ids[other]
+            words = len(this) + len(that)
+            common = LCSseq.similarity(this, that, score_cutoff=int(best[0] * words / 2))
+            best = max(best, (2 * common / words, other), key=lambda found: found[0])
         return (best[1], best[0]) if best[1] >= 0 else None
 
 
@@ -51,25 +58,27 @@ class NearDuplicate(Rule):
 
     def __init__(self, config: CleanConfig, seeds: Sequence[Seed]):
         self.above, self.seeds = config.near_duplicate_rouge_l, seeds
-        self.gone: set[int] = set()
+        self.gone: dict[int, int | None] = {}
 
     def begin(self, rows: Sequence[Written], field: Field) -> None:
         if field == "instruction":
-            texts = (row.instruction for part in (self.seeds, rows) for row in part)
-            self.rows, self.known = rows, NearDuplicates(Signed.of(texts), self.above, first=len(self.seeds))
-            self.gone = set(range(len(self.seeds), len(self.seeds) + len(rows)))
+            texts = (text for part in (self.seeds, rows) for text in column(part, "instruction"))
+            self.known = NearDuplicates(Signed.of(texts), self.above, first=len(self.seeds))
+            self.names = [*column(self.seeds, "id"), *column(rows, "id")]
+            self.gone = dict.fromkeys(range(len(self.seeds), len(self.seeds) + len(rows)))
 
     def __call__(self, candidate: Candidate) -> str | None:
         if candidate.is_response:
             return None
-        found = self.known.find(len(self.seeds) + candidate.number, self.gone)
-        return f"ROUGE-L {found[1]:.2f} with the instruction of {self._row(found[0]).id}" if found else None
+        number = len(self.seeds) + candidate.number
+        found = self.known.find(number, self.gone)
+        if not found:
+            return None
+        self.gone[number] = found[0]
+        return f"ROUGE-L {found[1]:.2f} with the instruction of {self.names[found[0]]}"
 
     def keep(self, candidate: Candidate) -> None:
-        self.gone.discard(len(self.seeds) + candidate.number)
-
-    def _row(self, number: int) -> Seed | Written:
-        return self.seeds[number] if number < len(self.seeds) else self.rows[number - len(self.seeds)]
+        self.gone.pop(len(self.seeds) + candidate.number, None)
 
 
 def best(
@@ -86,14 +95,16 @@ def best(
     known = NearDuplicates(
         Signed.of(map(_whole, pool)) + signed.taken(np.array(ranked, np.int64)), config.near_duplicate_rouge_l, first
     )
-    gone, kept = set[int](), [False] * len(rows)
+    there = [*column(pool, "id"), *(names[i] for i in ranked)]
+    gone, details, kept = dict[int, int | None](), dict[str, str](), [False] * len(rows)
     for number, place in enumerate(ranked, first):
         if found := known.find(number, gone):
-            gone.add(number)
-            other = pool[found[0]].id if found[0] < first else names[ranked[found[0] - first]]
-            rejects.append(Rejected.of(rows[place], "near duplicate", f"ROUGE-L {found[1]:.2f} with {other}"))
+            gone[number] = found[0]
+            details[names[place]] = f"ROUGE-L {found[1]:.2f} with {there[found[0]]}"
         else:
             kept[place] = True
+    near = where(rows, [name in details for name in names])
+    rejects += [Rejected.of(row, "near duplicate", details[row.id]) for row in near]
     return where(rows, kept), rejects
 
 

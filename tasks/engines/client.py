@@ -5,6 +5,7 @@ Answers go into a journal as they come.
 
 import asyncio
 import concurrent.futures
+import resource
 import threading
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
@@ -23,10 +24,19 @@ TIMEOUT_S = 1800.0  # of one request, waiting in the engine's queue included
 IDLE_S = 30.0  # a connection; the server keeps it longer, so that none is used while it closes it
 LOOK_EVERY_S = 10.0  # whether the engine is there while it is asked
 REASON_CHARACTERS = 500
+OPEN_FILES = 65_536
 
 
 class Refused(ValueError):
     """The engine can do nothing with a request, however often it is sent."""
+
+
+def more_connections() -> None:
+    """As many open files as this process may have, up to 65,536: 512 requests for each of 8 GPUs are 4,096 sockets."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 class EngineClient:
@@ -39,6 +49,7 @@ class EngineClient:
         self.model = model
         self._servers, self._name, self._in_flight, self._tokens = servers, name, in_flight, tokens
         self._busy = [0] * len(servers)
+        more_connections()
         self._closing = threading.Lock()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="engine-client", daemon=True)

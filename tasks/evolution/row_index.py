@@ -76,12 +76,13 @@ class Table:
 
     @cached_property
     def _parents(self) -> pa.ListArray:
-        return pq.read_table(self.file, columns=["parents"])["parents"].combine_chunks()
+        found = pq.read_table(self.file, columns=["parents"])["parents"]
+        return found.cast(pa.list_(pa.string())).combine_chunks()  # without any, older tables have them of no type
 
     @cached_property
     def _kind(self) -> str:
         """A table's rows are of one kind, which their ids begin with."""
-        return str(self.content(0)["id"]).partition("-")[0] if len(self) else ""
+        return str(self._ids[0]).partition("-")[0] if len(self) else ""
 
     def rows_of(self, ids: Set[str]) -> Iterator[tuple[str, tuple[str, ...], Place]]:
         """Each of these that stands here, with its parents."""

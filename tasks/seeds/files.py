@@ -114,7 +114,7 @@ def _json_lines(path: Path) -> Iterator[RawRow]:
             text, start = text.removeprefix(BYTE_ORDER_MARK) if number == 1 else text, start + len(line)
             if text.strip():
                 row += 1
-                value = _parsed(text, f"{path.name}:{row}", first_line=number)
+                value = _parsed(text.removesuffix("\n"), f"{path.name}:{row}", first_line=number)
                 yield _object(value, RawRow(path.name, row, {}, number), "write one object per line")
 
 

@@ -128,7 +128,8 @@ class Store:
         for path in sorted(self.root.glob("[!.]*/[!.]*/" + RECORD)):
             folder = path.parent
             with contextlib.suppress(OSError, ValueError, KeyError):  # not a record any more
-                if content(folder, RECORD) == json.loads(path.read_text())["files"]:
+                record = json.loads(path.read_text())
+                if content(folder, RECORD) == record["files"] and digest(record["files"]) == record["digest"]:
                     continue
             memory_of(folder).forget()
             yield folder

@@ -13,7 +13,7 @@ from tasks.store.verified import Answering, Question, Verdicts
 
 
 class Example(Row):
-    """What is read from disk has an id that fits its content; what has none yet is made by `_made` alone."""
+    """What has no id yet is made by `_made` alone; what the store holds was made so once."""
 
     @model_validator(mode="before")
     @classmethod

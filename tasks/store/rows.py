@@ -30,7 +30,7 @@ def text_digest(*texts: str) -> bytes:
 
 
 class Row(BaseModel):
-    """A row with an identity. Reading one whose id does not fit its content raises ValueError."""
+    """A row with an identity. Making one with an id that does not fit its content raises ValueError."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     kind: ClassVar[str]

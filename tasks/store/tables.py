@@ -24,7 +24,7 @@ from tasks.store.rows import Row
 
 R = TypeVar("R", bound=Row)
 Places = NDArray[np.int64]
-RECENT = 8  # groups that single rows are taken from
+RECENT = 3  # groups of each file that single rows are taken from
 AT_ONCE = 20_000  # rows that are objects or Python values at the same time, and of a file's row group
 
 
@@ -64,7 +64,7 @@ class Rows(Sequence[R], Generic[R]):
         place = chosen if self.places is None else int(self.places[chosen])
         number = int(np.searchsorted(self._starts, place, side="right")) - 1
         group = self._recent[number] = self._recent.pop(number, None) or self._group(number)
-        if len(self._recent) > RECENT:
+        if len(self._recent) > RECENT * len(self.parts):
             del self._recent[next(iter(self._recent))]
         (row,) = group.slice(place - int(self._starts[number]), 1).to_pylist()
         return cast("R", maker(self.kind)(row))
@@ -81,7 +81,8 @@ class Rows(Sequence[R], Generic[R]):
 
     def where(self, keep: Sequence[bool]) -> "Rows[R]":
         """Those for which it is true."""
-        kept = np.flatnonzero(np.fromiter(keep, bool, len(self)))
+        kept = np.flatnonzero(np.array(keep, bool))
+        assert len(keep) == len(self), f"{len(keep)} words on {len(self)} rows"
         return Rows(self.kind, self.parts, kept if self.places is None else self.places[kept])
 
     def column(self, name: str) -> list[Any]:
@@ -171,10 +172,11 @@ def _fitting(table: pa.Table, kind: type[Row], name: object, columns: Sequence[s
         return table
     for field in wanted:
         if field.name not in table.column_names:
-            table = table.append_column(field, pa.nulls(table.num_rows, field.type))
+            default = kind.model_fields[field.name].get_default(call_default_factory=True)
+            table = table.append_column(field, pa.array([default] * table.num_rows, field.type))
     try:
         return table.select(wanted.names).cast(wanted)
-    except pa.ArrowInvalid as error:
+    except pa.ArrowException as error:
         raise ValueError(f"{name}: not rows of the kind {kind.kind} as this version writes them: {error}") from error
 
 

@@ -51,7 +51,7 @@ def mix(
 
 
 def _once(rows: Sequence[SftRow]) -> list[int]:
-    """Where each text stands last; in the order in which texts stand first."""
+    """Where each text stands last."""
     of_text = {text_digest(*row.history, row.instruction, row.response): i for i, row in enumerate(rows)}
     return list(of_text.values())
 

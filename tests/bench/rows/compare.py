@@ -28,10 +28,11 @@ LIBRARIES = ROOT / "tests/bench/rows/libraries.py"
 
 def lance(file: Path) -> list[int]:
     with file.open(encoding="utf-8") as rows:
-        known, gone = NearDuplicates(Signed.of(json.loads(row)["text"] for row in rows), ABOVE), set[int]()
+        known = NearDuplicates(Signed.of(json.loads(row)["text"] for row in rows), ABOVE)
+    gone: dict[int, int | None] = {}
     for number in range(len(known.texts)):
-        if known.find(number, gone):
-            gone.add(number)
+        if found := known.find(number, gone):
+            gone[number] = found[0]
     return sorted(gone)
 
 

@@ -54,8 +54,9 @@ def test_the_nearest_of_those_that_are_left_is_the_one_that_is_named() -> None:
     far, near = "one two three four five six seven nine ten eleven", "one two three four five six seven eight ten"
     known = NearDuplicates(Signed.of([far, near, "", "one two three four five six seven eight nine", ""]), 0.5)
     assert known.find(3) == (1, 16 / 18)
-    assert known.find(3, gone={1}) == (0, 16 / 19)
-    assert known.find(3, gone={0, 1}) is None
+    assert known.find(3, gone={1: None}) == (0, 16 / 19)
+    assert known.find(3, gone={0: None, 1: None}) is None
+    assert known.find(3, gone={1: 0}) == (0, 16 / 19)
     assert known.find(4) is None  # without words there is nothing to have in common
 
 

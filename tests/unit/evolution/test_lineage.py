@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from flows.cli.explain import explain
@@ -107,6 +109,15 @@ def test_a_seed_that_taught_m_0_is_in_everything(tmp_path: Path) -> None:
     found = lineage.trained(set(lineage.descendants(HIGH.id)))
     assert list(found) == ["M_0, teach", "iteration 1, sft", "iteration 1, dpo"]
     assert lineage.find(TrainRow.of(HIGH).id).stands_in == {"M_0": ["reviews to learn / sft"]}
+
+
+def test_tables_that_were_written_without_types_are_read(tmp_path: Path) -> None:
+    """As they were before rows had columns of their own: parents that no row has are a list of nothing."""
+    store, ledger = evolution(tmp_path)
+    file = store.path(ledger.iterations[0].seeds) / "rows.parquet"
+    pq.write_table(pa.Table.from_pylist([row.model_dump(mode="json") for row in (LOW, HIGH)]), file)
+    assert {ANSWER.id, SFT.id} <= set(Lineage(store, ledger).descendants(LOW.id))
+    assert Lineage(store, ledger).standing("written-0") == "written-0"
 
 
 def test_an_unknown_row_is_said_to_be_one(tmp_path: Path) -> None:

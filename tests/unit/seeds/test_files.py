@@ -136,3 +136,10 @@ def test_a_parquet_text_that_is_no_utf8_is_refused(tmp_path: Path) -> None:
     text = pa.StringArray.from_buffers(1, pa.py_buffer(b"\0\0\0\0\1\0\0\0"), pa.py_buffer(b"\xff"))
     pq.write_table(pa.table({"prompt": text}), tmp_path / "a.parquet")
     assert_refused(tmp_path / "a.parquet", ["a.parquet, after row 0", "plain values", "utf-8", "again"])
+
+
+def test_a_line_that_is_cut_off_is_named_by_its_own_number(tmp_path: Path) -> None:
+    file = tmp_path / "seeds.jsonl"
+    file.write_text('{"prompt": "a", "response": "b"}\n{"prompt": "x"\n{"prompt": "c", "response": "d"}\n')
+    with pytest.raises(ValueError, match=r"seeds.jsonl:2: expected valid JSON, found .* at line 2, column 15"):
+        list(read_rows(file))
