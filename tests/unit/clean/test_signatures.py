@@ -95,3 +95,17 @@ def test_runs_stand_within_one_text() -> None:
     assert hashes[1] == hashes[2] == hashes[5]
     assert len(set(hashes.tolist())) == 3
     assert [len(found) for found in runs(WordIds.of(["a"]), 2)] == [0, 0]
+
+
+def test_of_texts_of_one_template_none_stays_that_is_too_near_to_another_that_stays() -> None:
+    dice = random.Random(7)
+    fixed, others = VOCABULARY[:14], VOCABULARY[20:40]
+    texts = [" ".join([*fixed[:7], *dice.choices(others, k=8), *fixed[7:]]) for _ in range(600)]
+    known, gone = NearDuplicates(Signed.of(texts), 0.7), dict[int, int | None]()
+    for i in range(len(texts)):
+        if found := known.find(i, gone):
+            gone[i] = found[0]
+    kept = [words(text) for i, text in enumerate(texts) if i not in gone]
+    too_near = sum(rouge_l_f(one, other) > 0.7 for one, other in combinations(kept, 2))
+    assert len(kept) > 1
+    assert too_near <= 2
