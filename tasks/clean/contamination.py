@@ -67,7 +67,7 @@ class Contamination(Rule):
         return hits
 
     def _runs_in(self, rows: Sequence[Asked]) -> dict[int, tuple[str, ...]]:
-        """The first run of each row that has one, by the row's number."""
+        """A run of each row that has one, by the row's number: one of the shortest."""
         texts = [(i, text) for i, row in enumerate(rows) for text in (*row.history, row.instruction, learned_text(row))]
         ids, found = WordIds.of(text for _, text in texts), dict[int, tuple[str, ...]]()
         for n, known in self.by_length.items():

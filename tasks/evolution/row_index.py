@@ -1,6 +1,6 @@
 """In which tables of an evolution a row stands, and which rows were made from it: ids alone are read, and no texts.
 
-Of eight million rows the ids are 0.3 GB as columns; nothing else is kept of a row that nobody asks for.
+Nothing else is kept of a row that nobody asks for.
 """
 
 from collections.abc import Iterable, Iterator, Set
