@@ -38,7 +38,6 @@ def train(
                 bar.heard(say),
                 platform,
                 device,
-                one_process=asked.one_process,
                 deadline_s=asked.deadline_s,
             )
 

@@ -6,7 +6,6 @@ Prefect can start a temporary server itself, but that one outlives a killed run;
 import base64
 import contextlib
 import os
-import socket
 import sys
 import time
 import urllib.error
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from flows.operations.service import Service
 from tasks.engines.processes.child import Child
+from tasks.engines.processes.ports import free_port
 from tasks.engines.processes.progress import Progress
 from tasks.store.home import Home
 
@@ -68,9 +68,7 @@ def prefect_api(home: Home, progress: Progress) -> Iterator[None]:
         check_password(given)
         yield
         return
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{port}/api"
     command = [sys.executable, "-m", "uvicorn", "--factory", "prefect.server.api.server:create_app"]
     command += ["--host", "127.0.0.1", "--port", str(port), "--log-level", "error"]

@@ -12,6 +12,7 @@ from http import HTTPStatus
 from typing import Any
 
 import aiohttp
+import orjson
 
 from tasks.engines.calls import Answer, Call
 from tasks.engines.completions import Completions
@@ -47,7 +48,8 @@ class EngineClient:
 
     def __init__(self, servers: Sequence[Server], model: str, name: str, in_flight: int, tokens: Tokens):
         self.model = model
-        self._servers, self._name, self._in_flight, self._tokens = servers, name, in_flight, tokens
+        self._servers, self._name, self._tokens = servers, name, tokens
+        self._most = in_flight * len(servers)
         self._busy = [0] * len(servers)
         more_connections()
         self._closing = threading.Lock()
@@ -62,14 +64,14 @@ class EngineClient:
         self._sessions = [
             aiohttp.ClientSession(
                 server.url,
-                headers=server.headers | named,
+                headers=server.headers | named | {"Content-Type": "application/json"},
                 timeout=aiohttp.ClientTimeout(total=TIMEOUT_S),
                 connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=IDLE_S),
             )
             for server in self._servers
         ]
         self._completions = Completions(self._post, self._name, self._tokens)
-        self._gate = asyncio.Semaphore(self._in_flight * len(self._servers))
+        self._gate = asyncio.Semaphore(self._most)
 
     def close(self) -> None:
         """Whoever waits for an answer gets a ConnectionError. Any thread may call it, and more than once."""
@@ -100,19 +102,23 @@ class EngineClient:
             raise ConnectionError("the engine was ended while it was asked") from None
 
     async def _ask(self, calls: Sequence[Call], journal: Journal, on_answer: Callable[[Answer], None]) -> list[Answer]:
-        async def one(call: Call) -> None:
-            if call.key not in journal.answers:
-                async with self._gate:
-                    journal.add(await self._answer(call))
-            on_answer(journal.answers[call.key])
+        left = iter(calls)
+
+        async def one_by_one(add: Callable[[Answer], None]) -> None:
+            for call in left:
+                if call.key not in journal.answers:
+                    async with self._gate:
+                        add(await self._answer(call))
+                on_answer(journal.answers[call.key])
 
         async def all_of_them() -> None:
-            try:
-                async with asyncio.TaskGroup() as group:
-                    for call in calls:
-                        group.create_task(one(call))
-            except* Exception as failures:
-                raise failures.exceptions[0] from None  # one dead engine fails all of them alike
+            with journal.adding() as add:
+                try:
+                    async with asyncio.TaskGroup() as group:
+                        for _ in range(min(len(calls), self._most)):  # not a task for each call
+                            group.create_task(one_by_one(add))
+                except* Exception as failures:
+                    raise failures.exceptions[0] from None  # one dead engine fails all of them alike
 
         asking, watching = asyncio.create_task(all_of_them()), asyncio.create_task(self._until_one_is_gone())
         try:
@@ -140,9 +146,9 @@ class EngineClient:
         which = self._busy.index(min(self._busy))
         self._busy[which] += 1
         try:
-            async with self._sessions[which].post(path, json=body) as reply:
+            async with self._sessions[which].post(path, data=orjson.dumps(body)) as reply:
                 if reply.status == HTTPStatus.OK:
-                    return await reply.json()
+                    return orjson.loads(await reply.read())
                 reason = (await reply.text())[:REASON_CHARACTERS]
         except (aiohttp.ClientError, TimeoutError) as error:
             raise ConnectionError(f"{self._servers[which].url}: {type(error).__name__}: {error}") from error

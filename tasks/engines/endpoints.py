@@ -10,7 +10,7 @@ import httpx
 from tasks.engines.calls import chat
 from tasks.engines.client import EngineClient
 from tasks.engines.completions import CHAT, COMPLETIONS
-from tasks.engines.server import EngineNotStarted, Server, SwapFailed
+from tasks.engines.server import EngineNotStarted, Server, SwapFailed, trusted
 from tasks.engines.tokens import Tokens
 from tasks.engines.vllm import SERVED_NAME
 from tasks.recipe.running import EngineConfig
@@ -94,7 +94,9 @@ def _post(server: Server, path: str, body: dict[str, Any]) -> Any:
     """The reply, or nothing where the server refuses."""
     named = {"model": SERVED_NAME, **body}
     try:
-        reply = httpx.post(server.url + path, headers=server.headers, json=named, timeout=PROBE_WITHIN_S)
+        reply = httpx.post(
+            server.url + path, headers=server.headers, json=named, timeout=PROBE_WITHIN_S, verify=trusted()
+        )
         return reply.json() if reply.status_code == httpx.codes.OK else None
     except (httpx.HTTPError, ValueError):
         return None

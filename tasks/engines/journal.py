@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tasks.engines.calls import Answer
@@ -22,10 +23,16 @@ class Journal:
                 self.answers[answer.call] = answer
             self._cut_to = len(whole + newline) if cut else None
 
-    def add(self, answer: Answer) -> None:
-        self.answers[answer.call] = answer
+    @contextlib.contextmanager
+    def adding(self) -> Iterator[Callable[[Answer], None]]:
+        """Who adds has the file open meanwhile: opened for each answer, it took an eighth of a request's time."""
         if self._cut_to is not None:  # not sooner: whoever only reads may do so beside the one who writes
             os.truncate(self.path, self._cut_to)
             self._cut_to = None
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(answer.model_dump_json() + "\n")
+        with self.path.open("ab", buffering=0) as file:
+
+            def add(answer: Answer) -> None:
+                self.answers[answer.call] = answer
+                file.write(answer.model_dump_json().encode() + b"\n")
+
+            yield add

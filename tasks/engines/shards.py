@@ -58,9 +58,10 @@ class Shards:
         with self.claimed(shard) as mine:
             if mine:
                 journal = Journal(self.journal(shard))
-                for answer in found:
-                    if answer.call not in journal.answers:
-                        journal.add(answer)
+                with journal.adding() as add:
+                    for answer in found:
+                        if answer.call not in journal.answers:
+                            add(answer)
 
     def answer(
         self,

@@ -12,6 +12,7 @@ from tasks.engines.client import EngineClient
 from tasks.engines.processes.child import Child, ChildFailed
 from tasks.engines.processes.device import DeviceLock
 from tasks.engines.processes.platform import Platform
+from tasks.engines.processes.ports import free_port
 from tasks.engines.server import EngineNotStarted, Server, SwapFailed
 from tasks.engines.serving.guard import Guard
 from tasks.engines.serving.weights import FOR_RUNS, Weights
@@ -108,8 +109,8 @@ class Engine:
         """
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            port = port or free_port()
             probe.bind(("127.0.0.1", port))
-            port = probe.getsockname()[1]
         key = key or secrets.token_hex(16)
         self._tokens = Tokens.of(model)  # first: a model without a tokenizer is refused before a child is started
         self._config, self._platform = config, platform

@@ -62,7 +62,7 @@ class LocalDevices:
         stage = shard.spec.stage.removesuffix("-shard")
         return found, shown_as(infer, stage, shard.label, found).submit(shard.spec, self.shards.store, make)
 
-    def train(self, module: str, job: Job, label: str, *, one_process: bool, deadline_s: float | None) -> Ref:
+    def train(self, module: str, job: Job, label: str, deadline_s: float | None) -> Ref:
         """Raises ChildFailed, or ValueError with what is wrong with the job's input."""
 
         def make(say: Say) -> None:
@@ -74,7 +74,6 @@ class LocalDevices:
                     bar.heard(say),
                     self.platform,
                     self.engines.device,
-                    one_process=one_process,
                     deadline_s=deadline_s,
                 )
 

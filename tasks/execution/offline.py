@@ -43,7 +43,7 @@ class Offline:
     ) -> Ref:
         return self._found(spec, label)
 
-    def train(self, spec: Spec, label: str, module: str, given: dict[str, Any], *, one_process: bool = False) -> Ref:
+    def train(self, spec: Spec, label: str, module: str, given: dict[str, Any]) -> Ref:
         raise WouldAsk(label)
 
     def _found(self, spec: Spec, label: str) -> Ref:

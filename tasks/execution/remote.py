@@ -50,7 +50,6 @@ class TrainingOrder(BaseModel):
     module: str
     label: str
     job: Job
-    one_process: bool
     deadline_s: float | None
 
 
@@ -96,14 +95,12 @@ class RemoteDevices:
                     self.budget.spend(self.shards.new_tokens(found))
             time.sleep(POLL_S)
 
-    def train(self, module: str, job: Job, label: str, *, one_process: bool, deadline_s: float | None) -> Ref:
+    def train(self, module: str, job: Job, label: str, deadline_s: float | None) -> Ref:
         """Raises NoChild, or ValueError with what is wrong with the job's input."""
 
         def make(say: Say) -> None:
             self.budget.check()
-            training = TrainingOrder(
-                module=module, label=label, job=job, one_process=one_process, deadline_s=deadline_s
-            )
+            training = TrainingOrder(module=module, label=label, job=job, deadline_s=deadline_s)
             write_atomically(job.work / "training.json", training.model_dump_json())
             with self.progress.bar(label) as bar:
                 self._wait_for(job, label, bar.heard(say))

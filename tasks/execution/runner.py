@@ -110,10 +110,10 @@ class PrefectRunner:
         rows = self.store.rows(self.store.of_stage(like.stage, alike), Answer)
         return {answer.call: answer for answer in rows.where([call in wanted for call in rows.column("call")])}
 
-    def train(self, spec: Spec, label: str, module: str, given: dict[str, Any], *, one_process: bool = False) -> Ref:
+    def train(self, spec: Spec, label: str, module: str, given: dict[str, Any]) -> Ref:
         """Run `module` in a child process on a device; it writes the artifact itself."""
         job, deadline_s = self._job(spec, given), self.recipe.trainer.deadline_s
-        return self.devices.train(module, job, label, one_process=one_process, deadline_s=deadline_s)
+        return self.devices.train(module, job, label, deadline_s)
 
     def job(
         self, spec: Spec, label: str, module: str, given: dict[str, Any], *, online: bool = False, tells: bool = False

@@ -49,9 +49,7 @@ class Runner(Protocol):
 
     def infer(self, spec: Spec, label: str, model: Ref, calls: NextCalls, save: SaveAnswers) -> Ref: ...
 
-    def train(
-        self, spec: Spec, label: str, module: str, given: dict[str, Any], *, one_process: bool = False
-    ) -> Ref: ...
+    def train(self, spec: Spec, label: str, module: str, given: dict[str, Any]) -> Ref: ...
 
     def job(
         self, spec: Spec, label: str, module: str, given: dict[str, Any], *, online: bool = False, tells: bool = False
@@ -124,13 +122,12 @@ class Stages:
         *,
         module: str,
         given: dict[str, Any],
-        one_process: bool = False,
         **identity: Unpack[Identity],
     ) -> Ref:
         """A child process on the device, of the job in `module`."""
         label = label or stage
         spec = self._spec(stage, label, identity)
-        return self.keep(label, self.runner.train(spec, label, module, given, one_process=one_process))
+        return self.keep(label, self.runner.train(spec, label, module, given))
 
     def job(
         self,

@@ -73,6 +73,8 @@ class TrainerConfig(Config):
     """What the frozen base computes in, as `engine.dtype`; LoRA and the merged model are float32."""
     device_rows: Positive = 8
     """Rows at a time on each device; a step's rows are spread over devices and accumulated."""
+    processes: Positive | Literal["auto"] = "auto"
+    """Processes that train together, each on its share of a step's rows; `auto`: one for each GPU, one on a CPU."""
     save_steps: Positive = 50
     """Steps between checkpoints."""
     deadline_s: Positive = 48 * 3600

@@ -110,6 +110,7 @@ def divergence(stages: Stages, candidate: Ref, base: Ref, seeds: Ref) -> Ref:
         "base": str(stages.store.path(base)),
         "rows": str(stages.store.path(seeds) / "held_out.parquet"),
         "max_tokens": most,
+        "processes": 1,
     }
     return stages.train(
         "divergence",
@@ -118,7 +119,6 @@ def divergence(stages: Stages, candidate: Ref, base: Ref, seeds: Ref) -> Ref:
         inputs={"model": candidate, "base": base, "rows": stages.store.record(seeds)["files"]["held_out.parquet"]},
         module=DIVERGENCE,
         given=given,
-        one_process=True,
     )
 
 
@@ -146,6 +146,7 @@ def _train(
         "reference": str(store.path(reference)) if reference and of_its_own else "",
         "device_rows": recipe.trainer.device_rows,
         "save_steps": recipe.trainer.save_steps,
+        "processes": recipe.trainer.processes,
         "dtype": recipe.trainer.dtype,
         "seed": recipe.sampling_seed if recipe.training_seed is None else recipe.training_seed,
     }

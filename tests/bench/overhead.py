@@ -117,14 +117,12 @@ def paired(bare: Bare, orchestrated: dict[str, float]) -> type:
             inferred = super().infer
             return self._both(label, lambda: inferred(spec, label, model, noted, save), without)
 
-        def train(
-            self, spec: Spec, label: str, module: str, given: dict[str, Any], *, one_process: bool = False
-        ) -> Ref:
+        def train(self, spec: Spec, label: str, module: str, given: dict[str, Any]) -> Ref:
             trained = super().train
             bare.stop()  # its engine and the trainer would share the cores
             return self._both(
                 label,
-                lambda: trained(spec, label, module, given, one_process=one_process),
+                lambda: trained(spec, label, module, given),
                 lambda: bare.train(label, module, given),
             )
 

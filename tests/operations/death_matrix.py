@@ -21,12 +21,12 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from tasks.engines.processes.ports import free_port
 from tasks.store.home import Home
 from tests.operations.deaths import Cell, Death, Deaths
 from tests.operations.postgres import Postgres
 from tests.operations.served import Served
 from tests.support import materials
-from tests.support.listening import free_port
 
 STORE_MIB = 512
 WHERE = {  # victims that are there at one moment only

@@ -173,7 +173,7 @@ class Deaths:
             nonlocal asked
             if time.monotonic() - asked > 2:  # less often than the sign is looked for, which is there for seconds only
                 asked = time.monotonic()
-                assert self.served.glance(run) not in ENDED, f"{moment} was not seen"
+                assert self.served.glance(run) not in ENDED, f"{moment} was not seen: {self.served.told(run)}"
             return bool(signs[moment]())
 
         wait_until(there, 900, moment)

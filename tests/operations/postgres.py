@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.support.listening import free_port
+from tasks.engines.processes.ports import free_port
 
 USER = "postgres"  # the server does not run as root
 

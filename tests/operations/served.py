@@ -12,10 +12,10 @@ from typing import Any, Self
 import httpx
 import psutil
 
+from tasks.engines.processes.ports import free_port
 from tasks.store.home import ROOT
 from tests.support.endpoint import Endpoint
 from tests.support.evolution import LANCE
-from tests.support.listening import free_port
 from tests.support.processes import command_line, marked, writing_below
 
 ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
@@ -123,6 +123,12 @@ class Served:
             answer = httpx.get(f"{self.url}/api/flow_runs/{run}", auth=self.api.auth, timeout=0.5)
             return str(answer.json().get("state_type", ""))
         return ""
+
+    def told(self, run: str) -> str:
+        """Its state and the last of what it said, for whoever reads why a test failed."""
+        asked = {"logs": {"flow_run_id": {"any_": [run]}}, "sort": "TIMESTAMP_DESC", "limit": 20}
+        said = self.api.post("/logs/filter", json=asked).raise_for_status().json()
+        return "\n".join([str(self.run(run)["state"]), *(str(one["message"]) for one in reversed(said))])
 
     def wait(self, run: str, types: Collection[str] = ENDED, within_s: float = 900) -> dict[str, Any]:
         """The run once its state is of one of these types."""

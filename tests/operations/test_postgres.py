@@ -8,9 +8,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tasks.engines.processes.ports import free_port
 from tests.operations.postgres import Postgres
 from tests.operations.served import Served
-from tests.support.listening import free_port
 
 PASSWORD = "lance:not a secret"
 

@@ -17,6 +17,7 @@ from flows.report.publish import Export
 from tasks.engines.calls import Call
 from tasks.engines.journal import Journal
 from tasks.engines.processes.platform import detect, model_python
+from tasks.engines.processes.ports import free_port
 from tasks.engines.vllm import Engine
 from tasks.evaluate import held_out as evaluate
 from tasks.evolution import ledger as ledgers
@@ -28,7 +29,7 @@ from tasks.store.home import ROOT, Home
 from tasks.store.rows import Measured, Seed
 from tests.support.endpoint import Endpoint
 from tests.support.evolution import LANCE, NAME, PROMOTED, Evolution
-from tests.support.listening import free_port, unguarded
+from tests.support.listening import unguarded
 from tests.support.processes import wait_until_gone
 
 # Promoted for sure: half of what it trains on are seeds, which raises the likelihood of others like them.

@@ -62,7 +62,7 @@ class Scripted(Offline):
 
         return self.compute(spec, label, save_all)
 
-    def train(self, spec: Spec, label: str, module: str, given: dict[str, Any], *, one_process: bool = False) -> Ref:
+    def train(self, spec: Spec, label: str, module: str, given: dict[str, Any]) -> Ref:
         def save(draft: Draft) -> None:
             self.trained.append(label)
             if label == self.untrainable:

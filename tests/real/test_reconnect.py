@@ -11,7 +11,7 @@ import pytest
 from prefect.client.base import PrefectHttpxAsyncClient, PrefectHttpxSyncClient
 
 from flows import reconnect  # noqa: F401  # what is tested
-from tests.support.listening import free_port
+from tasks.engines.processes.ports import free_port
 
 AWAY_S = 2.0
 

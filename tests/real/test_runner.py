@@ -57,11 +57,10 @@ class FlakyEngines:
     def ask(self, calls: list[Call], journal: Journal, on_answer: Callable[[Answer], None]) -> list[Answer]:
         if self.failures:
             raise self.failures.pop(0)
-        for call in calls:
-            if call.key in journal.answers:
-                continue
-            self.asked.append(call)
-            journal.add(Answer(call=call.key, text=call.row, finish="stop", prompt_tokens=1, new_tokens=1))
+        self.asked += (missing := [call for call in calls if call.key not in journal.answers])
+        with journal.adding() as add:
+            for call in missing:
+                add(Answer(call=call.key, text=call.row, finish="stop", prompt_tokens=1, new_tokens=1))
         return [journal.answers[call.key] for call in calls]
 
 

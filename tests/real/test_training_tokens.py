@@ -32,7 +32,7 @@ def trained(model: Path, folder: Path, rows: list[TrainRow], config: SftConfig) 
     spec = Spec(stage="sft", version=1)
     job = Job(store=store.root, spec=spec, work=folder / "work", given=given)
     with DeviceLock(detect().locks) as device:
-        launch.train("tasks.train.jobs.trl", job, print, detect(), device, one_process=True, deadline_s=None)
+        launch.train("tasks.train.jobs.trl", job, print, detect(), device, deadline_s=None)
     return store, store.find(spec)
 
 

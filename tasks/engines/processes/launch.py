@@ -38,17 +38,17 @@ def train(
     platform: Platform,
     device: DeviceLock,
     *,
-    one_process: bool,
     deadline_s: float | None,
 ) -> None:
-    """As `run`, on the device; on several GPUs with a process for each, unless the module knows nothing of others.
+    """As `run`, on the device, by as many `processes` as the job is given: `auto`, one for each GPU.
 
     The job is also given whether that is the `cpu`, and the device's own `dtype` where it leaves that open.
     """
+    processes = platform.processes(job.given.get("processes", "auto"))
     of_device = {"cpu": platform.name == "cpu", "dtype": platform.dtype(job.given.get("dtype", "auto"))}
     on_it = job.model_copy(update={"given": job.given | of_device})
     with _only_one(job):
-        _run(module, on_it, on_progress, {}, (platform, device), 1 if one_process else platform.gpus, deadline_s)
+        _run(module, on_it, on_progress, {}, (platform, device), processes, deadline_s)
 
 
 def _run(
@@ -72,7 +72,7 @@ def _run(
     threads = {}
     platform, device = trains_on or (None, None)
     if platform and platform.name == "cpu":
-        threads = {"OMP_NUM_THREADS": str(len(platform.cores)), "GOMP_SPINCOUNT": "2000"}
+        threads = {"OMP_NUM_THREADS": str(max(1, len(platform.cores) // processes)), "GOMP_SPINCOUNT": "2000"}
     with Child(
         module.rpartition(".")[2],
         command,
@@ -138,14 +138,14 @@ def trackers() -> dict[str, str]:
 
 
 def launcher(processes: int) -> list[str]:
-    """accelerate's arguments where several processes train; one needs no launcher, which takes 10 s on two cores.
+    """torchrun's arguments where several processes train; one needs no launcher, which takes 10 s on two cores.
 
-    Every value is given, so that a user's own accelerate configuration changes nothing.
+    Not accelerate's launcher: it has none for several processes on a CPU, and adds a user's own configuration.
     """
     if processes < 2:
         return []
-    several = ["--multi_gpu", "--num_processes", str(processes), "--num_machines", "1", "--main_process_port", "0"]
-    return ["-m", "accelerate.commands.launch", *several, "--mixed_precision", "no", "--dynamo_backend", "no"]
+    here = ["--rdzv-backend", "c10d", "--rdzv-endpoint", "127.0.0.1:0", "--local-addr", "127.0.0.1"]
+    return ["-m", "torch.distributed.run", "--nproc-per-node", str(processes), *here]
 
 
 def forward(file: Path, seen: int, on_progress: Said) -> int:

@@ -33,6 +33,12 @@ class Platform:
         """
         return wanted if wanted != "auto" else "bfloat16" if self.bfloat16 else "float32"
 
+    def processes(self, wanted: "int | Literal['auto']") -> int:
+        """That train together; `auto`: one for each GPU, and one on a CPU. Raises ValueError for more than GPUs."""
+        if wanted != "auto" and 0 < self.gpus < wanted:
+            raise ValueError(f"trainer.processes is {wanted}: expected at most one for each of {self.gpus} GPUs")
+        return wanted if wanted != "auto" else max(1, self.gpus)
+
 
 GPU = Platform(name="cuda", gpus=1, bfloat16=True, cores=(), locks=())  # to plan for, where none is
 

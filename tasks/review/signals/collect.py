@@ -16,6 +16,8 @@ class Collector:
     def __init__(self, config: SignalsConfig, reviewer: str, seed: int):
         self.config, self.reviewer, self.seed = config, reviewer, seed
         self.constitution = constitution.load()
+        self._fixed: dict[str, dict[str, list[Call]]] = {}
+        self._samples: dict[str, sampled.Samples] = {}
 
     @property
     def prompts(self) -> tuple[str, ...]:
@@ -37,13 +39,21 @@ class Collector:
         return [self._row(item, answers) for item in items]
 
     def _of(self, item: Reviewable, answers: Mapping[str, Answer]) -> dict[str, list[Call]]:
+        """Calls are made once: three times were a third of what a review of an engine that answers at once took."""
+        if item.id not in self._samples:
+            self._fixed[item.id] = self._look(item)
+            self._samples[item.id] = sampled.Samples(item, self.config.sampled, self.constitution, self.seed)
+        fixed, samples = self._fixed[item.id], self._samples[item.id]
+        return {name: fixed[name] if name in fixed else samples.calls(answers) for name in self.config.use}
+
+    def _look(self, item: Reviewable) -> dict[str, list[Call]]:
+        """Calls of the signals that ask once and for all."""
         asks = {
             "likelihood": lambda: likelihood.calls(item),
             "contrast": lambda: contrast.calls(item, self.config.contrasts),
             "read": lambda: read.calls(item, self.config, self.constitution),
-            "sampled": lambda: sampled.calls(item, answers, self.config.sampled, self.constitution, self.seed),
         }
-        return {signal: asks[signal]() for signal in self.config.use}
+        return {signal: asks[signal]() for signal in self.config.use if signal in asks}
 
     def _row(self, item: Reviewable, answers: Mapping[str, Answer]) -> Signals:
         found: dict[str, float] = {}

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from statistics import fmean, pstdev
 
-from tasks.engines.calls import Answer, Call, chat
+from tasks.engines.calls import Answer, Call, Messages, chat
 from tasks.recipe.review import SampledConfig
 from tasks.review.constitution import Constitution
 from tasks.review.signals import framing as asking
@@ -25,35 +25,45 @@ def parse(text: str) -> float | None:
     return found[-1] if found and found[-1] <= 10 else None
 
 
-def calls(
-    item: Reviewable, answers: Mapping[str, Answer], config: SampledConfig, constitution: Constitution, seed: int
-) -> list[Call]:
-    """All samples to ask for, as far as `answers` tell: one more for each that did not parse, up to `retries`."""
-    messages = chat(asking.about(item, prompts.render("sampled")), system=constitution.prompt())
-    most = config.samples + config.retries
-    drawn = [
-        Call(
+class Samples:
+    """The rationales about one item. Each call is made once, however often the answers are looked at."""
+
+    def __init__(self, item: Reviewable, config: SampledConfig, constitution: Constitution, seed: int):
+        self._item, self._config, self._constitution, self._seed = item, config, constitution, seed
+        self._drawn: list[Call] = []
+
+    def calls(self, answers: Mapping[str, Answer]) -> list[Call]:
+        """All samples to ask for, as far as `answers` tell: one more for each that did not parse, up to `retries`."""
+        config = self._config
+        most = config.samples + config.retries
+        count = min(2, config.samples) if config.stop_when_two_agree else config.samples
+        while True:
+            asked = self._draw(count)
+            if any(call.key not in answers for call in asked):
+                return asked
+            scores = [score for call in asked if (score := parse(answers[call.key].text)) is not None]
+            agree = config.stop_when_two_agree and len(scores) >= 2 and len(set(scores)) == 1
+            more = 0 if agree else config.samples - len(scores)
+            if more <= 0 or count == most:
+                return asked
+            count = min(count + more, most)
+
+    def _draw(self, count: int) -> list[Call]:
+        if len(self._drawn) < count:
+            messages = chat(asking.about(self._item, prompts.render("sampled")), system=self._constitution.prompt())
+            self._drawn += [self._call(messages, draw) for draw in range(len(self._drawn), count)]
+        return self._drawn[:count]
+
+    def _call(self, messages: Messages, draw: int) -> Call:
+        return Call(
             kind="write",
-            row=f"{item.id}/sampled/{draw}",
+            row=f"{self._item.id}/sampled/{draw}",
             messages=messages,
-            max_new_tokens=config.max_new_tokens,
-            temperature=config.temperature,
-            top_p=config.top_p,
-            seed=sampling_seed(seed, "review", item.id, draw),
+            max_new_tokens=self._config.max_new_tokens,
+            temperature=self._config.temperature,
+            top_p=self._config.top_p,
+            seed=sampling_seed(self._seed, "review", self._item.id, draw),
         )
-        for draw in range(most)
-    ]
-    count = min(2, config.samples) if config.stop_when_two_agree else config.samples
-    while True:
-        asked = drawn[:count]
-        if any(call.key not in answers for call in asked):
-            return asked
-        scores = [score for call in asked if (score := parse(answers[call.key].text)) is not None]
-        agree = config.stop_when_two_agree and len(scores) >= 2 and len(set(scores)) == 1
-        more = 0 if agree else config.samples - len(scores)
-        if more <= 0 or count == most:
-            return asked
-        count = min(count + more, most)
 
 
 def values(calls: list[Call], answers: Mapping[str, Answer]) -> dict[str, float]:

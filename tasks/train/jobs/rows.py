@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
-from datasets import Dataset
+from accelerate import PartialState
+from datasets import Dataset, load_from_disk
 
 from tasks.engines.calls import Messages, chat
 from tasks.engines.control_tokens import PlainText
@@ -24,6 +25,17 @@ def dataset(method: str, path: Path, plain: PlainText) -> Dataset:
             for row in rows
         ]
     )
+
+
+def shared(rows: Dataset, folder: Path, together: PartialState) -> Dataset:
+    """In a file that all processes read: beside it TRL's first one leaves what the others look for.
+
+    Of rows in memory it is a folder that each process makes for itself, and DPO on two ended with FileNotFoundError.
+    """
+    if together.is_main_process:
+        rows.save_to_disk(str(folder))
+    together.wait_for_everyone()
+    return load_from_disk(str(folder))
 
 
 def _prompt(row: dict[str, Any]) -> Messages:

@@ -1,6 +1,6 @@
 """Train one model with TRL: SFT or DPO, LoRA in float32 on a frozen base in the device's dtype, merged in float32.
 
-    [accelerate launch] -m tasks.train.jobs.trl JOB.json          (in the model environment)
+    [torchrun] -m tasks.train.jobs.trl JOB.json          (in the model environment)
 
 `given`: method ("sft" or "dpo"), model (folder), rows (a Parquet file of TrainRow or PreferencePair), config (SftConfig
 or DpoConfig), reference (folder of DPO's reference model, "" for the model itself), device_rows, save_steps, dtype,
@@ -30,7 +30,7 @@ from tasks.store.files import write_atomically
 from tasks.store.rows import Rejected
 from tasks.train.jobs import log_probs
 from tasks.train.jobs.merge import merged, place
-from tasks.train.jobs.rows import dataset, tokens, without_long
+from tasks.train.jobs.rows import dataset, shared, tokens, without_long
 
 LOSS_ROWS = 128  # whose loss is taken before and after: over 433 pairs it was a fifth of a DPO of 55 steps
 
@@ -72,6 +72,9 @@ def trainer(job: Job, rows: Dataset, lengths: list[int], epochs: float, processe
         "max_length": config["max_tokens"],
         "logging_steps": 1,
         "save_steps": given["save_steps"],
+        # Not by `evaluate` before the training: accelerate then takes the model for prepared, and several processes
+        # train each a model of their own.
+        "eval_on_start": known_before(job) is None,
         "save_total_limit": 2,
         "seed": given["seed"],
         # A step's rows as they come, shared out by length: 1.35 times as fast where lengths differ much (30 to 315
@@ -131,8 +134,10 @@ class Progress(TrainerCallback):  # type: ignore[misc]
             when = "after" if state.global_step else "before"
             self.job.say(f"loss {when}", self.measured, len(eval_dataloader))
 
-    def on_evaluate(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+    def on_evaluate(self, args: Any, state: Any, control: Any, metrics: Any = None, **_: Any) -> None:
         self.measured = 0
+        if not state.global_step and state.is_world_process_zero:
+            write_atomically(loss_file(self.job), json.dumps(metrics["eval_loss"]))
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
         if state.is_world_process_zero and logs and "loss" in logs:
@@ -150,20 +155,20 @@ def whole_checkpoint(folder: Path) -> str | None:
     return None
 
 
-def loss_before(job: Job, found: SFTTrainer | DPOTrainer) -> float:
-    """The loss of the untouched model, measured once per job however often it is killed.
+def known_before(job: Job) -> float | None:
+    """The loss of the untouched model where nobody has to look.
 
     Of a model that is its own reference, DPO's is known: it finds both responses as likely as the reference does.
     """
     if job.given["method"] == "dpo" and not job.given["reference"] and not job.given["config"].get("nll"):
         return math.log(2)
-    path = job.work / "loss_before.json"
-    if path.exists():
-        return float(json.loads(path.read_text()))
-    loss = float(found.evaluate()["eval_loss"])  # all processes take part, so that none writes before all have looked
-    if found.accelerator.is_main_process:
-        write_atomically(path, json.dumps(loss))
-    return loss
+    file = loss_file(job)
+    return float(json.loads(file.read_text())) if file.exists() else None
+
+
+def loss_file(job: Job) -> Path:
+    """Measured once per job, however often it is killed."""
+    return job.work / "loss_before.json"
 
 
 def shortage(job: Job, rows_in: int, rejects: list[Rejected], why: str) -> None:
@@ -176,6 +181,7 @@ def shortage(job: Job, rows_in: int, rejects: list[Rejected], why: str) -> None:
 
 def work(job: Job) -> None:
     started = time.monotonic()
+    together = PartialState(cpu=job.given["cpu"])  # first of all: it is one for the process, and keeps what it found
     if job.given["cpu"]:
         log_probs.use()
     torch.manual_seed(job.given["seed"])
@@ -190,8 +196,8 @@ def work(job: Job) -> None:
     kept = [count for count in counts if max(count) <= config["max_tokens"]]
     a_pass = sum(map(sum, kept))
     epochs = config["tokens"] / a_pass if config["tokens"] else config["epochs"]
-    found = trainer(job, rows, list(map(max, kept)), epochs, PartialState().num_processes)
-    before = loss_before(job, found)
+    rows = shared(rows, job.work / "rows", together)
+    found = trainer(job, rows, list(map(max, kept)), epochs, together.num_processes)
     # Autocast casts what goes into a layer. PEFT would before, to float32, LoRA's own: without 1.09 times as fast.
     autocast = job.given["dtype"] == "bfloat16"
     with disable_input_dtype_casting(found.model) if autocast else contextlib.nullcontext():
@@ -220,7 +226,7 @@ def work(job: Job) -> None:
             "trained_tokens": round(a_pass * epochs),  # prompts included
             "seconds": round(time.monotonic() - started, 3),  # of the last attempt, if there were several
             "training_seconds": round(trained.metrics["train_runtime"], 3),  # of that, without the losses and the rest
-            "loss": {"before": before, "after": after, "rows": len(found.eval_dataset)},
+            "loss": {"before": known_before(job), "after": after, "rows": len(found.eval_dataset)},
             "moved": distance,
             "curve": [entry for entry in found.state.log_history if "loss" in entry],
         }

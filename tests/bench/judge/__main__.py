@@ -124,9 +124,7 @@ class Bench:
         job = Job(store=self.store.root, spec=spec, work=self.home.work / "teach", given=given)
         device = self.engines.device
         with self.engines.resting(beside=False), self.progress.bar("teach") as bar:
-            launch.train(
-                "tasks.train.jobs.trl", job, bar.hear, self.platform, device, one_process=True, deadline_s=None
-            )
+            launch.train("tasks.train.jobs.trl", job, bar.hear, self.platform, device, deadline_s=None)
         found = self.store.find(spec)
         assert found
         return found

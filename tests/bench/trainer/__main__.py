@@ -74,7 +74,7 @@ class Bench:
         job = Job(store=self.store.root, spec=spec, work=self.folder / "work", given=given)
         started = time.monotonic()
         with DeviceLock(here.locks) as device:
-            launch.train("tasks.train.jobs.trl", job, lambda _: None, here, device, one_process=True, deadline_s=None)
+            launch.train("tasks.train.jobs.trl", job, lambda _: None, here, device, deadline_s=None)
         found = self.store.find(spec)
         assert found
         record = self.store.record(found)

@@ -35,13 +35,14 @@ class Asked:
         return cast(EngineClient, self)
 
     def ask(self, calls: Sequence[Call], journal: Journal, on_answer: Callable[[Answer], None]) -> None:
-        for call in calls:
-            if call.key not in journal.answers:
-                if len(self.calls) == self._dies_behind:
-                    raise ConnectionError("gone")
-                self.calls.append(call)
-                journal.add(answered(call))
-            on_answer(journal.answers[call.key])
+        with journal.adding() as add:
+            for call in calls:
+                if call.key not in journal.answers:
+                    if len(self.calls) == self._dies_behind:
+                        raise ConnectionError("gone")
+                    self.calls.append(call)
+                    add(answered(call))
+                on_answer(journal.answers[call.key])
 
 
 @pytest.fixture

@@ -112,7 +112,7 @@ def test_scores_in_rationales(text: str, score: float | None) -> None:
 
 
 def ask(answers: dict[str, Answer], config: SampledConfig = SAMPLED) -> list[Call]:
-    return sampled.calls(ITEM, answers, config, load(), 1)
+    return sampled.Samples(ITEM, config, load(), 1).calls(answers)
 
 
 def test_an_answer_without_a_score_is_asked_again_with_another_seed() -> None:
