@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -30,6 +31,7 @@ from tasks.store.home import ROOT, Home
 from tasks.store.rows import Seed
 from tests.bench.rows import texts
 
+SHARD_REQUESTS = 2000  # the default of a recipe
 REQUESTS_A_ROW = 3  # three sampled reviews, or three likelihoods
 ANSWERING, ASKING = 1, 0  # cores
 
@@ -55,16 +57,19 @@ def artifact(store: Store, data: Path, wanted: int) -> Ref:
 def replay(home: Home, signal: str, items: Ref, url: str) -> float:
     """Seconds from the stage's first look at the store until its artifact is there."""
     from prefect import flow
+    from prefect.task_runners import ThreadPoolTaskRunner
 
     from flows.resources import run_resources
     from tasks.execution.stage import Stages
     from tasks.review import steps
 
     settings = [f"signals.use=[{signal}]", f"signals.sampled.samples={REQUESTS_A_ROW}", "engine.dtype=float32"]
-    recipe = load("demo", [*settings, f"engine.endpoints=[{url}]", "engine.context_tokens=4096"])
+    recipe = load("demo", [*settings, f"engine.endpoints=[{url}]", f"engine.shard_requests={SHARD_REQUESTS}"])
     model = starting_model(recipe.model, Store(home.store), home.work, lambda _: None)
 
-    @flow(name="replay", log_prints=True)
+    threads: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=recipe.engine.shards_at_once)
+
+    @flow(name="replay", task_runner=threads)  # type: ignore[arg-type]
     def reviewed() -> float:
         with run_resources(recipe, home) as runner:
             stages, started = Stages(runner, 1), time.monotonic()
