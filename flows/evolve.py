@@ -15,6 +15,7 @@ from flows.iterate import iterate
 from flows.report.prefect_ui import publish_report
 from flows.resources import run_resources
 from tasks.engines import models
+from tasks.engines.processes.platform import visible_gpus
 from tasks.evaluate.benchmarks import steps as benchmarking
 from tasks.evolution import champion as champions
 from tasks.evolution import ledger as ledgers
@@ -146,7 +147,8 @@ class Evolution:
         start = ledger.start_of(number, recipe.gate) or base
         grown_from = _rows_in_the_pool(ledger, number - 1, recipe)
         of_its_own = _seeds_of(ledger, number, recipe, runner.store, seeds)
-        threads: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=recipe.engine.shards_at_once)
+        at_once = recipe.engine.shards_together(len(visible_gpus()))
+        threads: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=at_once)
         iteration = iterate.with_options(task_runner=threads)  # type: ignore[arg-type]  # its own futures do not fit
         again = ledger.made_again(number)
         return iteration(runner, number, start, champion, base, of_its_own, grown_from, vetoed, items, again)

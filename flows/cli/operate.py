@@ -43,6 +43,22 @@ def up(
 
 
 @app.command()
+def work(
+    server: Annotated[str, typer.Option(help="The Prefect server, http://HOST:PORT.")],
+    pool: Annotated[str, typer.Option(help="Work pool to take runs of.")] = "lance-gpu",
+    idle_minutes: Annotated[float, typer.Option(min=0.1, help="End once no run has come for so long.")] = 10.0,
+) -> None:
+    """Take runs of a pool, one at a time, and end when none comes: a job of a batch system.
+
+    SIGTERM hands a run back, so that another job goes on with it, and ends with exit code 75.
+    """
+    from flows.operations import pilot
+    from tasks.store.home import Home
+
+    raise typer.Exit(pilot.work(Home.here(), server, pool, 60 * idle_minutes, lambda text: output().print(text)))
+
+
+@app.command()
 def runs(
     limit: Annotated[int, typer.Option(min=1, max=200, help="Maximum number of runs, the newest first.")] = 20,
     as_json: AsJson = False,

@@ -33,7 +33,7 @@ def rerun(client: SyncPrefectClient, home: Home, run: Run, from_stage: str) -> s
         ledger.from_stage(from_stage, "")
         parameters |= {"from_stage": from_stage, "go_on": False, "iterations": len(ledger.iterations)}
     elif run.deployed and run.state != "Completed":
-        _go_on(client, run.id)
+        go_on(client, run.id, "by `lance rerun`")
         return f"run {run.id} continues as soon as a worker takes it"
     if given.deployment_id is None:
         return parameters
@@ -41,12 +41,12 @@ def rerun(client: SyncPrefectClient, home: Home, run: Run, from_stage: str) -> s
     return f"run {made.id} was created from its deployment, with the same parameters{_also(from_stage)}"
 
 
-def _go_on(client: SyncPrefectClient, run: UUID) -> None:
+def go_on(client: SyncPrefectClient, run: UUID, why: str) -> None:
     """Have it retried. A worker reports a dead process twice, seconds apart: its second report ends nothing here."""
     until, state = time.monotonic() + SECOND_REPORT_S, None
     while time.monotonic() < until and (state is None or state.is_scheduled() or state.is_crashed()):
         if state is None or state.is_crashed():
-            client.set_flow_run_state(run, AwaitingRetry(message="by `lance rerun`"), force=True)
+            client.set_flow_run_state(run, AwaitingRetry(message=why), force=True)
         time.sleep(POLL_S)
         state = client.read_flow_run(run).state
 

@@ -13,6 +13,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import UUID
 
 import psutil
 
@@ -73,11 +74,10 @@ class Service:
         write_atomically(self.file, json.dumps(known))
         return True
 
-    def runs(self) -> list[psutil.Process]:
+    def runs(self) -> list[UUID]:
         """The flow runs that a worker has under way."""
         process = self.process()
-        found = process.children() if process else []
-        return [child for child in found if "prefect.engine" in _command(child)]
+        return flow_runs_of(process) if process else []
 
     def stop(self, deadline_s: float) -> bool:
         """SIGTERM, and SIGKILL to all of it behind the deadline; whether there was anything to stop."""
@@ -107,16 +107,20 @@ class Service:
         return ""
 
 
+def flow_runs_of(worker: psutil.Process) -> list[UUID]:
+    """That it has under way, a process each."""
+    found = list[UUID]()
+    for child in worker.children():
+        with contextlib.suppress(psutil.Error, KeyError):  # it may end meanwhile
+            if "prefect.engine" in " ".join(child.cmdline()):
+                found.append(UUID(child.environ()["PREFECT__FLOW_RUN_ID"]))
+    return found
+
+
 def _born(pid: int) -> str:
     """Which start of the machine, and how many ticks later: when it was by the clock changes when the clock is set."""
     stat = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return f"{Path('/proc/sys/kernel/random/boot_id').read_text().strip()} {stat[19]}"
-
-
-def _command(process: psutil.Process) -> str:
-    with contextlib.suppress(psutil.Error):
-        return " ".join(process.cmdline())
-    return ""
 
 
 def _alive(process: psutil.Process) -> bool:

@@ -1,5 +1,6 @@
 """How a recipe is run. None of it shapes an artifact, but for `engine.dtype`: another dtype gives other answers."""
 
+from math import ceil
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -55,7 +56,7 @@ class EngineConfig(Config):
     shard_requests: Positive = 2000
     """Requests of one Prefect task run, with an artifact of its own; more where a stage would have over 200 of them."""
     shards_at_once: Positive = 2
-    """The next shard fills the engine while the last answers of one come in."""
+    """The next shard fills the engine while the last answers of one come in; more where it takes more to fill all."""
     kv_cache_gib: Positive = 2
     """Key-value cache, on a CPU only."""
     start_deadline_s: Positive = 600
@@ -64,6 +65,12 @@ class EngineConfig(Config):
     def at_once(self, cuda: bool) -> int:
         """Requests that one engine is given at once."""
         return self.in_flight if self.in_flight != "auto" else 512 if cuda else 256
+
+    def shards_together(self, gpus: int) -> int:
+        """Shards that are asked at the same time: at least as many as hold what all engines are given at once."""
+        engines = len(self.endpoints) or (gpus if self.in_flight == "auto" else 1)
+        at_once = self.at_once(cuda=bool(gpus or self.endpoints)) * max(1, engines)
+        return max(self.shards_at_once, ceil(at_once / self.shard_requests))
 
 
 class TrainerConfig(Config):

@@ -1,12 +1,14 @@
 """The recipe: shipped ones load, wrong ones are refused with file, key and value."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
 from tasks.recipe.data import AnnotateConfig
 from tasks.recipe.recipe import RECIPES, Recipe, load
+from tasks.recipe.running import EngineConfig
 from tasks.recipe.values import Threshold
 
 
@@ -206,3 +208,18 @@ def test_every_value_of_the_paper_recipe_has_its_source() -> None:
     headings = {"name: paper-qwen2-7b", "sft: *sft"}
     said_above = {"without: [cut_off, repetition, boilerplate, language, duplicate, near_duplicate]", "sft: &sft"}
     assert {line.strip() for line in bare} <= headings | said_above
+
+
+@pytest.mark.parametrize(
+    ("gpus", "given", "together"),
+    [
+        (0, {}, 2),
+        (1, {}, 2),
+        (8, {}, 3),  # 512 for each: two shards of 2,000 would leave 96 places empty
+        (8, {"in_flight": 64}, 2),
+        (0, {"endpoints": ("http://a", "http://b"), "shard_requests": 100}, 11),
+        (0, {"in_flight": 4, "shard_requests": 4, "shards_at_once": 1}, 1),
+    ],
+)
+def test_as_many_shards_are_asked_together_as_fill_all_engines(gpus: int, given: dict[str, Any], together: int) -> None:
+    assert EngineConfig(**given).shards_together(gpus) == together
