@@ -4,6 +4,7 @@ import json
 import os
 
 import psutil
+import pytest
 
 from tasks.store.home import ROOT, Home
 from tests.operations import slurm
@@ -14,6 +15,7 @@ from tests.support.processes import wait_until
 JOB = ROOT / "infra" / "slurm" / "worker.sbatch"
 
 
+@pytest.mark.long
 def test_a_job_that_is_requeued_goes_on_with_its_run_and_ends_when_none_comes(served: Served) -> None:
     deaths = Deaths(served)
     worker = psutil.Process(json.loads((Home(served.home).services / "worker-cpu.json").read_text())["pid"])
