@@ -36,7 +36,7 @@ def answer(
     home, progress = Home.here(), Progress()
     with ends_when_cancelled(of_run), progress.showing():
         logs = home.logs / f"answers-{str(flow_run.get_id())[:8]}"
-        return _Answering(Shards(Store(home.store), home.work), asked_of(home.work, of_run), logs, progress).run(idle_s)
+        return _Answering(Shards(Store.of(home), home.work), asked_of(home.work, of_run), logs, progress).run(idle_s)
 
 
 class _Answering:

@@ -103,7 +103,7 @@ def _samples(home: Home, one: Iteration) -> str:
     """Some of what it was trained on, with the ids that a veto takes."""
     if not one.annotated:
         return ""
-    store = Store(home.store)
+    store = Store.of(home)
     lines = ["## Sample of the training rows", ""]
     for row in [row for ref in one.annotated for row in store.rows(ref, SftRow, "sft")[:SAMPLES]]:
         lines += [f"`{row.id}`", "", _quoted(row.instruction), "", _quoted(row.response), ""]

@@ -29,7 +29,7 @@ LIBRARIES_GIB = 6.0
 @contextlib.contextmanager
 def run_resources(recipe: Recipe, home: Home) -> Iterator[PrefectRunner]:
     """Devices belong to the run and end with it, whatever ends it."""
-    progress, store = Progress(), Store(home.store)
+    progress, store = Progress(), Store.of(home)
     shards = Shards(store, home.work)
     with garbage.left_alone(home), progress.showing(), ends_when_cancelled():
         dtype, devices = _devices(recipe, home, shards, progress)

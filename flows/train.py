@@ -15,6 +15,7 @@ from tasks.execution.prefect_tasks import Say, run
 from tasks.execution.prefect_tasks import train as train_task
 from tasks.execution.remote import TrainingOrder
 from tasks.store.artifacts import Store
+from tasks.store.bucket import Bucket
 
 
 @flow(name="train", persist_result=False)
@@ -42,4 +43,4 @@ def train(
             )
 
     with ends_when_cancelled(of_run), progress.showing():
-        run(train_task, asked.job.spec, asked.label, Store(asked.job.store), make)
+        run(train_task, asked.job.spec, asked.label, Store(asked.job.store, Bucket.given()), make)

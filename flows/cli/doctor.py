@@ -15,6 +15,7 @@ from rich.table import Table
 
 from tasks.engines.processes import platform
 from tasks.engines.processes.progress import Progress
+from tasks.store import bucket
 from tasks.store.home import Home
 
 MIN_FREE_DISK_GIB = 3  # the default model and two iterations of it
@@ -42,6 +43,7 @@ def examine(progress: Progress) -> list[Finding]:
         _disk,
         _memory,
         partial(_database, progress),
+        *([_object_store] if os.environ.get(bucket.VARIABLE) else []),
     ]
     with progress.showing(), progress.bar("checking this machine", len(looks)) as bar:
         found = []
@@ -127,6 +129,15 @@ def _disk() -> Finding:
     return Finding(
         what="disk", works=enough, found=f"{free_gib:.0f} GiB free at {home.root}", advice="" if enough else advice
     )
+
+
+def _object_store() -> Finding:
+    def check() -> str:
+        found = bucket.Bucket(os.environ[bucket.VARIABLE])
+        found.check()
+        return f"{found.url}: it can be written, and keeps what is there"
+
+    return _tried("object store", check, f"see infra/README.md on {bucket.VARIABLE}, or unset it")
 
 
 def _memory() -> Finding:

@@ -84,7 +84,7 @@ def explain(home: Home, row: str, evolution: str | None, backwards: bool) -> Exp
     """
     names, found = [evolution] if evolution else home.evolutions, None
     for name in names:
-        lineage = Lineage(Store(home.store), lookup.ledger(home, name))
+        lineage = Lineage(Store.of(home), lookup.ledger(home, name))
         if row in lineage or evolution:
             found = lineage
             break

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from uuid import UUID
 
+import httpx
 import psutil
 
 from flows.operations.server import answers, check_password
@@ -23,13 +24,17 @@ from tasks.store.home import Home
 
 HANDED_BACK = 75  # sysexits.h EX_TEMPFAIL: the job is to be queued again
 LOOK_EVERY_S = 1.0
+AWAY_S = 15.0  # batch systems kill 30 s after they have told a job to end
 JOB = "SLURM_JOB_ID"
+UNFINISHED = ("PENDING", "RUNNING", "CRASHED")  # crashed: its process was ended before ours was told
+Runs = dict[UUID, psutil.Process]
 
 
 def work(home: Home, server: str, pool: str, idle_s: float, say: Callable[[str], None]) -> int:
     """Returns once no run came for `idle_s` (0) or a SIGTERM ended one (HANDED_BACK).
 
-    Raises ConnectionError without a server, OSError for a worker that ends by itself.
+    Raises ConnectionError without a server, ValueError for a home or a pool that the server does not know, OSError for
+    a worker that ends by itself.
     """
     url = server.rstrip("/").removesuffix("/api")
     if not answers(f"{url}/api"):
@@ -37,18 +42,33 @@ def work(home: Home, server: str, pool: str, idle_s: float, say: Callable[[str],
     env = environment(home, url) | WORKER
     os.environ |= env
     check_password(f"{url}/api")
+    _check(home, pool)
     name = f"{socket.gethostname()}-job-{os.environ.get(JOB) or os.getpid()}"
     command = [sys.executable, "-m", "prefect", "worker", "start", "--type", "process", "--pool", pool]
-    with _told_to_end() as told:
+    with _told_to_end() as told:  # once more of that changes nothing
         worker = psutil.Popen([*command, "--name", name, "--limit", "1"], env=env, stdin=subprocess.DEVNULL)
         under_way = _until_nothing_comes(worker, told, idle_s)
-        _end(worker)
+        _end(worker, under_way)
+        back = [run for run in under_way if _hand_back(run, say)]
     if not under_way:
         say(f"no run of {pool} came for {idle_s:.0f} s" if not told.is_set() else "told to end, and had no run")
-        return 0
-    _hand_back(under_way)
-    say(f"handed back: {', '.join(map(str, under_way))}")
-    return HANDED_BACK
+    return HANDED_BACK if back else 0
+
+
+def _check(home: Home, pool: str) -> None:
+    from prefect.client.orchestration import get_client  # prefect reads its settings when it is imported
+    from prefect.exceptions import ObjectNotFound
+
+    from flows.operations.applied import Applied
+
+    with get_client(sync_client=True) as client:
+        Applied.read(client).check_home(home)
+        try:
+            client.read_work_pool(pool)
+        except ObjectNotFound:
+            raise ValueError(
+                f"--pool {pool}: the server has no such pool; `lance up` on its machine makes them"
+            ) from None
 
 
 @contextlib.contextmanager
@@ -61,14 +81,15 @@ def _told_to_end() -> Iterator[threading.Event]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _until_nothing_comes(worker: psutil.Popen, told: threading.Event, idle_s: float) -> list[UUID]:
+def _until_nothing_comes(worker: psutil.Popen, told: threading.Event, idle_s: float) -> Runs:
     """The runs that it has under way when it is over. A batch system may have ended their processes together with ours:
     so those of the look before count.
     """
-    seen, found, last = list[UUID](), list[UUID](), time.monotonic()
+    seen, found, last = Runs(), Runs(), time.monotonic()
     while time.monotonic() - last < idle_s:
         ends = told.wait(LOOK_EVERY_S)
-        seen, found = found, flow_runs_of(worker)
+        if worker.poll() is None:
+            seen, found = found, flow_runs_of(worker)
         if ends:
             return found or seen
         if worker.poll() is not None:
@@ -77,21 +98,31 @@ def _until_nothing_comes(worker: psutil.Popen, told: threading.Event, idle_s: fl
     return found
 
 
-def _end(worker: psutil.Popen) -> None:
-    """The worker first: it would report what its runs end by."""
-    # Engines and trainers end with their run: supervisor.py.
-    family = [worker, *worker.children()] if worker.poll() is None else []
-    for process in family:
+def _end(worker: psutil.Popen, runs: Runs) -> None:
+    """The worker first: it would report what its runs end by. Engines and trainers end with their run (supervisor.py)."""
+    for process in (worker, *runs.values()):
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
     worker.wait()
 
 
-def _hand_back(runs: list[UUID]) -> None:
-    from prefect.client.orchestration import get_client  # prefect reads its settings when it is imported
+def _hand_back(run: UUID, say: Callable[[str], None]) -> bool:
+    """Have it retried, unless it has ended or is being cancelled; a server that is away for a moment is waited for."""
+    from prefect.client.orchestration import get_client
 
     from flows.operations.rerun import go_on
 
-    with get_client(sync_client=True) as client:
-        for run in runs:
-            go_on(client, run, "handed back by a batch job that ended")
+    until = time.monotonic() + AWAY_S
+    while True:
+        try:
+            with get_client(sync_client=True) as client:
+                state = client.read_flow_run(run).state
+                if goes_on := state is None or state.type in UNFINISHED:
+                    go_on(client, run, "handed back by a batch job that ended")
+                    say(f"handed back: {run}")
+                return goes_on
+        except httpx.HTTPError as error:
+            if time.monotonic() > until:
+                say(f"not handed back, the server is away ({error}): `lance rerun {str(run)[:8]}` goes on with it")
+                return True
+            time.sleep(LOOK_EVERY_S)

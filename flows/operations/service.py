@@ -25,6 +25,9 @@ from tasks.store.rows import digest
 TOLD = ("PREFECT_API_URL", "CUDA_VISIBLE_DEVICES")
 SECRET = ("PREFECT_SERVER_API_AUTH_STRING", "PREFECT_SERVER_DATABASE_CONNECTION_URL")
 
+# Prefect's: the second prepares a run for seconds and then becomes the first. Hooks have a run's id, too, and are none.
+RUN_BY = ("prefect.engine", "prefect.runner._workspace_supervisor")
+
 
 @dataclass(frozen=True)
 class Service:
@@ -77,7 +80,7 @@ class Service:
     def runs(self) -> list[UUID]:
         """The flow runs that a worker has under way."""
         process = self.process()
-        return flow_runs_of(process) if process else []
+        return list(flow_runs_of(process)) if process else []
 
     def stop(self, deadline_s: float) -> bool:
         """SIGTERM, and SIGKILL to all of it behind the deadline; whether there was anything to stop."""
@@ -107,13 +110,13 @@ class Service:
         return ""
 
 
-def flow_runs_of(worker: psutil.Process) -> list[UUID]:
-    """That it has under way, a process each."""
-    found = list[UUID]()
+def flow_runs_of(worker: psutil.Process) -> dict[UUID, psutil.Process]:
+    """That it has under way, with their processes, from when one is being prepared on."""
+    found = dict[UUID, psutil.Process]()
     for child in worker.children():
         with contextlib.suppress(psutil.Error, KeyError):  # it may end meanwhile
-            if "prefect.engine" in " ".join(child.cmdline()):
-                found.append(UUID(child.environ()["PREFECT__FLOW_RUN_ID"]))
+            if any(module in " ".join(child.cmdline()) for module in RUN_BY):
+                found[UUID(child.environ()["PREFECT__FLOW_RUN_ID"])] = child
     return found
 
 

@@ -28,7 +28,7 @@ WRITTEN = ("answers", "flawed", "ordinary")
 
 def write(home: Home, ledger: Ledger, last: int, file: Path) -> None:
     """Write the report on the first `last` iterations; raises ValueError for an artifact that is gone."""
-    store = Store(home.store)
+    store = Store.of(home)
     iterations = ledger.iterations[:last]
     columns = drift.by_iteration(store, {f"iteration {one.number}": one.stages for one in iterations})
     recipe = iterations[-1].recipe

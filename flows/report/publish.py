@@ -32,7 +32,7 @@ class Export:
 
     def __init__(self, home: Home, ledger: Ledger, iteration: int | None):
         """Raises ValueError for an iteration that came to no candidate."""
-        self.ledger, self.store, self.work = ledger, Store(home.store), home.work
+        self.ledger, self.store, self.work = ledger, Store.of(home), home.work
         step = champions.history(ledger)[-1]
         self.number = step.iteration if iteration is None else iteration
         self.one: Iteration | None = ledger.iterations[self.number - 1] if self.number else None

@@ -14,8 +14,7 @@ from tasks.recipe.data import AnnotateConfig
 from tasks.store.examples import PreferencePair
 from tasks.store.reviews import Scored
 from tasks.store.rows import Rejected, Seed, Written
-from tasks.store.selection import column
-from tasks.store.tables import Gathering, Rows
+from tasks.store.tables import Gathering, Rows, column
 from tasks.text.words import words
 
 VERSION = 2  # 2: what was written as flawed is not chosen, whoever wrote it again

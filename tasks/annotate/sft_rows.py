@@ -9,8 +9,7 @@ from tasks.recipe.data import AnnotateConfig, Branch
 from tasks.store.examples import PreferencePair, SftRow
 from tasks.store.reviews import Scored
 from tasks.store.rows import Rejected, Seed, Written
-from tasks.store.selection import column, where
-from tasks.store.tables import Rows
+from tasks.store.tables import Rows, column, where
 
 VERSION = 3  # 2: what is only measured on is left out before; 3: what a vetoed row was made from stays known
 

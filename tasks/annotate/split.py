@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from tasks.recipe.data import Branch, SplitConfig
 from tasks.store.reviews import Review, Scored
 from tasks.store.rows import Seed
-from tasks.store.selection import column, where
+from tasks.store.tables import column, where
 
 VERSION = 1
 

@@ -15,8 +15,7 @@ from tasks.recipe.verification import Way
 from tasks.store.artifacts import Draft, Ref
 from tasks.store.reviews import Review, Scored
 from tasks.store.rows import Rejected, Seed, Written
-from tasks.store.selection import column
-from tasks.store.tables import Rows
+from tasks.store.tables import Rows, column
 from tasks.store.verified import Checked, Question, Verdicts
 from tasks.store.vetoes import without
 from tasks.verify.steps import answers_in

@@ -14,7 +14,7 @@ from tasks.recipe.verification import VerifyConfig
 from tasks.store.examples import PreferencePair, SftRow
 from tasks.store.reviews import Scored
 from tasks.store.rows import Rejected
-from tasks.store.selection import some
+from tasks.store.tables import some
 from tasks.store.verified import Answering, Difficulty, Question, Verdicts
 from tasks.text.words import length
 

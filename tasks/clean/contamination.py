@@ -15,7 +15,7 @@ from tasks.clean.signatures import HASHES, Signed
 from tasks.recipe.data import CleanConfig
 from tasks.store.examples import PreferencePair, SftRow, TrainRow
 from tasks.store.rows import Rejected, Seed, Written
-from tasks.store.selection import where
+from tasks.store.tables import where
 from tasks.text.word_ids import WordIds, runs
 from tasks.text.words import grams, words
 

@@ -17,7 +17,7 @@ from tasks.recipe.data import CleanConfig
 from tasks.store.examples import SftRow
 from tasks.store.reviews import Scored
 from tasks.store.rows import Rejected, Seed, Written
-from tasks.store.selection import column, where
+from tasks.store.tables import column, where
 
 NONE: Mapping[int, int | None] = MappingProxyType({})
 

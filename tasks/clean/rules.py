@@ -17,7 +17,7 @@ from tasks.clean.refusal import Refusal
 from tasks.clean.repetition import Repetition
 from tasks.recipe.data import CleanConfig
 from tasks.store.rows import Rejected, Seed, Written
-from tasks.store.selection import where
+from tasks.store.tables import where
 
 VERSION = 4  # 4: other signatures, of which other near duplicates are found where ROUGE-L is close to the threshold
 

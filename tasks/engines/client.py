@@ -105,11 +105,11 @@ class EngineClient:
         left = iter(calls)
 
         async def one_by_one(add: Callable[[Answer], None]) -> None:
-            for call in left:
-                if call.key not in journal.answers:
-                    async with self._gate:
+            async with self._gate:  # as long as there are calls: shards at once would come to their ends together
+                for call in left:
+                    if call.key not in journal.answers:
                         add(await self._answer(call))
-                on_answer(journal.answers[call.key])
+                    on_answer(journal.answers[call.key])
 
         async def all_of_them() -> None:
             with journal.adding() as add:
@@ -150,7 +150,7 @@ class EngineClient:
                 if reply.status == HTTPStatus.OK:
                     return orjson.loads(await reply.read())
                 reason = (await reply.text())[:REASON_CHARACTERS]
-        except (aiohttp.ClientError, TimeoutError) as error:
+        except (aiohttp.ClientError, TimeoutError, orjson.JSONDecodeError) as error:  # a gateway's page is no JSON
             raise ConnectionError(f"{self._servers[which].url}: {type(error).__name__}: {error}") from error
         finally:
             self._busy[which] -= 1

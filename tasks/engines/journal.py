@@ -1,6 +1,7 @@
 """The journal of what a model has answered, so that a killed run asks again only what was in flight."""
 
 import contextlib
+import errno
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -32,7 +33,11 @@ class Journal:
         with self.path.open("ab", buffering=0) as file:
 
             def add(answer: Answer) -> None:
+                line = answer.model_dump_json().encode() + b"\n"
+                if file.write(line) < len(
+                    line
+                ):  # an error comes with the next one alone, which would follow half a line
+                    raise OSError(errno.ENOSPC, f"{os.strerror(errno.ENOSPC)}: {self.path}")
                 self.answers[answer.call] = answer
-                file.write(answer.model_dump_json().encode() + b"\n")
 
             yield add

@@ -69,7 +69,7 @@ def fetched_meanwhile(name: str, home: Home, progress: Progress) -> Callable[[],
         with contextlib.suppress(Exception):
             if not user_path(name).is_dir():
                 with progress.bar(f"model {name}") as bar:
-                    starting_model(name, Store(home.store), home.work, bar.hear)
+                    starting_model(name, Store.of(home), home.work, bar.hear)
 
     thread = threading.Thread(target=fetch, daemon=True)
     thread.start()

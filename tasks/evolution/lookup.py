@@ -19,7 +19,7 @@ class Found:
 
     @property
     def store(self) -> Store:
-        return Store(self.home.store)
+        return Store.of(self.home)
 
     @property
     def stages(self) -> Mapping[str, Ref]:

@@ -13,7 +13,7 @@ from tasks.store.vetoes import Veto
 
 def add_vetoes(home: Home, ledger: Ledger, rows: Sequence[str], why: str, iteration: int) -> list[Veto]:
     """Those that are new; `iteration` is the first that is not yet made. Raises ValueError as `veto`."""
-    lineage = Lineage(Store(home.store), ledger)
+    lineage = Lineage(Store.of(home), ledger)
     for row in rows:
         if {place.table for place in lineage.find(row).places} & {"held_out", "anchors"}:
             raise ValueError(f"{row} is never trained on, only measured on; to drop it, remove it from its file")

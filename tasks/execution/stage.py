@@ -21,7 +21,7 @@ from tasks.recipe.recipe import Recipe
 from tasks.recipe.values import Config
 from tasks.store.artifacts import Draft, Ref, Spec, Store
 from tasks.store.rows import Rejected, Row, Seed, digest
-from tasks.store.selection import column
+from tasks.store.tables import column
 from tasks.store.vetoes import Veto
 from tasks.text.prompts import templates
 

@@ -12,7 +12,7 @@ from tasks.review.calibration import Calibration
 from tasks.review.constitution import Constitution
 from tasks.store.reviews import Review, Reviewable, Signals
 from tasks.store.rows import Rejected, digest
-from tasks.store.selection import column, where
+from tasks.store.tables import column, where
 
 VERSION = 2  # 2: from stored signals
 

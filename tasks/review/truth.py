@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict
 
 from tasks.store.reviews import Scored
 from tasks.store.rows import Written
-from tasks.store.selection import some
+from tasks.store.tables import some
 from tasks.store.verified import Verdicts
 from tasks.text.ranks import auc
 

@@ -21,8 +21,7 @@ from tasks.seeds import known
 from tasks.seeds.files import RawRow, read_rows, refusal
 from tasks.seeds.forms import FORMS, PAIR, Turn, form_of, text_of
 from tasks.store.rows import History, Rejected, Seed, text_digest
-from tasks.store.selection import column, where
-from tasks.store.tables import Gathering, Rows
+from tasks.store.tables import Gathering, Rows, column, where
 from tasks.store.verified import Asked
 from tasks.text.words import extent
 

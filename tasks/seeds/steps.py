@@ -14,8 +14,7 @@ from tasks.store.examples import SftRow
 from tasks.store.files import sha256
 from tasks.store.home import ROOT, user_path
 from tasks.store.rows import Seed
-from tasks.store.selection import column, where
-from tasks.store.tables import Rows
+from tasks.store.tables import Rows, column, where
 from tasks.store.verified import Asked, Question
 from tasks.store.vetoes import without
 

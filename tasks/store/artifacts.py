@@ -12,11 +12,9 @@ artifact count as missing, and it is made again.
 """
 
 import contextlib
-import fcntl
 import json
 import os
 import secrets
-import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -25,7 +23,9 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict
 
 from tasks.store import tables
-from tasks.store.files import Memory, content, write_durably
+from tasks.store.bucket import Bucket
+from tasks.store.files import Memory, content, lock_of, locked, sweep, write_durably
+from tasks.store.home import Home
 from tasks.store.provenance import provenance
 from tasks.store.rows import Row, digest
 
@@ -75,16 +75,35 @@ class Draft:
 
 
 class Store:
-    """All artifacts below one folder. Safe for several processes: a folder appears whole or not at all."""
+    """All artifacts below one folder. Safe for several processes: a folder appears whole or not at all.
 
-    def __init__(self, root: Path):
-        self.root = root
+    With a `bucket`, what is made here is put there, and what is not here is looked for there.
+    """
+
+    def __init__(self, root: Path, bucket: Bucket | None = None):
+        self.root, self.bucket = root, bucket
+
+    @classmethod
+    def of(cls, home: Home) -> "Store":
+        """A home's, with the bucket that LANCE_STORE names."""
+        return cls(home.store, Bucket.given())
 
     def path(self, ref: Ref | Spec) -> Path:
         return self.root / ref.stage / ref.fingerprint
 
     def find(self, wanted: Spec | Ref) -> Ref | None:
-        """The artifact, its files verified (tasks/store/files.py); None if it is missing, incomplete or altered."""
+        """The artifact, its files verified (tasks/store/files.py); None if it is missing, incomplete or altered.
+
+        One that is in the bucket alone is brought here, one that is here alone is put there.
+        """
+        found = self._here(wanted)
+        if self.bucket and found and not _shared(self.path(found)).exists():
+            self._share(self.bucket, self.path(found))  # another one that is there changes nothing of what followed
+        if self.bucket and not found:
+            found = self._brought(self.bucket, wanted)
+        return found
+
+    def _here(self, wanted: Spec | Ref) -> Ref | None:
         path = self.path(wanted)
         try:
             record = json.loads((path / RECORD).read_text())
@@ -101,10 +120,10 @@ class Store:
         """A folder to write into; it becomes the artifact when the block ends, and is removed when it raises."""
         final = self.path(spec)
         final.parent.mkdir(parents=True, exist_ok=True)
-        self._sweep(final)
+        sweep(final)
         started = time.time()
         draft = Draft(final.with_name(f".{final.name}.{secrets.token_hex(6)}.tmp"))
-        lock = _locked(draft.path)
+        lock = locked(draft.path)
         try:
             draft.path.mkdir()
             yield draft
@@ -115,13 +134,51 @@ class Store:
             write_durably(draft.path / RECORD, json.dumps(record, indent=1, ensure_ascii=False))
             if self.find(spec):  # another run made it meanwhile: what followed from that stays true
                 return
-            if final.exists():
-                final.rename(final.with_name(f".{final.name}.{secrets.token_hex(6)}.tmp"))
-            draft.path.rename(final)
+            if self.bucket and not self._share(self.bucket, draft.path, final):
+                if not self._brought(self.bucket, spec):
+                    raise OSError(f"{self.bucket.url}: {_place(final)} is there, and not whole: delete it there")
+                return
+            self._replace(final, draft.path)
         finally:
             os.close(lock)
-            _lock_of(draft.path).unlink(missing_ok=True)
-            self._sweep(final)
+            lock_of(draft.path).unlink(missing_ok=True)
+            sweep(final)
+
+    def _replace(self, final: Path, made: Path) -> None:
+        if final.exists():
+            final.rename(final.with_name(f".{final.name}.{secrets.token_hex(6)}.tmp"))
+        made.rename(final)
+
+    def _share(self, bucket: Bucket, folder: Path, final: Path | None = None) -> bool:
+        """Put the artifact into the bucket; whether it is the one that counts there."""
+        final, files = final or folder, json.loads((folder / RECORD).read_text())["files"]
+        counts = bucket.put(_place(final), folder, files, folder / RECORD)
+        _shared(final).touch()
+        return counts
+
+    def _brought(self, bucket: Bucket, wanted: Spec | Ref) -> Ref | None:
+        """The artifact from the bucket, verified; None where there is none, or another one than was wanted."""
+        final = self.path(wanted)
+        record = bucket.record(_place(final))
+        if record is None or (isinstance(wanted, Ref) and wanted.digest != record["digest"]):
+            return None
+        folder = final.with_name(f".{final.name}.{secrets.token_hex(6)}.tmp")
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        lock = locked(folder)
+        try:
+            folder.mkdir()
+            with contextlib.suppress(FileNotFoundError):  # a file is gone: not whole
+                bucket.get(_place(final), record, folder)
+            if content(folder) != record["files"]:
+                return None
+            write_durably(folder / RECORD, json.dumps(record, indent=1, ensure_ascii=False))
+            _shared(final).touch()
+            self._replace(final, folder)
+        finally:
+            os.close(lock)
+            lock_of(folder).unlink(missing_ok=True)
+            sweep(final)
+        return self._here(wanted)
 
     def altered(self) -> Iterator[Path]:
         """Artifacts whose files are not those that were written, each byte read; they count as missing from then on."""
@@ -162,33 +219,16 @@ class Store:
                 "recomputed"
             ) from error
 
-    def _sweep(self, final: Path) -> None:
-        """Remove what is left beside `final` and nobody writes any more: the kernel frees a dead writer's lock.
-
-        Not by process number: in a container each run has the same one, and another's processes are not seen.
-        """
-        for leftover in final.parent.glob(f".{final.name}.*.tmp"):
-            with contextlib.suppress(OSError):
-                os.close(_locked(leftover))
-                shutil.rmtree(leftover)
-                _lock_of(leftover).unlink()
-
 
 def memory_of(folder: Path) -> Memory:
     return Memory(folder.with_name(f".{folder.name}.digests"))
 
 
-def _lock_of(folder: Path) -> Path:
-    """NFS has locks on files: on a folder they are this machine's alone."""
-    return folder.with_suffix(".lock")
+def _place(folder: Path) -> str:
+    """Of an artifact in a bucket."""
+    return f"{folder.parent.name}/{folder.name}"
 
 
-def _locked(folder: Path) -> int:
-    """A descriptor that holds the folder until it is closed; raises BlockingIOError if somebody else holds it."""
-    descriptor = os.open(_lock_of(folder), os.O_RDWR | os.O_CREAT, 0o666)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(descriptor)
-        raise
-    return descriptor
+def _shared(folder: Path) -> Path:
+    """There once the artifact is in the bucket, or another one of the same name."""
+    return folder.with_name(f".{folder.name}.shared")

@@ -1,9 +1,11 @@
 """Files: written whole or not at all, and known by their SHA-256, which of large ones is remembered."""
 
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -70,3 +72,31 @@ def write_atomically(path: Path, text: str) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     write_durably(temporary, text)
     temporary.replace(path)
+
+
+def lock_of(folder: Path) -> Path:
+    """NFS has locks on files: on a folder they are this machine's alone."""
+    return folder.with_suffix(".lock")
+
+
+def locked(folder: Path) -> int:
+    """A descriptor that holds the folder until it is closed; raises BlockingIOError if somebody else holds it."""
+    descriptor = os.open(lock_of(folder), os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def sweep(final: Path) -> None:
+    """Remove what is left beside a folder and nobody writes any more: the kernel frees a dead writer's lock.
+
+    Not by process number: in a container each run has the same one, and another's processes are not seen.
+    """
+    for leftover in final.parent.glob(f".{final.name}.*.tmp"):
+        with contextlib.suppress(OSError):
+            os.close(locked(leftover))
+            shutil.rmtree(leftover)
+            lock_of(leftover).unlink()

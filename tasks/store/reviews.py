@@ -6,7 +6,7 @@ from typing import Literal, Protocol, Self
 from pydantic import model_validator
 
 from tasks.store.rows import History, Row, Seed, Text, Written
-from tasks.store.selection import column
+from tasks.store.tables import column
 
 
 class Reviewable(Text, Protocol):

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from tasks.store.columns import maker, plain, schema
-from tasks.store.rows import Row
+from tasks.store.rows import Row, digest
 
 R = TypeVar("R", bound=Row)
 Places = NDArray[np.int64]
@@ -214,3 +214,19 @@ def _batches(kind: type[Row], rows: Iterable[Row]) -> Iterator[pa.RecordBatch]:
     left = iter(rows)
     while part := list(itertools.islice(left, AT_ONCE)):
         yield pa.RecordBatch.from_pylist([plain(row) for row in part], schema=schema(kind))
+
+
+def where(rows: Sequence[R], keep: Sequence[bool]) -> Sequence[R]:
+    """Those for which it is true."""
+    return rows.where(keep) if isinstance(rows, Rows) else list(itertools.compress(rows, keep))
+
+
+def column(rows: Sequence[R], name: str) -> list[Any]:
+    return rows.column(name) if isinstance(rows, Rows) else [getattr(row, name) for row in rows]
+
+
+def some(rows: Sequence[R], count: int) -> list[R]:
+    """`count` rows, the same ones whatever their order."""
+    names = column(rows, "id")
+    taken = set(sorted(range(len(names)), key=lambda i: digest(names[i]))[:count])
+    return sorted(where(rows, [i in taken for i in range(len(names))]), key=lambda row: digest(row.id))

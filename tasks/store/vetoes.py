@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from tasks.store.examples import PreferencePair, SftRow
 from tasks.store.files import write_atomically
 from tasks.store.rows import Rejected, Row, Seed, Written
-from tasks.store.selection import where
+from tasks.store.tables import where
 from tasks.store.verified import Answering, Edited
 
 R = TypeVar("R", Seed, Written, Answering, SftRow, PreferencePair)

@@ -11,8 +11,7 @@ from itertools import chain
 from tasks.recipe.training import MixConfig
 from tasks.store.examples import PreferencePair, SftRow, TrainRow
 from tasks.store.rows import Rejected, Seed, text_digest
-from tasks.store.selection import column, some, where
-from tasks.store.tables import Rows
+from tasks.store.tables import Rows, column, some, where
 
 VERSION = 4  # 4: the record counts rows that hold an item which models are measured on
 

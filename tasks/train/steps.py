@@ -10,8 +10,7 @@ from tasks.review import anchors, constitution, skill
 from tasks.store.artifacts import Draft, Ref
 from tasks.store.examples import PreferencePair, SftRow, TrainRow
 from tasks.store.rows import Rejected, Seed
-from tasks.store.selection import column, some
-from tasks.store.tables import Rows
+from tasks.store.tables import Rows, column, some
 from tasks.store.vetoes import without
 from tasks.train import mix as mixing
 

@@ -12,7 +12,7 @@ from tasks.recipe.data import Branch, CleanRule
 from tasks.recipe.verification import Way
 from tasks.store.artifacts import Draft, Ref
 from tasks.store.rows import Row, Seed, Written
-from tasks.store.selection import column, some, where
+from tasks.store.tables import column, some, where
 from tasks.store.verified import Question
 from tasks.verify.questions import constraints
 from tasks.verify.questions.kinds import digest_of

@@ -8,7 +8,7 @@ from tasks.recipe.data import Branch
 from tasks.recipe.recipe import Recipe
 from tasks.store.examples import PreferencePair, SftRow
 from tasks.store.rows import Rejected
-from tasks.store.selection import column, where
+from tasks.store.tables import column, where
 
 R = TypeVar("R", SftRow, PreferencePair)
 

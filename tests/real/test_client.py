@@ -106,3 +106,28 @@ def test_an_engine_that_is_slow_is_waited_for_and_one_that_is_gone_is_not(
         finally:
             looked.set()
             client.close()
+
+
+def test_of_shards_at_once_the_first_is_over_before_the_last_of_the_second_is_asked(tmp_path: Path) -> None:
+    """Together at their ends, they would leave the engine empty there."""
+    asked, lock = list[str](), threading.Lock()
+
+    def reply(_: str, body: Any) -> tuple[int, Any]:
+        with lock:
+            asked.append(body["messages"][-1]["content"])
+        return 200, CHAT_ANSWER
+
+    shards = [[Call(kind="write", row=f"{s} {i}", messages=chat(f"{s} {i}")) for i in range(40)] for s in "ab"]
+    with listening(reply) as url:
+        client = asking(url, AT_ONCE)
+        threads = [
+            threading.Thread(target=client.ask, args=(calls, Journal(tmp_path / calls[0].row[0]), lambda _: None))
+            for calls in shards
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        client.close()
+    ends = sorted(max(i for i, text in enumerate(asked) if text[0] == which) for which in "ab")
+    assert len(asked) == 80 and ends[1] - ends[0] > 30, asked

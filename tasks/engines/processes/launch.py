@@ -13,7 +13,7 @@ from typing import Any
 from tasks.engines.processes.child import Child
 from tasks.engines.processes.device import DeviceLock
 from tasks.engines.processes.job import Job
-from tasks.engines.processes.platform import Platform, model_python
+from tasks.engines.processes.platform import Platform, model_python, visible_gpus
 from tasks.store.artifacts import Store
 from tasks.store.files import write_atomically
 
@@ -71,6 +71,8 @@ def _run(
     # 20,000 turns 226 and 46, by libgomp's default of 300,000 199 alone.
     threads = {}
     platform, device = trains_on or (None, None)
+    if platform and platform.gpus > processes:  # or the one process spreads each batch over all of them
+        threads = {"CUDA_VISIBLE_DEVICES": ",".join(visible_gpus()[:processes])}
     if platform and platform.name == "cpu":
         threads = {"OMP_NUM_THREADS": str(max(1, len(platform.cores) // processes)), "GOMP_SPINCOUNT": "2000"}
     with Child(

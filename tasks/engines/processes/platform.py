@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import subprocess
 import tempfile
 from dataclasses import dataclass
@@ -52,7 +53,7 @@ def detect() -> Platform:
     gpus = [] if installed == "cpu" else visible_gpus()
     if installed == "cuda" and not gpus:
         raise ValueError("the model environment is for CUDA, and no GPU is visible: run `make install DEVICE=cpu`")
-    devices = [f"cuda-{gpu.strip().replace('/', '-')}" for gpu in gpus] or ["cpu"]
+    devices = [f"cuda-{_known_as(gpu.strip()).replace('/', '-')}" for gpu in gpus] or ["cpu"]
     return Platform(
         name="cuda" if gpus else "cpu",
         gpus=len(gpus),
@@ -85,11 +86,24 @@ def visible_gpus() -> list[str]:
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None and visible.strip() in ("", "-1"):
         return []
+    listed = _listed()
+    return visible.split(",") if visible and listed else [str(i) for i in range(len(listed))]
+
+
+def _listed() -> list[str]:
+    """What the driver lists: GPU 0: NVIDIA H100 (UUID: GPU-...), and MIG devices below."""
     try:
-        listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=True).stdout.splitlines()
+        return subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=True).stdout.splitlines()
     except (OSError, subprocess.CalledProcessError):
         return []
-    return visible.split(",") if visible and listed else [str(i) for i in range(len(listed))]
+
+
+def _known_as(gpu: str) -> str:
+    """Its UUID, where the driver says one: to each job of a batch system its own GPU is number 0."""
+    for line in _listed():
+        if (found := re.match(r"GPU (\d+): .*\(UUID: (\S+)\)", line)) and found[1] == gpu:
+            return found[2]
+    return gpu
 
 
 def installed_for() -> str | None:

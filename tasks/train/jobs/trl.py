@@ -126,7 +126,7 @@ class Progress(TrainerCallback):  # type: ignore[misc]
     """Tells the parent about every step, of the training and of the evaluations before and after it."""
 
     def __init__(self, job: Job):
-        self.job, self.measured = job, 0
+        self.job, self.measured, self.before_s = job, 0, 0.0
 
     def on_prediction_step(self, args: Any, state: Any, control: Any, eval_dataloader: Any = None, **_: Any) -> None:
         self.measured += 1
@@ -138,6 +138,7 @@ class Progress(TrainerCallback):  # type: ignore[misc]
         self.measured = 0
         if not state.global_step and state.is_world_process_zero:
             write_atomically(loss_file(self.job), json.dumps(metrics["eval_loss"]))
+            self.before_s = metrics["eval_runtime"]
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
         if state.is_world_process_zero and logs and "loss" in logs:
@@ -202,6 +203,7 @@ def work(job: Job) -> None:
     autocast = job.given["dtype"] == "bfloat16"
     with disable_input_dtype_casting(found.model) if autocast else contextlib.nullcontext():
         trained = found.train(resume_from_checkpoint=whole_checkpoint(job.work / "checkpoints"))
+    before_s = sum(one.before_s for one in found.callback_handler.callbacks if isinstance(one, Progress))
     job.say("merging")
     learned = found.accelerator.unwrap_model(found.model)
     model, distance = merged(learned, Path(job.given["model"]))
@@ -225,7 +227,7 @@ def work(job: Job) -> None:
             "dtype": job.given["dtype"],
             "trained_tokens": round(a_pass * epochs),  # prompts included
             "seconds": round(time.monotonic() - started, 3),  # of the last attempt, if there were several
-            "training_seconds": round(trained.metrics["train_runtime"], 3),  # of that, without the losses and the rest
+            "training_seconds": round(trained.metrics["train_runtime"] - before_s, 3),  # of that, without the losses
             "loss": {"before": known_before(job), "after": after, "rows": len(found.eval_dataset)},
             "moved": distance,
             "curve": [entry for entry in found.state.log_history if "loss" in entry],

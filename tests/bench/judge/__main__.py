@@ -44,7 +44,7 @@ from tasks.store.examples import TrainRow
 from tasks.store.home import ROOT, Home
 from tasks.store.reviews import Anchor, Signals
 from tasks.store.rows import Seed, digest
-from tasks.store.selection import some
+from tasks.store.tables import some
 from tests.bench.judge.tables import WHOLE, show
 from tests.bench.seeds import seed_tasks
 

@@ -38,6 +38,12 @@ def test_a_cuda_environment_takes_the_gpus_that_it_may(
     assert (found.name, found.gpus, len(found.locks)) == ("cuda", gpus, gpus)
 
 
+def test_a_gpu_is_locked_by_what_it_is_and_not_by_its_number(machine: Path) -> None:
+    installed(machine, "model-cuda")
+    (machine / "bin" / "nvidia-smi").write_text("#!/bin/sh\necho 'GPU 0: A (UUID: GPU-a-1)'\necho 'GPU 1: B'\n")
+    assert [lock.name for lock in detect().locks] == ["lance-device-cuda-GPU-a-1.lock", "lance-device-cuda-1.lock"]
+
+
 def test_a_cpu_environment_computes_on_the_cpu_whatever_is_there(machine: Path) -> None:
     installed(machine, "model-cpu")
     assert (detect().name, detect().gpus) == ("cpu", 0)

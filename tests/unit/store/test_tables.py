@@ -15,7 +15,7 @@ from tasks.engines.calls import Answer
 from tasks.store import tables
 from tasks.store.columns import schema
 from tasks.store.rows import Row, Seed, Written
-from tasks.store.selection import column, where
+from tasks.store.tables import column, where
 from tasks.store.verified import Asked, Question
 from tests.support.rows import seed, written
 
