@@ -66,9 +66,7 @@ def _check(home: Home, pool: str) -> None:
         try:
             client.read_work_pool(pool)
         except ObjectNotFound:
-            raise ValueError(
-                f"--pool {pool}: the server has no such pool; `lance up` on its machine makes them"
-            ) from None
+            raise ValueError(f"--pool {pool}: the server has none of that name; `lance up` makes them") from None
 
 
 @contextlib.contextmanager
@@ -99,7 +97,7 @@ def _until_nothing_comes(worker: psutil.Popen, told: threading.Event, idle_s: fl
 
 
 def _end(worker: psutil.Popen, runs: Runs) -> None:
-    """The worker first: it would report what its runs end by. Engines and trainers end with their run (supervisor.py)."""
+    """The worker first: it would report what its runs end by. Engines and trainers end with a run (supervisor.py)."""
     for process in (worker, *runs.values()):
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()

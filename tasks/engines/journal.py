@@ -34,9 +34,7 @@ class Journal:
 
             def add(answer: Answer) -> None:
                 line = answer.model_dump_json().encode() + b"\n"
-                if file.write(line) < len(
-                    line
-                ):  # an error comes with the next one alone, which would follow half a line
+                if file.write(line) < len(line):  # the next one would follow half a line
                     raise OSError(errno.ENOSPC, f"{os.strerror(errno.ENOSPC)}: {self.path}")
                 self.answers[answer.call] = answer
 
