@@ -12,13 +12,21 @@ import os
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from uuid import uuid4
+
+if TYPE_CHECKING:
+    from obstore.store import RetryConfig
 
 VARIABLE = "LANCE_STORE"
 SCHEMES = ("s3", "gs", "az", "file")
 PART_BYTES = 8 * 2**20
-AWAY = timedelta(minutes=3)  # that a server may be
+# A server may be away for three minutes; obstore's own ten retries gave up after five seconds.
+RETRIES: "RetryConfig" = {
+    "max_retries": 1000,
+    "retry_timeout": timedelta(minutes=3),
+    "backoff": {"init_backoff": timedelta(seconds=0.2), "max_backoff": timedelta(seconds=5), "base": 2},
+}
 
 
 class Bucket:
@@ -35,9 +43,7 @@ class Bucket:
         if url.partition("://")[0] not in SCHEMES:
             raise ValueError(f"{VARIABLE}={url}: expected s3://, gs:// or az:// with a bucket and a prefix")
         self.url = url
-        backoff = {"init_backoff": timedelta(seconds=0.2), "max_backoff": timedelta(seconds=5), "base": 2}
-        retries = {"max_retries": 1000, "retry_timeout": AWAY, "backoff": backoff}
-        self._objects = from_url(url, retry_config=retries)  # its own ten gave up after five seconds
+        self._objects = from_url(url, retry_config=RETRIES)
 
     @classmethod
     def given(cls) -> Self | None:
