@@ -167,10 +167,8 @@ class Store:
         lock = locked(folder)
         try:
             folder.mkdir()
-            with contextlib.suppress(FileNotFoundError):  # a file is gone: not whole
+            with contextlib.suppress(FileNotFoundError):  # a file is gone: not whole, as is seen below
                 bucket.get(_place(final), record, folder)
-            if content(folder) != record["files"]:
-                return None
             write_durably(folder / RECORD, json.dumps(record, indent=1, ensure_ascii=False))
             _shared(final).touch()
             self._replace(final, folder)
