@@ -26,7 +26,7 @@ def test_another_machine_with_the_same_object_store_makes_nothing_again(
         other = Evolution(tmp_path / "other", tiny_model, seeds, brief, endpoint)
         second = other.run()
         assert (second["verdict"], second["funnel"]) == (first["verdict"], first["funnel"])
-        assert other.answered() == 0 and other.task_states().keys() == one.task_states().keys()
+        assert other.answered() == 0
         assert s3.objects() == there
         kept = [file for file in other.home.rglob("*") if file.is_file()]
         secret = s3.environment["AWS_SECRET_ACCESS_KEY"].encode()
