@@ -30,6 +30,7 @@ from tasks.store.artifacts import Ref, Spec, Store
 from tasks.store.home import ROOT, Home
 from tasks.store.rows import Seed
 from tests.bench.rows import texts
+from tests.bench.rows.measuring import apart
 
 SHARD_REQUESTS = 2000  # the default of a recipe
 REQUESTS_A_ROW = 3  # three sampled reviews, or three likelihoods
@@ -79,25 +80,17 @@ def replay(home: Home, signal: str, items: Ref, url: str) -> float:
     return reviewed()
 
 
-def apart(home: Home, signal: str, items: Ref, url: str) -> tuple[float, float]:
-    """Seconds, and GiB at the peak, of a process of its own: Prefect keeps what it was imported under."""
-    reading, writing = os.pipe()
-    if not (child := os.fork()):
-        try:
-            os.sched_setaffinity(0, {ASKING})
-            with prefect_api(home, Progress()):
-                seconds = replay(home, signal, items, url)
-            os.write(writing, f"{seconds}".encode())
-        except BaseException:
-            import traceback
+def replayed(home: Home, signal: str, items: Ref, url: str) -> tuple[float, float]:
+    """Seconds, and GiB at the peak, in a process of its own: Prefect keeps what it was imported under."""
+    file = home.root / f"{signal}.seconds"
 
-            traceback.print_exc()
-            os._exit(1)
-        os._exit(0)
-    _, status, used = os.wait4(child, 0)
-    if status:
-        raise RuntimeError(f"{signal}: the replay's process ended with status {os.waitstatus_to_exitcode(status)}")
-    return float(os.read(reading, 99)), used.ru_maxrss / 2**20
+    def work() -> None:
+        os.sched_setaffinity(0, {ASKING})
+        with prefect_api(home, Progress()):
+            file.write_text(f"{replay(home, signal, items, url)}")
+
+    peak_gib = apart(work).peak_gib
+    return float(file.read_text()), peak_gib
 
 
 def main() -> None:
@@ -121,7 +114,7 @@ def main() -> None:
             assert server.poll() is None, "the server ended"
             time.sleep(0.2)
         for signal in given.signals:
-            seconds, gib = apart(home, signal, items, url)
+            seconds, gib = replayed(home, signal, items, url)
             found[signal] = {"requests_a_second": round(given.reviews / seconds), "peak_gib": round(gib, 2)}
             print(f"{signal}: {given.reviews} requests in {seconds:.1f} s, {gib:.2f} GiB", flush=True)
     finally:
