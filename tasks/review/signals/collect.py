@@ -39,7 +39,7 @@ class Collector:
         return [self._row(item, answers) for item in items]
 
     def _of(self, item: Reviewable, answers: Mapping[str, Answer]) -> dict[str, list[Call]]:
-        """Calls are made once: three times were a third of what a review of an engine that answers at once took."""
+        """Calls are made once, and so are their keys: a stage looks at them before, between and behind its answers."""
         if item.id not in self._samples:
             self._fixed[item.id] = self._look(item)
             self._samples[item.id] = sampled.Samples(item, self.config.sampled, self.constitution, self.seed)
