@@ -14,8 +14,8 @@ from tasks.engines.lifecycle import Engines
 from tasks.engines.processes.platform import detect
 from tasks.engines.processes.progress import Progress
 from tasks.engines.shards import Shard, Shards
+from tasks.execution.orders import AskedShards, asked_by
 from tasks.execution.prefect_tasks import Say, infer, run
-from tasks.execution.remote import AskedShards, asked_of
 from tasks.recipe.running import EngineConfig
 from tasks.store.artifacts import Store
 from tasks.store.home import Home
@@ -36,12 +36,12 @@ def answer(
     home, progress = Home.here(), Progress()
     with ends_when_cancelled(of_run), progress.showing():
         logs = home.logs / f"answers-{str(flow_run.get_id())[:8]}"
-        return _Answering(Shards(Store.of(home), home.work), asked_of(home.work, of_run), logs, progress).run(idle_s)
+        return _Answering(Shards(Store.of(home), home), of_run, logs, progress).run(idle_s)
 
 
 class _Answering:
-    def __init__(self, shards: Shards, folder: Path, logs: Path, progress: Progress):
-        self._shards, self._folder, self._logs, self._progress = shards, folder, logs, progress
+    def __init__(self, shards: Shards, of_run: str, logs: Path, progress: Progress):
+        self._shards, self._of_run, self._logs, self._progress = shards, of_run, logs, progress
         self._stand: set[str] = set()
         self._engines: tuple[EngineConfig, Engines] | None = None
 
@@ -64,11 +64,10 @@ class _Answering:
         return count
 
     def _missing(self) -> Iterator[tuple[EngineConfig, Shard]]:
-        for file in sorted(self._folder.glob("*.json")):
-            try:
-                questions = AskedShards.model_validate_json(file.read_text(encoding="utf-8"))
-            except FileNotFoundError:  # answered, and taken away
+        for order in self._shards.home.documents(asked_by(self._of_run)):
+            if not (text := order.read()):  # answered, and taken away
                 continue
+            questions = AskedShards.model_validate_json(text)
             for shard in questions.shards:
                 if shard.spec.fingerprint in self._stand:
                     continue
@@ -80,7 +79,7 @@ class _Answering:
     def _answer(self, config: EngineConfig, shard: Shard) -> None:
         def make(say: Say) -> None:
             with self._progress.bar(shard.label, len(shard.calls)) as bar:
-                say(self._shards.answer(shard, self._at(config).client, {}, lambda _: bar.advance()))
+                say(self._shards.make(shard, self._at(config).client, {}, lambda _: bar.advance()))
 
         run(infer, shard.spec, shard.label, self._shards.store, make)
 

@@ -1,7 +1,6 @@
 """Human approval before a promotion: the run suspends, and holds no resource until it is resumed with an answer."""
 
 import json
-from pathlib import Path
 from typing import Literal
 
 from prefect import get_run_logger
@@ -19,9 +18,9 @@ from tasks.evolution.lock import Busy
 from tasks.evolution.vetoes import add_vetoes
 from tasks.store.artifacts import Store
 from tasks.store.examples import PreferencePair, SftRow
-from tasks.store.files import write_atomically
 from tasks.store.home import Home
 from tasks.store.rows import digest
+from tasks.store.shared.document import Document
 
 WAIT_S = 7 * 24 * 3600  # then the run fails; its artifacts stay, and the next run asks again
 SAMPLES = 3
@@ -61,17 +60,17 @@ def ask(home: Home, ledger: Ledger, one: Iteration) -> Decision | None:
         get_run_logger().warning(problem)
 
 
-def _answer(waiting: Path, key: str, text: str) -> Approval | None:
+def _answer(waiting: Document, key: str, text: str) -> Approval | None:
     """To what was asked by this key; suspends where nothing was yet. None where that ended without an answer.
 
     A retry may or may not have Prefect forget that it has asked; the answer is kept with the run.
     """
     if given := read_flow_run_input(f"suspended-{key}-response"):
-        waiting.unlink(missing_ok=True)
+        waiting.remove()
         return Approval.model_validate(given)
     if read_flow_run_input(f"suspended-{key}-schema"):
         return None
-    write_atomically(waiting, json.dumps({"run": str(flow_run.get_id())}))
+    waiting.write(json.dumps({"run": str(flow_run.get_id())}))
     try:
         return suspend_flow_run(wait_for_input=Approval.with_initial_data(description=text), timeout=WAIT_S, key=key)
     except ValidationError:  # killed between its suspension and its question
@@ -80,10 +79,10 @@ def _answer(waiting: Path, key: str, text: str) -> Approval | None:
 
 def check_nobody_else_waits(home: Home, name: str) -> None:
     """Raises Busy while another run of the evolution waits for a person, or was answered and waits for a worker."""
-    file = home.waiting(name)
-    if not file.exists():
+    waiting = home.waiting(name)
+    if not (text := waiting.read()):
         return
-    run = json.loads(file.read_text(encoding="utf-8"))["run"]
+    run = json.loads(text)["run"]
     if run == str(flow_run.get_id()):
         return
     with get_client(sync_client=True) as client:
@@ -96,7 +95,7 @@ def check_nobody_else_waits(home: Home, name: str) -> None:
             f"evolution {name!r} is waiting for approval, or for a worker to continue: answer run {run} (Resume in the "
             "UI), or cancel it"
         )
-    file.unlink(missing_ok=True)
+    waiting.remove()
 
 
 def _samples(home: Home, one: Iteration) -> str:

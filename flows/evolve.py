@@ -80,15 +80,15 @@ def evolve(
 class Evolution:
     def __init__(self, recipe: Recipe, home: Home, approve: bool):
         self.recipe, self.home, self.approve = recipe, home, approve
-        self.path = home.ledger(recipe.name)
+        self.document = home.ledger(recipe.name)
 
     def run(self, go_on: bool, from_stage: str) -> Ledger:
         """The ledger, once it has all iterations; raises Busy while another run has the evolution."""
         recipe, home = self.recipe, self.home
         own = str(flow_run.get_id())
-        with only_one_run(home.evolution(recipe.name), own), run_resources(recipe, home) as runner:
+        with only_one_run(home, recipe.name, own), run_resources(recipe, home) as runner:
             approval.check_nobody_else_waits(home, recipe.name)
-            ledger = ledgers.read(self.path) or Ledger(name=recipe.name, model=recipe.model)
+            ledger = ledgers.read(self.document) or Ledger(name=recipe.name, model=recipe.model)
             if from_stage:
                 if len(ledger.iterations) != recipe.iterations:  # another run may have added some since
                     raise ValueError(
@@ -96,7 +96,7 @@ class Evolution:
                         f"and {recipe.iterations} are asked for: expected the same number: the last one is redone"
                     )
                 ledger = ledger.from_stage(from_stage, own)
-                ledger.save(self.path)
+                ledger.save(self.document)
             with runner.progress.bar(f"model {recipe.model}") as bar:
                 base = models.starting_model(recipe.model, runner.store, home.work, bar.hear)
             seeds, vetoed = seeding.take_in_seeds(Stages(runner, 0)), vetoes.read(home.vetoes(recipe.name))
@@ -105,7 +105,7 @@ class Evolution:
                 _check_what_it_goes_on_from(ledger, recipe, runner.store, vetoed)
                 first, last = len(ledger.iterations) + 1, ledger.goal_of(recipe.iterations)
                 ledger = ledger.model_copy(update={"goal": last})
-                ledger.save(self.path)
+                ledger.save(self.document)
             items = benchmarking.items(Stages(runner, 0, vetoed))
             of_m_0 = Stages(runner, 0, vetoed, items)
             # Of the first iteration's seeds: rows that join later must not make another M_0, and everything with it.
@@ -125,7 +125,7 @@ class Evolution:
                         continue
                     one = one.decided(said)
                 ledger = ledger.put(one)
-                champions.keep(home, ledger)
+                champions.keep(home, ledger, self.document)
                 _report(home, ledger, number)
                 if _patience_is_at_its_end(ledger, number, recipe):
                     break

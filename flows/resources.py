@@ -1,8 +1,10 @@
 """The resources of a run: store, devices, progress, budget."""
 
 import contextlib
+import os
 from collections.abc import Iterator
 
+from prefect import get_run_logger
 from prefect.runtime import flow_run
 
 from flows.cancellation import ends_when_cancelled
@@ -13,7 +15,7 @@ from tasks.engines.lifecycle import Engines
 from tasks.engines.processes import platform
 from tasks.engines.processes.progress import Progress
 from tasks.engines.shards import Shards
-from tasks.evolution import garbage
+from tasks.evolution.lock import left_alone, quiet
 from tasks.execution.budget import Budget
 from tasks.execution.local import LocalDevices
 from tasks.execution.remote import RemoteDevices
@@ -24,14 +26,16 @@ from tasks.store.home import Home
 
 # Of an engine's processes, which took 5 GiB with a tiny model and a cache of 2 GiB, and of a trainer, by estimate.
 LIBRARIES_GIB = 6.0
+CACHE = "LANCE_CACHE_GIB"  # at most so much is kept here of what an object store has, too
 
 
 @contextlib.contextmanager
 def run_resources(recipe: Recipe, home: Home) -> Iterator[PrefectRunner]:
     """Devices belong to the run and end with it, whatever ends it."""
     progress, store = Progress(), Store.of(home)
-    shards = Shards(store, home.work)
-    with garbage.left_alone(home), progress.showing(), ends_when_cancelled():
+    shards = Shards(store, home)
+    _make_room(home, store)
+    with left_alone(home), progress.showing(), ends_when_cancelled():
         dtype, devices = _devices(recipe, home, shards, progress)
         try:
             yield PrefectRunner(
@@ -39,6 +43,14 @@ def run_resources(recipe: Recipe, home: Home) -> Iterator[PrefectRunner]:
             )
         finally:
             devices.close()
+
+
+def _make_room(home: Home, store: Store) -> None:
+    """Have the store keep to LANCE_CACHE_GIB; what is in the object store can be had again."""
+    if store.bucket and (most_gib := os.environ.get(CACHE)):
+        with quiet(home) as nobody:
+            if nobody and (gone := store.bucket.evict(home.store, float(most_gib))):
+                get_run_logger().info("%d artifacts are in the object store alone now (%s=%s)", gone, CACHE, most_gib)
 
 
 def _devices(

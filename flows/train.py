@@ -1,6 +1,5 @@
 """A child run that trains for another run, on a machine with a device."""
 
-from pathlib import Path
 from typing import Annotated
 
 from prefect import flow
@@ -11,11 +10,11 @@ from tasks.engines.processes import launch
 from tasks.engines.processes.device import DeviceLock
 from tasks.engines.processes.platform import detect
 from tasks.engines.processes.progress import Progress
+from tasks.execution.orders import TrainingOrder
 from tasks.execution.prefect_tasks import Say, run
 from tasks.execution.prefect_tasks import train as train_task
-from tasks.execution.remote import TrainingOrder
 from tasks.store.artifacts import Store
-from tasks.store.bucket import Bucket
+from tasks.store.home import Home
 
 
 @flow(name="train", persist_result=False)
@@ -26,21 +25,25 @@ def train(
 
     Args:
         of_run: The id of the run that it is for.
-        training: The file in the shared home that says what is to be made.
+        training: The name, in the home, of the text that says what is to be made.
     """
-    asked = TrainingOrder.model_validate_json(Path(training).read_text(encoding="utf-8"))
-    progress, platform = Progress(), detect()
+    home, progress, platform = Home.here(), Progress(), detect()
+    store, text = Store.of(home), home.document(training, copied=False).read()
+    if text is None:
+        order = home.document(training)
+        raise ValueError(f"{order}: there is none; do all machines share one LANCE_HOME or LANCE_STORE?")
+    asked = TrainingOrder.model_validate_json(text)
 
     def make(say: Say) -> None:
-        with DeviceLock(platform.locks) as device, progress.bar(asked.label) as bar:
-            launch.train(
-                asked.module,
-                asked.job,
-                bar.heard(say),
-                platform,
-                device,
-                deadline_s=asked.deadline_s,
-            )
+        job = asked.taken_to(home, store)
+        refused = home.document(f"work/{job.work.name}/{job.refusal_file.name}", copied=False)
+        refused.remove()
+        try:
+            with DeviceLock(platform.locks) as device, progress.bar(asked.label) as bar:
+                launch.train(asked.module, job, bar.heard(say), platform, device, deadline_s=asked.deadline_s)
+        except ValueError as error:
+            refused.write(str(error))
+            raise
 
     with ends_when_cancelled(of_run), progress.showing():
-        run(train_task, asked.job.spec, asked.label, Store(asked.job.store, Bucket.given()), make)
+        run(train_task, asked.job.spec, asked.label, store, make)

@@ -12,10 +12,12 @@ from tasks.engines.processes.device import DeviceLock
 from tasks.engines.processes.platform import model_python
 from tasks.engines.vllm import SERVED_NAME, Engine
 from tasks.evolution import champion as champions
+from tasks.evolution import ledger as ledgers
 from tasks.evolution import lookup
 from tasks.evolution.champion import Champion
 from tasks.evolution.lock import only_one_run
 from tasks.recipe.running import EngineConfig
+from tasks.store.artifacts import Store
 from tasks.store.home import Home
 
 
@@ -24,17 +26,19 @@ def read(home: Home, name: str) -> Champion:
     while True:
         ledger = lookup.ledger(home, name)
         found = champions.write(home.champion(name), home.store, ledger)
-        if (
-            lookup.ledger(home, name) == ledger
-        ):  # else a run promoted meanwhile, and what was written may be the one before
+        if lookup.ledger(home, name) == ledger:  # else a run promoted meanwhile: perhaps this is the one before
+            Store.of(home).find(found.now.model)  # another machine may have made it
             return found
 
 
 def roll_back(home: Home, name: str, iteration: int | None, why: str) -> Champion:
     """Set the champion back and keep the reason; raises ValueError while a run holds the evolution."""
     lookup.ledger(home, name)  # a name that there is not must leave no folder
-    with only_one_run(home.evolution(name)):
-        return champions.keep(home, champions.roll_back(lookup.ledger(home, name), iteration, why))
+    with only_one_run(home, name):
+        at = home.ledger(name)
+        ledger = ledgers.read(at)
+        assert ledger, "it was there, and nobody else has the evolution"
+        return champions.keep(home, champions.roll_back(ledger, iteration, why), at)
 
 
 def print_champion(found: Champion, console: Console) -> None:

@@ -15,8 +15,8 @@ from rich.table import Table
 
 from tasks.engines.processes import platform
 from tasks.engines.processes.progress import Progress
-from tasks.store import bucket
 from tasks.store.home import Home
+from tasks.store.shared import objects
 
 MIN_FREE_DISK_GIB = 3  # the default model and two iterations of it
 MIN_FREE_MEMORY_GIB = 6
@@ -43,7 +43,7 @@ def examine(progress: Progress) -> list[Finding]:
         _disk,
         _memory,
         partial(_database, progress),
-        *([_object_store] if os.environ.get(bucket.VARIABLE) else []),
+        *([_object_store] if os.environ.get(objects.VARIABLE) else []),
     ]
     with progress.showing(), progress.bar("checking this machine", len(looks)) as bar:
         found = []
@@ -133,11 +133,11 @@ def _disk() -> Finding:
 
 def _object_store() -> Finding:
     def check() -> str:
-        found = bucket.Bucket(os.environ[bucket.VARIABLE])
+        found = objects.Objects(os.environ[objects.VARIABLE])
         found.check()
         return f"{found.url}: it can be written, and keeps what is there"
 
-    return _tried("object store", check, f"see infra/README.md on {bucket.VARIABLE}, or unset it")
+    return _tried("object store", check, f"see infra/README.md on {objects.VARIABLE}, or unset it")
 
 
 def _memory() -> Finding:

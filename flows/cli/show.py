@@ -73,10 +73,9 @@ def rows(found: Found, stage: str, limit: int) -> dict[str, list[dict[str, Any]]
     """At most `limit` rows of each of the stage's tables; raises ValueError for a stage that it does not have."""
     if stage not in found.stages:
         raise ValueError(f"{found.ledger.name}: no stage {stage!r}; it has: {', '.join(found.stages)}")
-    folder = found.store.path(found.stages[stage])
-    tables = sorted(folder.glob("*.parquet"))
+    tables = found.store.table_files(found.stages[stage])
     if not tables:
-        raise ValueError(f"{stage} has no rows: it is at {folder}")
+        raise ValueError(f"{stage} has no rows: it is at {found.store.path(found.stages[stage])}")
     return {path.stem: pq.read_table(path).slice(0, limit).to_pylist() for path in tables}
 
 

@@ -129,7 +129,7 @@ def cancel(client: SyncPrefectClient, home: Home, run: Run) -> str:
         return "its worker is stopping it" if run.begun else "cancelled"
     if mark_crashed(client, home, run):
         return "its process is gone; marked as Crashed, `lance rerun` continues it"
-    held = lock.holder(home.evolution(run.evolution))
+    held = lock.holder(home, run.evolution)
     if held is None or held.run != str(run.id):
         raise ValueError(
             f"run {run.id} has no deployment, and its process is not known: end it with Ctrl-C where it runs"
@@ -145,9 +145,8 @@ def mark_crashed(client: SyncPrefectClient, home: Home, run: Run) -> bool:
 
     It is known by its evolution's lock: nobody holds it, and this run held it last.
     """
-    folder = home.evolution(run.evolution)
-    last = lock.last_holder(folder)
-    if run.ended or run.deployed or not last or last.run != str(run.id) or lock.holder(folder):
+    last = lock.last_holder(home, run.evolution)
+    if run.ended or run.deployed or not last or last.run != str(run.id) or lock.holder(home, run.evolution):
         return False
     client.set_flow_run_state(run.id, Crashed(message="its process is gone"), force=True)
     return True
@@ -155,10 +154,10 @@ def mark_crashed(client: SyncPrefectClient, home: Home, run: Run) -> bool:
 
 def _nobody_waits(home: Home, run: Run) -> bool:
     """That a run waits for a person, taken back; whether it did."""
-    file = home.waiting(run.evolution)
-    if not file.exists() or json.loads(file.read_text(encoding="utf-8"))["run"] != str(run.id):
+    waiting = home.waiting(run.evolution)
+    if not (text := waiting.read()) or json.loads(text)["run"] != str(run.id):
         return False
-    file.unlink()
+    waiting.remove()
     return True
 
 

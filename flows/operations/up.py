@@ -98,7 +98,7 @@ def up(home: Home, asked: Asked, console: Console) -> str:
 
 def down(home: Home, console: Console) -> None:
     """Stop the workers, then the server. Raises ValueError while an evolution has a run: it would be lost."""
-    busy = [path.name for path in home.root.glob("evolutions/*") if lock.holder(path)]
+    busy = lock.busy(home)
     if busy:
         raise ValueError(f"a run is under way: {', '.join(busy)}; wait for it, or `lance cancel {busy[0]}` first")
     found = sorted(home.services.glob("*.json"), key=lambda file: file.stem == SERVER_SERVICE)

@@ -14,8 +14,9 @@ from tasks.engines.processes.job import Job
 from tasks.evolution import champion as champions
 from tasks.evolution.funnel import rejects_by
 from tasks.evolution.ledger import Iteration, Ledger
-from tasks.store.artifacts import RECORD, Ref, Spec, Store
+from tasks.store.artifacts import Ref, Spec, Store
 from tasks.store.examples import PreferencePair, SftRow, TrainRow
+from tasks.store.files import RECORD
 from tasks.store.home import Home
 from tasks.store.rows import Seed
 
@@ -53,7 +54,7 @@ class Export:
         config = {"most": self._added_rank(), "name": _public(self.ledger.model)}
         inputs = {"model": model.digest, "base": start.digest}
         spec = Spec(stage="adapter", version=ADAPTER_VERSION, config=config, inputs=inputs)
-        given = config | {"model": str(self.store.path(model)), "base": str(self.store.path(start))}
+        given = config | {"model": str(self.store.folder(model)), "base": str(self.store.folder(start))}
         work = self.work / f"{spec.stage}-{spec.fingerprint}"
         launch.run(ADAPTER, Job(store=self.store.root, spec=spec, work=work, given=given), lambda _: None)
         made = self.store.find(spec)
@@ -75,7 +76,7 @@ class Export:
 
     def _copy(self, made: Ref, folder: Path, rank: int | None) -> None:
         _empty(folder)
-        shutil.copytree(self.store.path(made), folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns(RECORD))
+        shutil.copytree(self.store.folder(made), folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns(RECORD))
         said = {"verdict": self.one and self.one.verdict, "rank": rank}
         pages.write("model_card.md.j2", folder / "README.md", **said, **self._common())
 

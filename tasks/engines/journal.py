@@ -3,7 +3,7 @@
 import contextlib
 import errno
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from tasks.engines.calls import Answer
@@ -23,6 +23,13 @@ class Journal:
                 answer = Answer.model_validate_json(line)
                 self.answers[answer.call] = answer
             self._cut_to = len(whole + newline) if cut else None
+
+    def add_new(self, answers: Iterable[Answer]) -> None:
+        """Those to calls that have none."""
+        with self.adding() as add:
+            for answer in answers:
+                if answer.call not in self.answers:
+                    add(answer)
 
     @contextlib.contextmanager
     def adding(self) -> Iterator[Callable[[Answer], None]]:

@@ -57,7 +57,7 @@ class Engines:
         try:
             if engine.on_the_device and self.device.wanted():
                 raise SwapFailed("another run waits for the device")
-            engine.load(self._store.path(model), model.digest)
+            engine.load(self._store.folder(model), model.digest)
         except SwapFailed as error:
             self._progress.say(f"a new engine is needed: {error}")
             self._forget()
@@ -69,7 +69,7 @@ class Engines:
             self._progress.say(f"the engine has other weights after {time.monotonic() - started:.1f} s")
 
     def _start(self, model: Ref) -> Engine | Endpoints:
-        engine = self._engine = self._new(self._store.path(model))
+        engine = self._engine = self._new(self._store.folder(model))
         try:
             with self._progress.waiting("starting the engine") as on_wait:
                 engine.wait_until_ready(on_wait, self._say_that_it_waits)

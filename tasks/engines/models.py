@@ -11,8 +11,8 @@ from typing import Any
 from tasks.engines.processes import launch
 from tasks.engines.processes.job import Job
 from tasks.engines.processes.progress import Progress
-from tasks.store.artifacts import RECORD, Ref, Spec, Store
-from tasks.store.files import sha256
+from tasks.store.artifacts import Ref, Spec, Store
+from tasks.store.files import RECORD, sha256
 from tasks.store.home import Home, user_path
 from tasks.store.rows import digest
 
@@ -54,7 +54,7 @@ def starting_model(name: str, store: Store, work: Path, on_progress: launch.Said
         launch.run(module, job, on_progress, env=launch.pip() if name == DEFAULT else launch.online())
         found = store.find(spec)
         assert found
-        check_folder(store.path(found))
+        check_folder(store.folder(found))
     return found
 
 

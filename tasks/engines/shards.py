@@ -1,6 +1,7 @@
 """Shards: what is asked of a model in one go, each an artifact of its own, so that a crash costs what was in flight.
 
-A shard's answers go into its journal as they come, and whoever asks after a crash continues from there.
+A shard's answers go into its journal as they come, and whoever asks after a crash continues from there; with an object
+store, on another machine, too.
 """
 
 import contextlib
@@ -8,7 +9,7 @@ import fcntl
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -17,6 +18,11 @@ from tasks.engines.calls import Answer, Call
 from tasks.engines.client import EngineClient
 from tasks.engines.journal import Journal
 from tasks.store.artifacts import Ref, Spec, Store
+from tasks.store.home import Home
+from tasks.store.shared.lease import Lease
+from tasks.store.shared.lines import Lines
+
+POLL_S = 1.0
 
 
 class Shard(BaseModel):
@@ -29,13 +35,14 @@ class Shard(BaseModel):
 
 @dataclass(frozen=True)
 class Shards:
-    """Where shards lie and how they are answered. Journals lie in `work`, which all who answer have in common."""
+    """Where shards lie and how they are answered. Journals lie in the home's `work`."""
 
     store: Store
-    work: Path
+    home: Home
+    leases: dict[str, Lease] = field(default_factory=dict)  # of shards that others have, as they were seen last
 
     def journal(self, shard: Shard) -> Path:
-        return self.work / f"{shard.spec.stage}-{shard.spec.fingerprint}.jsonl"
+        return self.home.work / f"{_name(shard)}.jsonl"
 
     def find(self, shard: Shard) -> Ref | None:
         """Its artifact. The journal of a run that was killed right behind it goes."""
@@ -45,6 +52,8 @@ class Shards:
 
     def answered(self, shard: Shard) -> int:
         """How many of its calls have an answer so far, while it is not in the store."""
+        if lines := self._lines(shard):
+            return min(lines.count(), len(shard.calls))
         try:
             return self.journal(shard).read_bytes().count(b"\n")
         except FileNotFoundError:
@@ -57,11 +66,9 @@ class Shards:
             return
         with self.claimed(shard) as mine:
             if mine:
-                journal = Journal(self.journal(shard))
-                with journal.adding() as add:
-                    for answer in found:
-                        if answer.call not in journal.answers:
-                            add(answer)
+                journal = self._known(shard)
+                with self._put(shard):
+                    journal.add_new(found)
 
     def answer(
         self,
@@ -70,24 +77,43 @@ class Shards:
         known: Mapping[str, Answer],
         on_answer: Callable[[Answer], None] = lambda _: None,
     ) -> str:
-        """Make its artifact; what there was to do, in words. `known` are answers of other shards, by call key.
+        """Make its artifact as soon as nobody else is at it; what there was to do, in words. As `make`.
 
-        `client` is only called for where somebody is to be asked, and may take long; raises what it raises, and as
-        `EngineClient.ask`.
+        Claimed only once there is an engine: who waits for a device must not keep a shard from the one who has it.
+        """
+        there = known.keys() | Journal(self.journal(shard)).answers.keys()
+        if any(call.key not in there for call in shard.calls):
+            client(shard.model)
+        while True:
+            with self.claimed(shard) as mine:
+                if self.find(shard):
+                    return "made by another run meanwhile"
+                if mine:
+                    return self.make(shard, client, known, on_answer)
+            time.sleep(POLL_S)
+
+    def make(
+        self,
+        shard: Shard,
+        client: Callable[[Ref], EngineClient],
+        known: Mapping[str, Answer],
+        on_answer: Callable[[Answer], None] = lambda _: None,
+    ) -> str:
+        """Make the artifact of a shard that the caller has claimed; what there was to do, in words.
+
+        `known` are answers of other shards, by call key. `client` is only called for where somebody is to be asked, and
+        may take long; raises what it raises, and as `EngineClient.ask`.
         """
         path, started = self.journal(shard), time.monotonic()
         wanted = [call for call in shard.calls if call.key not in known]
-        journal = Journal(path)
+        journal = self._known(shard)
         missing, served = [call.key for call in wanted if call.key not in journal.answers], ""
         if missing:
             engine, started = client(shard.model), time.monotonic()
-            if self.find(shard):
-                return "made by another run meanwhile"
-            journal = Journal(path)
-            missing = [call.key for call in wanted if call.key not in journal.answers]
             if engine.model != shard.model.digest:
                 raise AssertionError(f"{shard.label}: the engine answers by {engine.model}, not {shard.model.digest}")
-            engine.ask(wanted, journal, on_answer)
+            with self._put(shard):
+                engine.ask(wanted, journal, on_answer)
             served = engine.model
         tokens = sum(journal.answers[key].new_tokens for key in missing)
         answers = {**known, **journal.answers}
@@ -100,6 +126,8 @@ class Shards:
                 "served": served,  # the model that the engine confirmed with each request; none was sent: none
             }
         path.unlink(missing_ok=True)
+        if lines := self._lines(shard):
+            lines.remove()
         there = len(shard.calls) - len(missing)
         said = f", {there} known before" if there else ""
         return f"{len(missing)} answers{said}, {tokens} new tokens, {time.monotonic() - started:.0f} s"
@@ -110,14 +138,51 @@ class Shards:
 
     @contextlib.contextmanager
     def claimed(self, shard: Shard) -> Iterator[bool]:
-        """Whether it is this process's to answer; the kernel lets go when a process dies."""
-        self.work.mkdir(parents=True, exist_ok=True)
+        """Whether it is this process's to answer; the kernel lets go when a process dies.
+
+        Among homes with an object store a lease says so, which a dead owner loses after a minute.
+        """
+        self.home.work.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self.journal(shard), os.O_RDWR | os.O_CREAT, 0o666)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             yield False
         else:
-            yield True
+            with self._leased(shard) as mine:
+                yield mine
         finally:
             os.close(descriptor)
+
+    @contextlib.contextmanager
+    def _leased(self, shard: Shard) -> Iterator[bool]:
+        if self.store.bucket is None:
+            yield True
+            return
+        key = f"work/{_name(shard)}/lease"
+        lease = self.leases.setdefault(key, Lease(self.store.bucket.objects, key, self.home.own_identity(), key))
+        if not lease.take():
+            yield False
+            return
+        with lease.kept():
+            yield True
+
+    def _known(self, shard: Shard) -> Journal:
+        """Its journal, with what other machines have put there."""
+        journal = Journal(self.journal(shard))
+        if lines := self._lines(shard):
+            journal.add_new(Answer.model_validate_json(line) for line in lines.read())
+        return journal
+
+    def _lines(self, shard: Shard) -> Lines | None:
+        bucket = self.store.bucket
+        return Lines(bucket.objects, f"work/{_name(shard)}", self.journal(shard)) if bucket else None
+
+    def _put(self, shard: Shard) -> contextlib.AbstractContextManager[None]:
+        """What is added to its journal in the block is put where other machines see it."""
+        lines = self._lines(shard)
+        return lines.put() if lines else contextlib.nullcontext()
+
+
+def _name(shard: Shard) -> str:
+    return f"{shard.spec.stage}-{shard.spec.fingerprint}"

@@ -13,6 +13,7 @@ from tasks.evolution.ledger import Ledger, Rollback
 from tasks.store.artifacts import Ref, Store
 from tasks.store.files import write_atomically
 from tasks.store.home import Home
+from tasks.store.shared.document import Document
 
 
 class Step(BaseModel):
@@ -58,9 +59,9 @@ def history(ledger: Ledger) -> list[Step]:
     return steps
 
 
-def keep(home: Home, ledger: Ledger) -> Champion:
-    """Save the ledger, then write champion.json: in this order, so that it names no champion that no ledger knows."""
-    ledger.save(home.ledger(ledger.name))
+def keep(home: Home, ledger: Ledger, at: Document) -> Champion:
+    """Save the ledger where it was read, then write champion.json: so that it names none that no ledger knows."""
+    ledger.save(at)
     return write(home.champion(ledger.name), home.store, ledger)
 
 

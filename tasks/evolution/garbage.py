@@ -1,88 +1,121 @@
-"""What the store holds that no evolution needs any more."""
+"""What the store holds that no evolution needs any more: here, and in an object store."""
 
 import contextlib
-import fcntl
 import json
 import shutil
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 from tasks.evolution import ledger as ledgers
-from tasks.evolution import lock
 from tasks.evolution.ledger import Ledger
-from tasks.store.artifacts import RECORD, Ref, memory_of
+from tasks.evolution.lock import alone
+from tasks.store.artifacts import Ref, Store, memory_of
+from tasks.store.files import RECORD
 from tasks.store.home import Home
+from tasks.store.shared.objects import Entry, Objects
 
 ALWAYS = ("base-model", "hub-model")  # fetched, not made: they would have to be fetched again
+WORK = "work"
+STATE = ("evolutions", "runs", "collecting", "doctor")  # of an object store: no artifacts
 
 
 @dataclass(frozen=True)
 class Garbage:
-    """An artifact's folder, or what a dead job left in `work`."""
+    """An artifact's folder, or what a dead job left in `work`; with `keys`, the objects that it is."""
 
     path: Path
     stage: str
     gib: float
-
-
-@contextlib.contextmanager
-def left_alone(home: Home) -> Iterator[None]:
-    """Nothing of the home is collected while the block runs; waits for a collection that is under way."""
-    home.root.mkdir(parents=True, exist_ok=True)
-    with home.in_use.open("a") as in_use:
-        fcntl.flock(in_use, fcntl.LOCK_SH)
-        yield
+    keys: tuple[str, ...] = ()
 
 
 @contextlib.contextmanager
 def collecting(home: Home, older_than_s: float) -> Iterator[list[Garbage]]:
     """What may go; no run begins while the block runs. Raises ValueError while one is under way."""
-    home.root.mkdir(parents=True, exist_ok=True)
-    with home.in_use.open("a") as in_use:
-        try:
-            fcntl.flock(in_use, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            busy = [path.name for path in home.root.glob("evolutions/*") if lock.holder(path)]
-            what = f"evolution {busy[0]!r} has a run" if busy else "a run"
-            raise ValueError(f"{what} that is not over: wait for it, or cancel it") from None
-        yield _garbage(home, older_than_s)
+    with alone(home):
+        needed, before = _Needed(home), time.time() - older_than_s
+        found = [*_here(home, needed, before), *_left_in_work(home, before)]
+        if objects := Objects.given():
+            found += _in(objects, Store.of(home), needed, before)
+        yield found
 
 
-def _garbage(home: Home, older_than_s: float) -> list[Garbage]:
-    """What may go. A killed run continues from artifacts that no ledger knows yet, so newer ones stay.
+class _Needed:
+    """What the iterations and champions of all ledgers name, and the answers of the models among that.
 
-    Kept is what the iterations and champions of all ledgers name, and the answers of the models among that. Raises
-    ValueError while an evolution waits for a person: what it made is in no ledger yet.
+    Raises ValueError while an evolution waits for a person: what it made is in no ledger yet.
     """
-    found = [ledger for name in home.evolutions if (ledger := ledgers.read(home.ledger(name)))]
-    for name in sorted(path.name for path in home.root.glob("evolutions/*")):
-        if (waiting := home.waiting(name)).exists():
-            run = json.loads(waiting.read_text(encoding="utf-8"))["run"]
-            raise ValueError(f"evolution {name!r} is waiting for approval: answer it, or `lance cancel {run}`")
-    needed = {(ref.stage, ref.fingerprint) for ledger in found for ref in _needed(ledger)}
-    models = {ref.digest for ledger in found for ref in _needed(ledger)}
-    before = time.time() - older_than_s
-    gone = []
+
+    def __init__(self, home: Home):
+        found = [ledger for name in home.evolutions if (ledger := ledgers.read(home.ledger(name)))]
+        for name in sorted({path.name for path in home.root.glob("evolutions/*")} | set(home.evolutions)):
+            if text := home.waiting(name).read():
+                run = json.loads(text)["run"]
+                raise ValueError(f"evolution {name!r} is waiting for approval: answer it, or `lance cancel {run}`")
+        refs = [ref for ledger in found for ref in _named(ledger)]
+        self._artifacts = {(ref.stage, ref.fingerprint) for ref in refs}
+        self._models = {ref.digest for ref in refs}
+
+    def has(self, stage: str, fingerprint: str) -> bool:
+        return (stage, fingerprint) in self._artifacts or stage in ALWAYS or fingerprint.startswith(".")
+
+    def has_answers(self, stage: str, record: dict[str, Any]) -> bool:
+        """Whether it is a shard of a model that is needed."""
+        return stage.endswith("-shard") and str(record["inputs"].get("model", "")) in self._models
+
+
+def _here(home: Home, needed: _Needed, before: float) -> Iterator[Garbage]:
+    """A killed run continues from artifacts that no ledger knows yet, so newer ones stay."""
     for record in sorted(home.store.glob(f"*/*/{RECORD}")):
-        folder = record.parent
-        stage = folder.parent.name
-        if (stage, folder.name) in needed or stage in ALWAYS or folder.name.startswith("."):
+        folder, stage = record.parent, record.parent.parent.name
+        if needed.has(stage, folder.name) or record.stat().st_mtime > before:
             continue
-        if record.stat().st_mtime > before or (stage.endswith("-shard") and _model(record) in models):
-            continue
-        gone.append(Garbage(folder, stage, _gib(folder)))
+        if not needed.has_answers(stage, json.loads(record.read_text(encoding="utf-8"))):
+            yield Garbage(folder, stage, _gib(folder))
+
+
+def _left_in_work(home: Home, before: float) -> Iterator[Garbage]:
     for left in sorted(home.work.glob("*")):
         if max(path.stat().st_mtime for path in [left, *left.rglob("*")]) < before:
-            gone.append(Garbage(left, "work", _gib(left)))
-    return gone
+            yield Garbage(left, WORK, _gib(left))
+
+
+def _in(objects: Objects, store: Store, needed: _Needed, before: float) -> Iterator[Garbage]:
+    """By the folder that they are objects of, which is as old as the newest of them."""
+    entries = sorted(objects.entries(""))
+    for parts, group in groupby(entries, key=lambda one: tuple(one.key.split("/")[:2])):
+        own: list[Entry] = list(group)
+        if parts[0] in STATE or len(parts) < 2 or max(one.changed.timestamp() for one in own) > before:
+            continue
+        if parts[0] != WORK:
+            stage, fingerprint = parts
+            there = Ref(stage=stage, fingerprint=fingerprint, digest="")
+            if needed.has(stage, fingerprint) or needed.has_answers(stage, _record(store, there)):
+                continue
+        keys = sorted((one.key for one in own), key=lambda key: not key.endswith(RECORD))
+        gib = sum(one.size_bytes for one in own) / 2**30
+        yield Garbage(Path(*parts), f"{parts[0]} in {objects.url}", gib, tuple(keys))
+
+
+def _record(store: Store, there: Ref) -> dict[str, Any]:
+    """Of one that was only begun: nobody's answers."""
+    try:
+        return store.record(there)
+    except (OSError, ValueError):
+        return {"inputs": {}}
 
 
 def remove(found: Iterable[Garbage]) -> None:
-    """The record first: a folder without one does not exist, whatever interrupts this."""
+    """The record first: an artifact without one does not exist, whatever interrupts this."""
+    objects = Objects.given()
     for one in found:
-        if one.path.is_dir():
+        if one.keys and objects:
+            objects.remove(one.keys)
+        elif one.path.is_dir():
             (one.path / RECORD).unlink(missing_ok=True)
             memory_of(one.path).forget()
             shutil.rmtree(one.path)
@@ -90,16 +123,11 @@ def remove(found: Iterable[Garbage]) -> None:
             one.path.unlink(missing_ok=True)
 
 
-def _needed(ledger: Ledger) -> Sequence[Ref]:
+def _named(ledger: Ledger) -> Sequence[Ref]:
     refs = [ledger.base, *ledger.teaching.values(), *(back.model for back in ledger.rollbacks)]
     for one in ledger.iterations:
         refs += [one.seeds, one.champion_before, one.champion_after, one.candidate, *one.stages.values()]
     return [ref for ref in refs if ref is not None]
-
-
-def _model(record: Path) -> str:
-    """Of a shard: whose answers it holds."""
-    return str(json.loads(record.read_text(encoding="utf-8"))["inputs"].get("model", ""))
 
 
 def _gib(path: Path) -> float:

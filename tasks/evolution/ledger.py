@@ -1,7 +1,6 @@
 """An evolution's ledger: its iterations, their verdicts and artifacts, and the champion, which only a verdict moves."""
 
 import json
-from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict
@@ -9,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from tasks.evaluate.gate import Verdict
 from tasks.recipe.evaluation import GateConfig
 from tasks.store.artifacts import Ref
-from tasks.store.files import write_atomically
+from tasks.store.shared.document import Document
 
 FORMAT = 1
 FOUND_THEN = ("seeds", "recipe", "seconds", "run", "at", "person")  # of an iteration: a later reading keeps them
@@ -167,8 +166,9 @@ class Ledger(BaseModel):
         iterations = [*self.iterations[:position], iteration, *self.iterations[position + 1 :]]
         return self.model_copy(update={"iterations": iterations})
 
-    def save(self, path: Path) -> None:
-        write_atomically(path, self.model_dump_json(indent=1))
+    def save(self, at: Document) -> None:
+        """Raises Superseded where another run has written it since it was read there."""
+        at.write(self.model_dump_json(indent=1))
 
 
 def same_result(one: Iteration, other: Iteration) -> bool:
@@ -183,17 +183,16 @@ def _made(one: Iteration) -> tuple[dict[str, str], str]:
     return {label: ref.identity for label, ref in one.stages.items()}, one.champion_before.identity
 
 
-def read(path: Path) -> Ledger | None:
-    """The ledger, None if there is none yet; raises ValueError for a file that is not one, or of a newer version."""
+def read(at: Document) -> Ledger | None:
+    """The ledger, None if there is none yet; raises ValueError for a text that is not one, or of a newer version."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        text = at.read()
+        if text is None:
+            return None
+        found = json.loads(text)
         if isinstance(found, dict) and found.get("format", FORMAT) != FORMAT:
             raise ValueError(f"its format is {found['format']}, this version's {FORMAT}: use the version that wrote it")
         return Ledger.model_validate(found)
-    except FileNotFoundError:
-        return None
     except ValueError as error:  # not UTF-8, not JSON, another format, not these fields
         reason = " ".join(str(error).split())[:200]
-        raise ValueError(
-            f"{path}: not a ledger that this version reads ({reason}); restore it from a backup"
-        ) from error
+        raise ValueError(f"{at}: not a ledger that this version reads ({reason}); restore it from a backup") from error

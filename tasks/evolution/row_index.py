@@ -119,11 +119,7 @@ class RowIndex:
         made = [(0, label, ref) for label, ref in ledger.teaching.items()]
         for one in ledger.iterations:
             made += [(one.number, label, ref) for label, ref in {"seeds": one.seeds, **one.stages}.items()]
-        files = (
-            Table(number, label, ref, file)
-            for number, label, ref in made
-            for file in sorted(store.path(ref).glob("*.parquet"))
-        )
+        files = (Table(number, label, ref, file) for number, label, ref in made for file in store.table_files(ref))
         self.tables = [table for table in files if table.has_rows]
         self._known: dict[str, Known | None] = {}
 

@@ -84,5 +84,5 @@ def ending(run: ChildRun) -> str | None:
         return None
     why = run.state.message or "no message"
     if run.state.is_completed():
-        why = "but its artifact is not in this home; do all machines share one LANCE_HOME?"
+        why = "but its artifact is not in this home; do all machines share one LANCE_HOME or LANCE_STORE?"
     return f"run {run.name} ({run.id}) is {run.state.name}: {why}"

@@ -1,19 +1,16 @@
 """Remote execution: engines and trainers on the machines of a work pool, as child runs (flows/answer.py, train.py).
 
-The run puts what is to be done into the shared home and waits for the artifacts: a child that dies is one of several,
-and the others take what it had. Paths in what is put there are as they are here: all machines mount it alike.
+The run puts what is to be done (orders.py) where all machines of the home see it, and waits for the artifacts: a child
+that dies is one of several, and the others take what it had.
 """
 
 import contextlib
-import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import httpx
-from pydantic import BaseModel, ConfigDict
 
 from tasks.engines.calls import Answer
 from tasks.engines.processes import launch
@@ -22,40 +19,18 @@ from tasks.engines.processes.progress import Bar, Progress
 from tasks.engines.shards import Shard, Shards
 from tasks.execution.budget import Budget
 from tasks.execution.child_runs import ChildRun, ChildRuns, NoChild, ending
+from tasks.execution.orders import AskedShards, TrainingOrder, asked_by
 from tasks.execution.prefect_tasks import Say, run, train
 from tasks.recipe.running import EngineConfig, ExecutionConfig
 from tasks.store.artifacts import Ref
-from tasks.store.files import write_atomically
 from tasks.store.rows import digest
+from tasks.store.shared.document import Document
 
 POLL_S = 1.0
 CHECK_EVERY_S = 5.0  # how the child runs are
 STARTS_WITHOUT_PROGRESS = 3
 SEEN_S = 90.0  # NFS may say for a minute that there is no file which another machine has made
 SAY_EVERY_S = 60.0  # that nobody takes the child runs
-
-
-class AskedShards(BaseModel):
-    """Shards of one stage, for whoever has an engine."""
-
-    model_config = ConfigDict(frozen=True)
-    engine: EngineConfig
-    shards: tuple[Shard, ...]
-
-
-class TrainingOrder(BaseModel):
-    """A job for whoever has a device."""
-
-    model_config = ConfigDict(frozen=True)
-    module: str
-    label: str
-    job: Job
-    deadline_s: float | None
-
-
-def asked_of(work: Path, run_id: str) -> Path:
-    """Where a run puts its questions."""
-    return work / "asked" / run_id
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,10 +51,11 @@ class RemoteDevices:
             for shard in missing:
                 self.shards.note(shard, known)
             questions = AskedShards(engine=self.engine, shards=tuple(missing))
-            file = asked_of(self.shards.work, self.run) / f"{digest([s.spec.fingerprint for s in missing])[:24]}.json"
-            write_atomically(file, questions.model_dump_json())
+            name = f"{asked_by(self.run)}/{digest([s.spec.fingerprint for s in missing])[:24]}.json"
+            order = self.shards.home.document(name, copied=False)
+            order.write(questions.model_dump_json())
             self._wait_for_answers(asked, made, bar)
-            file.unlink(missing_ok=True)
+            order.remove()
         return [made[shard.spec.fingerprint] for shard in asked]
 
     def _wait_for_answers(self, asked: Sequence[Shard], made: dict[str, Ref], bar: Bar) -> None:
@@ -100,16 +76,19 @@ class RemoteDevices:
 
         def make(say: Say) -> None:
             self.budget.check()
-            training = TrainingOrder(module=module, label=label, job=job, deadline_s=deadline_s)
-            write_atomically(job.work / "training.json", training.model_dump_json())
+            home = self.shards.home
+            order = home.document(f"work/{job.work.name}/training.json", copied=False)
+            training = TrainingOrder(module=module, label=label, job=job, deadline_s=deadline_s, home=home.root)
+            order.write(training.model_dump_json())
             with self.progress.bar(label) as bar:
-                self._wait_for(job, label, bar.heard(say))
+                self._wait_for(job, label, order, bar.heard(say))
+            order.remove()
 
         return run(train, job.spec, label, self.shards.store, make)
 
-    def _wait_for(self, job: Job, label: str, on_progress: Callable[[dict[str, Any]], None]) -> None:
+    def _wait_for(self, job: Job, label: str, order: Document, on_progress: Callable[[dict[str, Any]], None]) -> None:
         runs = ChildRuns(self.run, self.execution.train)
-        given = {"of_run": self.run, "training": str(job.work / "training.json")}
+        given = {"of_run": self.run, "training": order.key}
         child = runs.living(job.spec.fingerprint, given, label)
         seen, checked, ended_at, said = 0, time.monotonic(), None, time.monotonic()
         while self.shards.store.find(job.spec) is None:
@@ -131,8 +110,8 @@ class RemoteDevices:
         ended = ending(child)
         if ended is None or self.shards.store.find(job.spec):
             return
-        if job.refusal_file.exists():
-            raise ValueError(job.refusal_file.read_text(encoding="utf-8"))
+        if refused := self.shards.home.document(f"work/{job.work.name}/{job.refusal_file.name}", copied=False).read():
+            raise ValueError(refused)
         lost = child.state and (child.state.is_crashed() or child.state.is_cancelled())
         raise ConnectionError(ended) if lost else NoChild(ended)  # the first is tried again
 
@@ -140,7 +119,8 @@ class RemoteDevices:
         """Children end by themselves once nothing is asked."""
 
     def close(self) -> None:
-        shutil.rmtree(asked_of(self.shards.work, self.run), ignore_errors=True)
+        for order in self.shards.home.documents(asked_by(self.run)):
+            order.remove()
 
 
 class Children:

@@ -10,7 +10,7 @@ from tasks.engines.calls import Answer, Call
 from tasks.engines.processes import launch
 from tasks.engines.processes.job import Job
 from tasks.engines.processes.progress import Progress
-from tasks.engines.shards import Shard, Shards
+from tasks.engines.shards import Shard
 from tasks.execution.local import LocalDevices
 from tasks.execution.prefect_tasks import Say, compute, run
 from tasks.execution.remote import RemoteDevices
@@ -32,10 +32,6 @@ class PrefectRunner:
     dtype: str  # what models are served and measured in
     devices: LocalDevices | RemoteDevices
     progress: Progress
-
-    @property
-    def shards(self) -> Shards:
-        return Shards(self.store, self.work)
 
     def compute(self, spec: Spec, label: str, save: Save) -> Ref:
         def make(_: Say) -> None:
@@ -84,7 +80,7 @@ class PrefectRunner:
             )
             for i, part in enumerate(parts, 1)
         ]
-        missing = [shard for shard in asked if self.shards.find(shard) is None]
+        missing = [shard for shard in asked if self.devices.shards.find(shard) is None]
         wanted = {call.key for shard in missing for call in shard.calls}
         known = self._answered_before(missing[0].spec, wanted) if missing else {}
         with self.progress.bar(label, len(calls)) as bar:

@@ -148,4 +148,4 @@ def _dataset(stages: Stages, given: str) -> Path:
         given=dict(asked),
         online=True,
     )
-    return stages.store.path(made) / "rows.parquet"
+    return stages.store.folder(made) / "rows.parquet"

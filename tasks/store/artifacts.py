@@ -13,8 +13,6 @@ artifact count as missing, and it is made again.
 
 import contextlib
 import json
-import os
-import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -23,14 +21,13 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict
 
 from tasks.store import tables
-from tasks.store.bucket import Bucket
-from tasks.store.files import Memory, content, lock_of, locked, sweep, write_durably
+from tasks.store.files import RECORD, Memory, beside, content, put_in_place, write_durably
 from tasks.store.home import Home
 from tasks.store.provenance import provenance
 from tasks.store.rows import Row, digest
+from tasks.store.shared.bucket import Bucket, place
 
 R = TypeVar("R", bound=Row)
-RECORD = "record.json"
 NO_FILES = digest({})
 
 
@@ -89,18 +86,41 @@ class Store:
         return cls(home.store, Bucket.given())
 
     def path(self, ref: Ref | Spec) -> Path:
+        """Where it lies, or would."""
         return self.root / ref.stage / ref.fingerprint
+
+    def folder(self, ref: Ref) -> Path:
+        """Where it lies, brought there if it is in the bucket alone."""
+        path = self.path(ref)
+        if self.bucket and not (path / RECORD).exists():
+            self._brought(self.bucket, ref)
+        return path
+
+    def table_files(self, ref: Ref) -> list[Path]:
+        """The files of its tables, brought here if need be; none of a model, or of an artifact that is gone."""
+        try:
+            return sorted(self.folder(ref).glob("*.parquet")) if self.record(ref).get("rows") else []
+        except FileNotFoundError:
+            return []
 
     def find(self, wanted: Spec | Ref) -> Ref | None:
         """The artifact, its files verified (tasks/store/files.py); None if it is missing, incomplete or altered.
 
         One that is in the bucket alone is brought here, one that is here alone is put there.
         """
+        found, path = self._here(wanted), self.path(wanted)
+        if self.bucket and found and not self.bucket.has(path):
+            self.bucket.share(path, path)  # another one that is there changes nothing of what followed
+        return found or (self._brought(self.bucket, wanted) if self.bucket else None)
+
+    def _brought(self, bucket: Bucket, wanted: Spec | Ref) -> Ref | None:
+        """From the bucket, verified; what is not as it was written there does not exist here."""
+        path = self.path(wanted)
+        if not bucket.bring(path, wanted.digest if isinstance(wanted, Ref) else None):
+            return None
         found = self._here(wanted)
-        if self.bucket and found and not _shared(self.path(found)).exists():
-            self._share(self.bucket, self.path(found))  # another one that is there changes nothing of what followed
-        if self.bucket and not found:
-            found = self._brought(self.bucket, wanted)
+        if found is None:
+            (path / RECORD).unlink(missing_ok=True)
         return found
 
     def _here(self, wanted: Spec | Ref) -> Ref | None:
@@ -118,65 +138,22 @@ class Store:
     @contextlib.contextmanager
     def draft(self, spec: Spec) -> Iterator[Draft]:
         """A folder to write into; it becomes the artifact when the block ends, and is removed when it raises."""
-        final = self.path(spec)
-        final.parent.mkdir(parents=True, exist_ok=True)
-        sweep(final)
-        started = time.time()
-        draft = Draft(final.with_name(f".{final.name}.{secrets.token_hex(6)}.tmp"))
-        lock = locked(draft.path)
-        try:
-            draft.path.mkdir()
+        final, started = self.path(spec), time.time()
+        with beside(final) as folder:
+            draft = Draft(folder)
             yield draft
-            files = content(draft.path, RECORD, memory_of(final))  # as it will be found there
+            files = content(folder, RECORD, memory_of(final))  # as it will be found there
             record = spec.model_dump(mode="json") | {"fingerprint": spec.fingerprint, "files": files}
             record |= {"digest": digest(files), "seconds": round(time.time() - started, 3)}
             record |= draft.record | provenance()
-            write_durably(draft.path / RECORD, json.dumps(record, indent=1, ensure_ascii=False))
+            write_durably(folder / RECORD, json.dumps(record, indent=1, ensure_ascii=False))
             if self.find(spec):  # another run made it meanwhile: what followed from that stays true
                 return
-            if self.bucket and not self._share(self.bucket, draft.path, final):
-                if not self._brought(self.bucket, spec):
-                    raise OSError(f"{self.bucket.url}: {_place(final)} is there, and not whole: delete it there")
+            if self.bucket and not self.bucket.share(folder, final):
+                if not self.find(spec):
+                    raise OSError(f"{self.bucket.objects.url}: {place(final)} is there, and not whole: delete it there")
                 return
-            self._replace(final, draft.path)
-        finally:
-            os.close(lock)
-            lock_of(draft.path).unlink(missing_ok=True)
-            sweep(final)
-
-    def _replace(self, final: Path, made: Path) -> None:
-        if final.exists():
-            final.rename(final.with_name(f".{final.name}.{secrets.token_hex(6)}.tmp"))
-        made.rename(final)
-
-    def _share(self, bucket: Bucket, folder: Path, final: Path | None = None) -> bool:
-        """Put the artifact into the bucket; whether it is the one that counts there."""
-        final, files = final or folder, json.loads((folder / RECORD).read_text())["files"]
-        counts = bucket.put(_place(final), folder, files, folder / RECORD)
-        _shared(final).touch()
-        return counts
-
-    def _brought(self, bucket: Bucket, wanted: Spec | Ref) -> Ref | None:
-        """The artifact from the bucket, verified; None where there is none, or another one than was wanted."""
-        final = self.path(wanted)
-        record = bucket.record(_place(final))
-        if record is None or (isinstance(wanted, Ref) and wanted.digest != record["digest"]):
-            return None
-        folder = final.with_name(f".{final.name}.{secrets.token_hex(6)}.tmp")
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        lock = locked(folder)
-        try:
-            folder.mkdir()
-            with contextlib.suppress(FileNotFoundError):  # a file is gone: not whole, as is seen below
-                bucket.get(_place(final), record, folder)
-            write_durably(folder / RECORD, json.dumps(record, indent=1, ensure_ascii=False))
-            _shared(final).touch()
-            self._replace(final, folder)
-        finally:
-            os.close(lock)
-            lock_of(folder).unlink(missing_ok=True)
-            sweep(final)
-        return self._here(wanted)
+            put_in_place(final, folder)
 
     def altered(self) -> Iterator[Path]:
         """Artifacts whose files are not those that were written, each byte read; they count as missing from then on."""
@@ -190,17 +167,23 @@ class Store:
             yield folder
 
     def record(self, ref: Ref) -> dict[str, Any]:
-        record: dict[str, Any] = json.loads((self.path(ref) / RECORD).read_text())
+        """Raises FileNotFoundError where there is none."""
+        path = self.path(ref)
+        if self.bucket and not (path / RECORD).exists() and (there := self.bucket.record(path)):
+            return there
+        record: dict[str, Any] = json.loads((path / RECORD).read_text())
         return record
 
     def of_stage(self, stage: str, fits: Callable[[dict[str, Any]], bool]) -> Iterator[Ref]:
         """Artifacts of a stage whose record fits, each verified as `find` does."""
-        for path in sorted((self.root / stage).glob("[!.]*/" + RECORD)):
+        folder = self.root / stage
+        there = {path.parent.name for path in folder.glob("[!.]*/" + RECORD)}
+        for fingerprint in sorted(there | set(self.bucket.of_stage(folder) if self.bucket else ())):
             with contextlib.suppress(OSError, ValueError, KeyError):  # not a record any more
-                record = json.loads(path.read_text())
-                ref = Ref(stage=stage, fingerprint=path.parent.name, digest=record["digest"])
-                if fits(record) and self.find(ref):
-                    yield ref
+                ref = Ref(stage=stage, fingerprint=fingerprint, digest="")
+                record = self.record(ref)
+                if fits(record) and (found := self.find(ref.model_copy(update={"digest": record["digest"]}))):
+                    yield found
 
     def rows(self, refs: Ref | Iterable[Ref], kind: type[R], table: str = "rows") -> tables.Rows[R]:
         """The rows of one table, of one artifact or of several behind each other.
@@ -209,7 +192,7 @@ class Store:
         """
         found = [refs] if isinstance(refs, Ref) else list(refs)
         try:
-            return tables.read([self.path(ref) / f"{table}.parquet" for ref in found], kind)
+            return tables.read([self.folder(ref) / f"{table}.parquet" for ref in found], kind)
         except ValueError as error:
             written_by = ", ".join(sorted({self.record(ref).get("commit") or "another version" for ref in found}))
             raise ValueError(
@@ -220,13 +203,3 @@ class Store:
 
 def memory_of(folder: Path) -> Memory:
     return Memory(folder.with_name(f".{folder.name}.digests"))
-
-
-def _place(folder: Path) -> str:
-    """Of an artifact in a bucket."""
-    return f"{folder.parent.name}/{folder.name}"
-
-
-def _shared(folder: Path) -> Path:
-    """There once the artifact is in the bucket, or another one of the same name."""
-    return folder.with_name(f".{folder.name}.shared")

@@ -5,11 +5,13 @@ import fcntl
 import hashlib
 import json
 import os
+import secrets
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+RECORD = "record.json"  # of a folder whose content is known
 LARGE_BYTES = 2**20  # from which on a digest is remembered: below it is read as fast as looked up
 
 
@@ -100,3 +102,25 @@ def sweep(final: Path) -> None:
             os.close(locked(leftover))
             shutil.rmtree(leftover)
             lock_of(leftover).unlink()
+
+
+@contextlib.contextmanager
+def beside(final: Path) -> Iterator[Path]:
+    """A folder to write into, held by this process; what is not put in place until the end is removed."""
+    final.parent.mkdir(parents=True, exist_ok=True)
+    sweep(final)
+    folder = final.with_name(f".{final.name}.{secrets.token_hex(6)}.tmp")
+    lock = locked(folder)
+    try:
+        folder.mkdir()
+        yield folder
+    finally:
+        os.close(lock)
+        lock_of(folder).unlink(missing_ok=True)
+        sweep(final)
+
+
+def put_in_place(final: Path, made: Path) -> None:
+    if final.exists():
+        final.rename(final.with_name(f".{final.name}.{secrets.token_hex(6)}.tmp"))
+    made.rename(final)

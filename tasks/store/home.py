@@ -1,10 +1,13 @@
-"""Where everything lies: one folder, LANCE_HOME, or `.lance` in the project."""
+"""Where everything lies: one folder, LANCE_HOME, or `.lance` in the project; and what its machines have in common."""
 
 import os
 import socket
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
+
+from tasks.store.shared.document import Document
+from tasks.store.shared.objects import Objects
 
 ROOT = Path(__file__).resolve().parents[2]  # of the project: the one place that knows
 
@@ -51,12 +54,31 @@ class Home:
         return self.root / "services" / socket.gethostname()
 
     def identity(self) -> str:
-        """The same on all machines that have this home."""
+        """The same on all machines that have this home, or the object store where its runs meet."""
+        objects = Objects.given()
+        return objects.url if objects else self.own_identity()
+
+    def own_identity(self) -> str:
+        """Of the folder."""
         file = self.root / "identity"
         if not file.exists():
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(uuid4().hex)
         return file.read_text(encoding="utf-8")
+
+    def document(self, name: str, *, copied: bool = True) -> Document:
+        """That all machines have in common; `name` is its path in the home, and its key in an object store."""
+        return Document(self.root / name, name, Objects.given(), copied=copied)
+
+    def documents(self, folder: str) -> list[Document]:
+        """What lies right in the folder of texts that come and go."""
+        objects = Objects.given()
+        names = (
+            [one.key.rpartition("/")[2] for one in objects.entries(folder)]
+            if objects
+            else [file.name for file in (self.root / folder).glob("[!.]*") if file.is_file()]
+        )
+        return [self.document(f"{folder}/{name}", copied=False) for name in sorted(names)]
 
     @property
     def prefect(self) -> Path:
@@ -69,12 +91,15 @@ class Home:
     @property
     def evolutions(self) -> list[str]:
         """Names of those that have begun."""
-        return sorted(path.parent.name for path in self.root.glob("evolutions/*/ledger.json"))
+        here = {path.parent.name for path in self.root.glob("evolutions/*/ledger.json")}
+        objects = Objects.given()
+        return sorted(here | set(objects.folders("evolutions") if objects else ()))
 
-    def ledger(self, name: str) -> Path:
-        return self.evolution(name) / "ledger.json"
+    def ledger(self, name: str) -> Document:
+        return self.document(f"evolutions/{name}/ledger.json")
 
     def champion(self, name: str) -> Path:
+        """Which model is the champion, and where that lies on this machine."""
         return self.evolution(name) / "champion.json"
 
     @property
@@ -82,9 +107,9 @@ class Home:
         """The lock that runs share, so that nothing is collected meanwhile."""
         return self.root / "in-use.lock"
 
-    def waiting(self, name: str) -> Path:
+    def waiting(self, name: str) -> Document:
         """Which run waits for a person's approval, while one does."""
-        return self.evolution(name) / "waiting.json"
+        return self.document(f"evolutions/{name}/waiting.json", copied=False)
 
-    def vetoes(self, name: str) -> Path:
-        return self.evolution(name) / "vetoes.jsonl"
+    def vetoes(self, name: str) -> Document:
+        return self.document(f"evolutions/{name}/vetoes.jsonl")

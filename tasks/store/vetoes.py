@@ -1,15 +1,13 @@
 """Vetoes: rows that a person took out of an evolution, with the reason. A file beside the ledger, one line each."""
 
-import fcntl
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
 from tasks.store.examples import PreferencePair, SftRow
-from tasks.store.files import write_atomically
 from tasks.store.rows import Rejected, Row, Seed, Written
+from tasks.store.shared.document import Document
 from tasks.store.tables import where
 from tasks.store.verified import Answering, Edited
 
@@ -27,34 +25,36 @@ class Veto(BaseModel):
     at: str  # ISO 8601, local time
 
 
-def read(path: Path) -> list[Veto]:
+def read(at: Document) -> list[Veto]:
     """None yet: an empty list. Raises ValueError with the line that is no veto."""
-    if not path.exists():
-        return []
+    return _read(at, at.read() or "")
+
+
+def _read(at: Document, text: str) -> list[Veto]:
     found = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(text.splitlines(), 1):
         try:
             found.append(Veto.model_validate_json(line))
         except ValueError as error:
-            raise ValueError(f"{path}, line {number}: not a veto ({str(error).splitlines()[0]}); mend it") from error
+            raise ValueError(f"{at}, line {number}: not a veto ({str(error).splitlines()[0]}); mend it") from error
     return found
 
 
-def add(path: Path, rows: Sequence[str], why: str, iteration: int, at: str) -> list[Veto]:
+def add(to: Document, rows: Sequence[str], why: str, iteration: int, at: str) -> list[Veto]:
     """Those that are new among `rows`, now in the file; raises ValueError for a row that is nothing to learn from."""
     for row in rows:
         if not row.startswith(tuple(f"{kind}-" for kind in KINDS)):
             raise ValueError(f"{row} cannot be vetoed; veto the {', '.join(KINDS)} row that it is about")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.with_suffix(".lock").open("a") as lock:  # of two at once, each would write without the other's rows
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        known = read(path)
-        new = [
-            Veto(row=row, why=why, iteration=iteration, at=at)
-            for row in dict.fromkeys(rows)
-            if row not in {veto.row for veto in known}
-        ]
-        write_atomically(path, "".join(veto.model_dump_json() + "\n" for veto in [*known, *new]))
+    new: list[Veto] = []
+
+    def with_them(text: str | None) -> str:
+        known = _read(to, text or "")
+        vetoed = {veto.row for veto in known}
+        unknown = [row for row in dict.fromkeys(rows) if row not in vetoed]
+        new[:] = [Veto(row=row, why=why, iteration=iteration, at=at) for row in unknown]
+        return "".join(veto.model_dump_json() + "\n" for veto in [*known, *new])
+
+    to.change(with_them)
     return new
 
 

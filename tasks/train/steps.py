@@ -105,9 +105,9 @@ def divergence(stages: Stages, candidate: Ref, base: Ref, seeds: Ref) -> Ref:
     """How far the candidate is from M_0, on the held-out seeds; tracked, and no axis of the gate."""
     most = stages.recipe.dpo.max_tokens
     given = {
-        "model": str(stages.store.path(candidate)),
-        "base": str(stages.store.path(base)),
-        "rows": str(stages.store.path(seeds) / "held_out.parquet"),
+        "model": str(stages.store.folder(candidate)),
+        "base": str(stages.store.folder(base)),
+        "rows": str(stages.store.folder(seeds) / "held_out.parquet"),
         "max_tokens": most,
         "processes": 1,
     }
@@ -139,10 +139,10 @@ def _train(
     of_its_own = reference is not None and reference != model
     given = {
         "method": method,
-        "model": str(store.path(model)),
-        "rows": str(store.path(rows) / table),
+        "model": str(store.folder(model)),
+        "rows": str(store.folder(rows) / table),
         "config": config.model_dump(mode="json"),
-        "reference": str(store.path(reference)) if reference and of_its_own else "",
+        "reference": str(store.folder(reference)) if reference and of_its_own else "",
         "device_rows": recipe.trainer.device_rows,
         "save_steps": recipe.trainer.save_steps,
         "processes": recipe.trainer.processes,

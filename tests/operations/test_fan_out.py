@@ -178,4 +178,4 @@ def test_a_machine_with_a_home_of_its_own_is_named(
     finally:
         switch_off(apart)
     assert found["state_type"] == "FAILED"
-    assert "do all machines share one LANCE_HOME?" in found["state"]["message"], found["state"]
+    assert "do all machines share one LANCE_HOME or LANCE_STORE?" in found["state"]["message"], found["state"]

@@ -15,9 +15,10 @@ import pytest
 from flows.cli.doctor import examine
 from tasks.engines.processes.progress import Progress
 from tasks.store.artifacts import Ref, Spec, Store
-from tasks.store.bucket import Bucket
 from tasks.store.home import ROOT
 from tasks.store.rows import Seed
+from tasks.store.shared.bucket import Bucket
+from tasks.store.shared.objects import Objects
 from tests.support.processes import wait_until
 from tests.support.s3 import NAME, S3, running
 
@@ -27,7 +28,7 @@ MAKES = f"""
 import os, sys
 from pathlib import Path
 from tasks.store.artifacts import Spec, Store
-from tasks.store.bucket import Bucket
+from tasks.store.shared.bucket import Bucket
 store = Store(Path(sys.argv[1]), Bucket.given())
 with store.draft(Spec(stage="pool", version=1)) as draft:
     (draft.path / "large").write_bytes(os.urandom({FILE_BYTES}))
@@ -161,7 +162,7 @@ def test_the_doctor_tries_it(s3: S3, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("flows.cli.doctor._database", lambda _: None)
     found = {one.what: one for one in examine(Progress(quiet=True)) if one}
     assert found["object store"].works, found["object store"]
-    monkeypatch.setattr(Bucket, "check", lambda self: (_ for _ in ()).throw(ValueError("it replaces what is there")))
+    monkeypatch.setattr(Objects, "check", lambda self: (_ for _ in ()).throw(ValueError("it replaces what is there")))
     refused = next(one for one in examine(Progress(quiet=True)) if one and one.what == "object store")
     assert not refused.works and "LANCE_STORE" in refused.advice
 
@@ -169,4 +170,4 @@ def test_the_doctor_tries_it(s3: S3, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("url", ["/a/folder", "http://host/bucket", "ftp://x/y"])
 def test_an_address_of_something_else_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match="expected s3://, gs:// or az://"):
-        Bucket(url)
+        Objects(url)

@@ -28,6 +28,7 @@ from tasks.execution.runner import PrefectRunner
 from tasks.recipe.recipe import Recipe
 from tasks.recipe.running import BudgetConfig, EngineConfig
 from tasks.store.artifacts import Draft, Ref, Spec, Store
+from tasks.store.home import Home
 from tasks.store.rows import Seed
 from tests.support.rows import seed
 
@@ -68,7 +69,7 @@ def runner(folder: Path, engines: FlakyEngines | None = None, budget: BudgetConf
     recipe = Recipe(name="test", engine=EngineConfig(shard_requests=2))
     store, work, progress = Store(folder / "store"), folder / "work", Progress(quiet=True)
     here = LocalDevices(
-        shards=Shards(store, work),
+        shards=Shards(store, Home(folder)),
         platform=detect(),
         engines=cast(Engines, engines or FlakyEngines()),
         progress=progress,

@@ -22,8 +22,8 @@ from tasks.engines.server import Server, SwapFailed
 from tasks.engines.serving.weights import HEADER
 from tasks.engines.vllm import Engine
 from tasks.recipe.running import EngineConfig
-from tasks.store.artifacts import RECORD, Ref, Spec, Store
-from tasks.store.files import content
+from tasks.store.artifacts import Ref, Spec, Store
+from tasks.store.files import RECORD, content
 from tasks.store.rows import digest
 from tests.support import materials
 from tests.support.processes import command_line, wait_until, writing_below

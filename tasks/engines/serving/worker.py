@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.engines.serving.alike import difference
-from tasks.store.artifacts import RECORD
-from tasks.store.files import content
+from tasks.store.files import RECORD, content
 from tasks.store.rows import digest as digest_of
 
 

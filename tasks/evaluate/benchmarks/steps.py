@@ -66,7 +66,7 @@ def scores(stages: Stages, who: str, model: Ref, asked: Ref, replies: Ref) -> Re
     """What the harness makes of a model's replies."""
     found = _benchmarks(stages)
     given = {"benchmarks": _as_given(found), "model": model.digest}
-    given["replies"] = str(stages.store.path(replies) / "rows.parquet")
+    given["replies"] = str(stages.store.folder(replies) / "rows.parquet")
     return stages.job(
         "benchmark-scores",
         f"scores [{who}]",

@@ -94,7 +94,6 @@ class Planted:
         found = Ledger(
             name=f"rows-{self.rows}", model=self.recipe.model, base=iteration.champion_before, iterations=[iteration]
         )
-        self.home.ledger(found.name).parent.mkdir(parents=True, exist_ok=True)
         found.save(self.home.ledger(found.name))
         return found
 

@@ -13,6 +13,7 @@ from tasks.engines.client import EngineClient
 from tasks.engines.journal import Journal
 from tasks.engines.shards import Shard, Shards
 from tasks.store.artifacts import Ref, Spec, Store
+from tasks.store.home import Home
 
 CALLS = tuple(Call(kind="write", row=f"row {n}", messages=chat(f"Say {n}.")) for n in range(4))
 MODEL = Ref(stage="base-model", fingerprint="f", digest="d")
@@ -47,7 +48,7 @@ class Asked:
 
 @pytest.fixture
 def shards(tmp_path: Path) -> Shards:
-    return Shards(Store(tmp_path / "store"), tmp_path / "work")
+    return Shards(Store(tmp_path / "store"), Home(tmp_path))
 
 
 def record(shards: Shards) -> dict[str, Any]:
@@ -115,8 +116,9 @@ import sys
 from pathlib import Path
 from tasks.store.artifacts import Store
 from tasks.engines.shards import Shards
+from tasks.store.home import Home
 from tests.unit.engines.test_shards import SHARD
-with Shards(Store(Path(sys.argv[1]) / "store"), Path(sys.argv[1]) / "work").claimed(SHARD) as mine:
+with Shards(Store(Path(sys.argv[1]) / "store"), Home(Path(sys.argv[1]))).claimed(SHARD) as mine:
     print(mine, flush=True)
     sys.stdin.read()
 """

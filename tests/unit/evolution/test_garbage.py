@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from tasks.evolution import lock
-from tasks.evolution.garbage import collecting, left_alone, remove
-from tasks.store.artifacts import RECORD, Ref, Spec, Store
+from tasks.evolution.garbage import collecting, remove
+from tasks.evolution.lock import left_alone
+from tasks.store.artifacts import Ref, Spec, Store
+from tasks.store.files import RECORD
 from tasks.store.home import Home
 from tests.unit.evolution.test_ledger import ONE, ledger
 
@@ -38,7 +40,7 @@ def test_what_no_ledger_names_goes_and_the_rest_stays(tmp_path: Path) -> None:
     asked, orphaned = kept(store, "evaluate-shard", 1, model=model.digest), kept(store, "evaluate-shard", 2, model="x")
     one = ONE.model_copy(update={"stages": {"sft": model, "mix": needed}})
     home.evolution("mine").mkdir(parents=True)
-    home.ledger("mine").write_text(json.dumps(ledger().put(one).model_dump(mode="json")))
+    home.ledger("mine").write(json.dumps(ledger().put(one).model_dump(mode="json")))
     with collecting(home, 7 * DAY) as found:
         assert {one.path for one in found} == {store.path(old), store.path(orphaned)}
         remove(found)
@@ -51,7 +53,7 @@ def test_what_no_ledger_names_goes_and_the_rest_stays(tmp_path: Path) -> None:
 def test_while_a_run_goes_nothing_may_and_no_run_begins_meanwhile(tmp_path: Path) -> None:
     home = Home(tmp_path)
     refused = pytest.raises(ValueError, match="'mine' has a run")
-    with left_alone(home), left_alone(home), lock.only_one_run(home.evolution("mine")), refused, collecting(home, 0):
+    with left_alone(home), left_alone(home), lock.only_one_run(home, "mine"), refused, collecting(home, 0):
         pass
     begun = threading.Event()
 
@@ -70,7 +72,7 @@ def test_while_a_run_goes_nothing_may_and_no_run_begins_meanwhile(tmp_path: Path
 def test_while_somebody_is_asked_nothing_may(tmp_path: Path) -> None:
     home = Home(tmp_path)
     home.evolution("mine").mkdir(parents=True)
-    home.waiting("mine").write_text('{"run": "0123"}')
+    home.waiting("mine").write('{"run": "0123"}')
     with (
         pytest.raises(ValueError, match="'mine' is waiting for approval: answer it, or `lance cancel 0123`"),
         collecting(home, 0),

@@ -9,6 +9,8 @@ from tasks.evaluate.gate import Verdict
 from tasks.evolution.ledger import Decision, Iteration, Ledger, read
 from tasks.evolution.lock import only_one_run
 from tasks.store.artifacts import NO_FILES, Ref
+from tasks.store.home import Home
+from tasks.store.shared.document import Document
 
 
 def ref(name: str, stage: str = "dpo") -> Ref:
@@ -115,14 +117,14 @@ def test_the_champion_is_the_base_until_a_verdict_moves_it() -> None:
 
 
 def test_a_ledger_comes_back_as_it_was_saved(tmp_path: Path) -> None:
-    path = tmp_path / "mine" / "ledger.json"
-    assert read(path) is None
+    at = Home(tmp_path).ledger("mine")
+    assert read(at) is None
     found = ledger(ONE, TWO, iteration(1))
-    found.save(path)
-    assert read(path) == found
-    ledger(ONE).save(path)
-    assert read(path) == ledger(ONE)
-    assert [file.name for file in path.parent.iterdir()] == ["ledger.json"]
+    found.save(at)
+    assert read(at) == found
+    ledger(ONE).save(at)
+    assert read(at) == ledger(ONE)
+    assert [file.name for file in at.file.parent.iterdir()] == ["ledger.json"]
 
 
 @pytest.mark.parametrize(
@@ -140,7 +142,7 @@ def test_a_file_that_is_no_ledger_is_refused_with_its_path(tmp_path: Path, conte
     path = tmp_path / "ledger.json"
     path.write_bytes(content)
     with pytest.raises(ValueError, match=r".") as caught:
-        read(path)
+        read(Document(path, path.name))
     assert str(caught.value).startswith(f"{path}: not a ledger")
     assert path.read_bytes() == content
 
@@ -159,24 +161,24 @@ def test_a_ledger_of_another_version_is_not_half_understood(tmp_path: Path, cont
     path = tmp_path / "ledger.json"
     path.write_bytes(content)
     with pytest.raises(ValueError, match=re.escape(why)):
-        read(path)
+        read(Document(path, path.name))
 
 
 def test_only_one_run_holds_an_evolution(tmp_path: Path) -> None:
-    folder = tmp_path / "evolutions" / "mine"
-    with only_one_run(folder):
-        with pytest.raises(ValueError, match=r"'mine' has a run under way.*another --name"), only_one_run(folder):
+    home = Home(tmp_path)
+    with only_one_run(home, "mine"):
+        with pytest.raises(ValueError, match=r"'mine' has a run under way.*another --name"), only_one_run(home, "mine"):
             pass
-        with only_one_run(folder.with_name("other")):
+        with only_one_run(home, "other"):
             pass
-    with only_one_run(folder):
+    with only_one_run(home, "mine"):
         pass
 
 
 def test_a_run_that_fails_lets_go(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError, match="no space"), only_one_run(tmp_path):
+    with pytest.raises(RuntimeError, match="no space"), only_one_run(Home(tmp_path), "mine"):
         raise RuntimeError("no space")
-    with only_one_run(tmp_path):
+    with only_one_run(Home(tmp_path), "mine"):
         pass
 
 

@@ -186,30 +186,31 @@ def test_an_evolution_that_has_the_row_goes_before_one_that_rejected_it(tmp_path
 
 
 def test_vetoes_are_kept_with_their_reason_and_once(tmp_path: Path) -> None:
-    path = tmp_path / "mine" / "vetoes.jsonl"
-    assert read(path) == []
-    first = add(path, [LOW.id, LOW.id], "not ours", 2, "2026-01-01T00:00:00+00:00")
-    assert add(path, [LOW.id, PAIR.id], "again", 3, "2026-01-02T00:00:00+00:00") == read(path)[1:]
+    at = Home(tmp_path).vetoes("mine")
+    assert read(at) == []
+    first = add(at, [LOW.id, LOW.id], "not ours", 2, "2026-01-01T00:00:00+00:00")
+    assert add(at, [LOW.id, PAIR.id], "again", 3, "2026-01-02T00:00:00+00:00") == read(at)[1:]
     assert first == [Veto(row=LOW.id, why="not ours", iteration=2, at="2026-01-01T00:00:00+00:00")]
-    assert [veto.why for veto in read(path)] == ["not ours", "again"]
+    assert [veto.why for veto in read(at)] == ["not ours", "again"]
 
 
 def test_of_two_people_who_veto_at_once_nobody_loses_a_row(tmp_path: Path) -> None:
-    path = tmp_path / "vetoes.jsonl"
+    at = Home(tmp_path).vetoes("mine")
     rows = [[f"seed-{who}-{n}" for n in range(20)] for who in "ab"]
 
     def one_by_one(own: list[str]) -> None:
         for row in own:
-            add(path, [row], "", 1, "now")
+            add(at, [row], "", 1, "now")
 
     with ThreadPoolExecutor() as both:
         list(both.map(one_by_one, rows))
-    assert sorted(veto.row for veto in read(path)) == sorted(rows[0] + rows[1])
+    assert sorted(veto.row for veto in read(at)) == sorted(rows[0] + rows[1])
 
 
 def test_what_is_nothing_to_learn_from_is_not_vetoed(tmp_path: Path) -> None:
+    at = Home(tmp_path).vetoes("mine")
     with pytest.raises(ValueError, match="review-1 cannot be vetoed; veto the seed, written, edited, sft, pair row"):
-        add(tmp_path / "v.jsonl", ["review-1"], "no", 1, "now")
-    (tmp_path / "v.jsonl").write_text("{}\n")
-    with pytest.raises(ValueError, match=r"v\.jsonl, line 1: not a veto"):
-        read(tmp_path / "v.jsonl")
+        add(at, ["review-1"], "no", 1, "now")
+    at.write("{}\n")
+    with pytest.raises(ValueError, match=r"vetoes\.jsonl, line 1: not a veto"):
+        read(at)

@@ -35,12 +35,13 @@ LONG = ("because " * 2000,)  # reasons that are longer than a file's buffer, so 
 
 def promote_twice(home: Home) -> None:
     """As a run does that makes two iterations, or walks through them again."""
-    with lock.only_one_run(home.evolution(NAME)):
-        found = ledgers.read(home.ledger(NAME)) or ledger()
+    with lock.only_one_run(home, NAME):
+        at = home.ledger(NAME)
+        found = ledgers.read(at) or ledger()
         for one in (ONE, TWO):
             verdict = one.verdict.model_copy(update={"reasons": LONG})
             found = found.put(one.model_copy(update={"verdict": verdict}))
-            champions.keep(home, found)
+            champions.keep(home, found, at)
 
 
 def killed(event: str, number: int, home: Home) -> bool:
@@ -121,7 +122,7 @@ def test_the_next_run_finishes_it_and_sweeps_up(left: dict[str, list[Home]], eve
     for home in left[event]:
         promote_twice(home)
         assert (in_the_ledger(home), in_champion_json(home)) == (2, 2)
-        assert home.ledger(NAME).read_text() == left[event][-1].ledger(NAME).read_text()
+        assert home.ledger(NAME).read() == left[event][-1].ledger(NAME).read()
         assert sorted(path.name for path in home.evolution(NAME).iterdir()) == ["champion.json", "ledger.json", "lock"]
 
 
@@ -129,13 +130,13 @@ def test_who_looks_while_a_run_promotes_does_not_put_the_old_one_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home = Home(tmp_path)
-    champions.keep(home, ledger(ONE))
+    champions.keep(home, ledger(ONE), home.ledger(NAME))
     write = champions.write
 
     def late(file: Path, store: Path, found: Ledger) -> Champion:
         """Behind the look into the ledger a run promotes."""
         monkeypatch.undo()
-        champions.keep(home, ledger(ONE, TWO))
+        champions.keep(home, ledger(ONE, TWO), home.ledger(NAME))
         return write(file, store, found)
 
     monkeypatch.setattr(champions, "write", late)

@@ -26,12 +26,12 @@ def test_nobody_else_is_let_in_without_a_password(tmp_path: Path, monkeypatch: p
 
 def test_nothing_is_stopped_while_an_evolution_has_a_run(tmp_path: Path) -> None:
     home = Home(tmp_path)
-    with lock.only_one_run(home.evolution("mine"), "a run"):
-        held = lock.holder(home.evolution("mine"))
+    with lock.only_one_run(home, "mine", "a run"):
+        held = lock.holder(home, "mine")
         assert held == lock.Holder(machine=socket.gethostname(), pid=os.getpid(), run="a run")
         with pytest.raises(ValueError, match="a run is under way: mine"):
             down(home, Console())
-    assert (lock.holder(home.evolution("mine")), lock.last_holder(home.evolution("mine"))) == (None, held)
+    assert (lock.holder(home, "mine"), lock.last_holder(home, "mine")) == (None, held)
     down(home, Console(quiet=True))
 
 

@@ -1,0 +1,64 @@
+"""A file to which lines are added, as objects: every few seconds what it has grown by, so that others go on from there.
+
+PREFIX/COUNT-TOKEN.jsonl          so many lines
+"""
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+from tasks.store.shared.objects import Objects
+
+PART_S = 10.0  # what a dead machine's successor asks again, at most
+SUFFIX = ".jsonl"
+
+
+class Lines:
+    def __init__(self, objects: Objects, prefix: str, file: Path):
+        self._objects, self._prefix, self._file = objects, prefix, file
+        self._end = 0
+
+    def read(self) -> Iterator[bytes]:
+        """Of all parts that are there, whoever put them."""
+        for key in self._parts():
+            if found := self._objects.read(key):
+                yield from found.text.encode().splitlines()
+
+    def count(self) -> int:
+        return sum(int(key.rpartition("/")[2].partition("-")[0]) for key in self._parts())
+
+    @contextlib.contextmanager
+    def put(self) -> Iterator[None]:
+        """What the file grows by while the block runs, all of it behind the block."""
+        self._end = self._file.stat().st_size if self._file.exists() else 0
+        over = threading.Event()
+        putting = threading.Thread(target=self._put_until, args=(over,), daemon=True, name=f"lines {self._prefix}")
+        putting.start()
+        try:
+            yield
+        finally:
+            over.set()
+            putting.join()
+
+    def remove(self) -> None:
+        self._objects.remove(self._parts())
+
+    def _parts(self) -> list[str]:
+        return [one.key for one in self._objects.entries(self._prefix) if one.key.endswith(SUFFIX)]
+
+    def _put_until(self, over: threading.Event) -> None:
+        while not over.wait(PART_S):
+            self._put_new()
+        self._put_new()
+
+    def _put_new(self) -> None:
+        with contextlib.suppress(FileNotFoundError), self._file.open("rb") as file:
+            file.seek(self._end)
+            new = file.read().rpartition(b"\n")[0]
+            if not new:
+                return
+            count, text = new.count(b"\n") + 1, new + b"\n"
+            self._objects.create(f"{self._prefix}/{count}-{uuid4().hex}{SUFFIX}", text.decode())
+            self._end += len(text)

@@ -1,0 +1,330 @@
+"""What machines have in common in an object store: texts, leases, journals; each home here is a machine of its own."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tasks.engines.calls import Answer
+from tasks.engines.shards import Shards
+from tasks.evolution import champion as champions
+from tasks.evolution import ledger as ledgers
+from tasks.evolution.garbage import collecting, remove
+from tasks.evolution.lock import Busy, left_alone, only_one_run
+from tasks.store import vetoes
+from tasks.store.artifacts import Ref, Spec, Store
+from tasks.store.home import ROOT, Home
+from tasks.store.shared import lease as leases
+from tasks.store.shared import lines
+from tasks.store.shared.document import Superseded
+from tasks.store.shared.lease import Lease
+from tasks.store.shared.objects import Objects
+from tests.support.processes import wait_until
+from tests.support.s3 import NAME, S3, running
+from tests.unit.engines.test_shards import CALLS, SHARD, Asked, answered
+from tests.unit.evolution.test_ledger import ONE, TWO, ledger
+
+LEASE_S = 2.0
+BEGINS = """
+import sys, time
+from pathlib import Path
+from tasks.engines.shards import Shards
+from tasks.evolution.lock import left_alone, only_one_run
+from tasks.store.artifacts import Store
+from tasks.store.home import Home
+from tasks.store.shared import lease, lines
+from tests.unit.engines.test_shards import CALLS, SHARD, answered
+lease.LEASE_S, lease.RENEW_S, lines.PART_S = 2.0, 0.4, 0.2
+home = Home(Path(sys.argv[1]))
+shards = Shards(Store.of(home), home)
+def holds(): print("has it", flush=True); time.sleep(600)
+"""
+# Each then has something, and never lets go.
+RUN = BEGINS + "with only_one_run(home, 'mine', 'run-1'): holds()\n"
+PRESENT = BEGINS + "with left_alone(home): holds()\n"
+ANSWERS = BEGINS + (
+    "with shards.claimed(SHARD) as mine, shards._put(SHARD):\n"
+    "    shards._known(SHARD).add_new(answered(call, 'by the dead') for call in CALLS[:3])\n"
+    "    time.sleep(1)\n"
+    "    holds()\n"
+)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[S3]:
+    with running() as it:
+        yield it
+
+
+@pytest.fixture
+def objects(server: S3, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Objects:
+    """With a prefix for each test, and leases that are short."""
+    for name, value in server.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("LANCE_STORE", f"s3://{NAME}/{request.node.name}")
+    monkeypatch.setattr(leases, "LEASE_S", LEASE_S)
+    monkeypatch.setattr(leases, "RENEW_S", 0.4)
+    monkeypatch.setattr(lines, "PART_S", 0.2)
+    monkeypatch.setattr("tasks.evolution.lock.POLL_S", 0.1)
+    found = Objects.given()
+    assert found
+    return found
+
+
+@pytest.fixture
+def homes(tmp_path: Path, objects: Objects) -> tuple[Home, Home]:
+    return Home(tmp_path / "one"), Home(tmp_path / "other")
+
+
+class Machine:
+    """A process with a home of its own that has something until it is killed."""
+
+    def __init__(self, code: str, home: Home):
+        command = [sys.executable, "-c", code, str(home.root)]
+        self.process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, env=os.environ)
+        assert self.process.stdout and self.process.stdout.readline() == b"has it\n"
+
+    def __enter__(self) -> "Machine":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
+    def kill(self) -> None:
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+
+def test_a_ledger_is_the_same_on_both_machines_and_a_late_writer_is_told(homes: tuple[Home, Home]) -> None:
+    one, other = (home.ledger("mine") for home in homes)
+    assert ledgers.read(one) is None and ledgers.read(other) is None
+    champions.keep(homes[0], ledger(ONE), one)
+    assert ledgers.read(other) == ledger(ONE) and homes[1].evolutions == ["mine"]
+    champions.keep(homes[1], ledger(ONE, TWO), other)
+    with pytest.raises(Superseded, match="another run has written it meanwhile"):
+        ledger(ONE).save(one)
+    assert ledgers.read(homes[0].ledger("mine")) == ledger(ONE, TWO)
+    assert homes[0].ledger("mine").file.read_text() == homes[1].ledger("mine").file.read_text()
+
+
+def test_an_evolution_from_before_there_was_an_object_store_is_put_there(
+    homes: tuple[Home, Home], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as before:
+        before.delenv("LANCE_STORE")
+        ledger(ONE).save(homes[0].ledger("mine"))
+    assert ledgers.read(homes[1].ledger("mine")) is None
+    assert ledgers.read(homes[0].ledger("mine")) == ledger(ONE)
+    assert ledgers.read(homes[1].ledger("mine")) == ledger(ONE)
+
+
+def test_of_two_machines_that_veto_at_once_neither_loses_a_row(homes: tuple[Home, Home]) -> None:
+    def one_by_one(home: Home) -> None:
+        for n in range(8):
+            vetoes.add(home.vetoes("mine"), [f"seed-{home.root.name}-{n}"], "", 1, "now")
+
+    with ThreadPoolExecutor() as both:
+        list(both.map(one_by_one, homes))
+    assert len(vetoes.read(homes[0].vetoes("mine"))) == 16
+
+
+def test_what_comes_and_goes_is_gone_on_both(homes: tuple[Home, Home]) -> None:
+    one, other = (home.waiting("mine") for home in homes)
+    one.write('{"run": "0123"}')
+    assert other.read() == '{"run": "0123"}'
+    other.remove()
+    assert one.read() is None and homes[0].waiting("mine").read() is None
+
+
+def test_a_lease_is_one_machine_s_while_it_lives(objects: Objects) -> None:
+    one, other = Lease(objects, "lease", "one", "a run"), Lease(objects, "lease", "other")
+    assert one.take()
+    with one.kept():
+        until = time.monotonic() + 2 * LEASE_S
+        while time.monotonic() < until:
+            assert not other.take()
+            time.sleep(0.1)
+        assert other.renewed and leases.holder(objects, "lease") == "a run"
+    assert leases.holder(objects, "lease") is None and other.take()
+
+
+def test_a_dead_owner_loses_it_and_another_process_of_its_home_has_it_at_once(objects: Objects) -> None:
+    assert Lease(objects, "lease", "one").take()
+    assert Lease(objects, "lease", "one").take()
+    other, started = Lease(objects, "lease", "other"), time.monotonic()
+    while not other.take():
+        time.sleep(0.1)
+    assert LEASE_S <= time.monotonic() - started < LEASE_S + 1
+    assert not other.renewed
+
+
+def test_who_has_lost_it_does_not_take_it_back(objects: Objects, caplog: pytest.LogCaptureFixture) -> None:
+    """A process that slept for longer than its lease."""
+    one, other = Lease(objects, "lease", "one"), Lease(objects, "lease", "other", "the new one")
+    assert one.take()
+    while not other.take():
+        time.sleep(0.1)
+    with other.kept():
+        with one.kept():
+            wait_until(lambda: "another machine has it now" in caplog.text, 10, "that it was told")
+        assert leases.holder(objects, "lease") == "the new one"
+
+
+def test_time_in_which_nobody_could_look_does_not_count(objects: Objects) -> None:
+    assert Lease(objects, "lease", "one").take()
+    other = Lease(objects, "lease", "other")
+    for _ in range(3):
+        assert not other.take()
+        time.sleep(LEASE_S)
+    assert not other.take(), "four looks, and each pause counts as a beat"
+
+
+def test_an_evolution_has_one_run_on_whatever_machine_and_goes_on_behind_a_dead_one(homes: tuple[Home, Home]) -> None:
+    with Machine(RUN, homes[0]) as machine:
+        with pytest.raises(Busy, match="'mine' has a run under way"), only_one_run(homes[1], "mine"):
+            pass
+        machine.kill()
+        started = time.monotonic()
+        with only_one_run(homes[1], "mine"):
+            assert time.monotonic() - started >= LEASE_S
+    with only_one_run(homes[0], "mine"):
+        pass
+
+
+def test_another_machine_goes_on_with_what_a_dead_one_had_answered(homes: tuple[Home, Home]) -> None:
+    shards = Shards(Store.of(homes[1]), homes[1])
+    with Machine(ANSWERS, homes[0]) as machine:
+        with shards.claimed(SHARD) as mine:
+            assert not mine
+        assert shards.answered(SHARD) == 3
+        machine.kill()
+    engine = Asked()
+    said = shards.answer(SHARD, engine.client, {})
+    assert [call.row for call in engine.calls] == [CALLS[3].row] and said.startswith("1 answers, 3 known before")
+    found = shards.find(SHARD)
+    assert found and [row.text for row in shards.store.rows(found, Answer)][:3] == ["by the dead"] * 3
+    assert Shards(Store.of(homes[0]), homes[0]).find(SHARD) == found
+    assert not [one for one in _of(homes[0]).entries("work") if one.key.endswith(".jsonl")], "what nobody needs now"
+
+
+def test_two_machines_want_one_claim_and_each_call_is_asked_once(homes: tuple[Home, Home]) -> None:
+    engines, together = [Asked(), Asked()], threading.Barrier(2)
+
+    def work(home: Home, engine: Asked) -> str:
+        shards = Shards(Store.of(home), home)
+        together.wait()
+        return shards.answer(SHARD, engine.client, {})
+
+    with ThreadPoolExecutor() as both:
+        said = list(both.map(work, homes, engines))
+    assert sorted(len(engine.calls) for engine in engines) == [0, len(CALLS)]
+    assert sum("made by another run meanwhile" in one for one in said) == 1
+
+
+def test_answers_from_elsewhere_are_noted_for_whoever_answers(homes: tuple[Home, Home]) -> None:
+    one, other = (Shards(Store.of(home), home) for home in homes)
+    one.note(SHARD, {CALLS[0].key: answered(CALLS[0])})
+    engine = Asked()
+    other.answer(SHARD, engine.client, {})
+    assert [call.row for call in engine.calls] == [call.row for call in CALLS[1:]]
+
+
+def test_a_server_that_is_away_costs_nobody_what_is_his(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with running() as s3:
+        for name, value in s3.environment.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr("tasks.evolution.lock.POLL_S", 0.1)
+        one, other = Home(tmp_path / "one"), Home(tmp_path / "other")
+        shards = Shards(Store.of(one), one)
+        monkeypatch.setattr(leases, "LEASE_S", 8.0)
+        monkeypatch.setattr(leases, "RENEW_S", 1.0)
+        with only_one_run(one, "mine"):
+            s3.stop()
+            threading.Timer(20, s3.start).start()
+            started = time.monotonic()
+            shards.answer(SHARD, Asked().client, {})
+            ledger(ONE).save(one.ledger("mine"))
+            assert time.monotonic() - started >= 19
+            with pytest.raises(Busy), only_one_run(other, "mine"):
+                pass
+        assert Shards(Store.of(other), other).find(SHARD) and ledgers.read(other.ledger("mine")) == ledger(ONE)
+
+
+def made(home: Home, stage: str, text: str) -> Ref:
+    store, spec = Store.of(home), Spec(stage=stage, version=1, config={"of": text})
+    with store.draft(spec) as draft:
+        (draft.path / "rows.txt").write_text(text * 1000)
+    found = store.find(spec)
+    assert found
+    return found
+
+
+def test_what_no_ledger_names_is_collected_in_the_object_store_too(homes: tuple[Home, Home]) -> None:
+    one, other = homes
+    needed, old = made(one, "mix", "needed"), made(one, "mix", "old")
+    iteration = ONE.model_copy(update={"stages": {"mix": needed}})
+    champions.keep(one, ledger(iteration), one.ledger("mine"))
+    with collecting(other, 3600) as found:
+        assert found == []
+    with collecting(other, -1) as found:
+        assert [str(gone.path) for gone in found] == [f"mix/{old.fingerprint}"]
+        remove(found)
+    assert Store.of(other).find(needed) and Store.of(other).find(old) is None
+
+
+def test_nothing_is_collected_while_another_machine_has_a_run_and_a_dead_one_is_no_run(
+    homes: tuple[Home, Home], objects: Objects
+) -> None:
+    with Machine(PRESENT, homes[0]) as machine:
+        with pytest.raises(ValueError, match="another machine has a run that is not over"), collecting(homes[1], 0):
+            pass
+        machine.kill()
+        with collecting(homes[1], 0):
+            begun = _begins(homes[0])
+            assert not begun.wait(1), "a run has begun while a collection goes"
+        assert begun.wait(10)
+    wait_until(lambda: not list(objects.entries("runs")), 10, "no run that is under way")
+
+
+def _begins(home: Home) -> threading.Event:
+    """Set once a run has begun there."""
+    begun = threading.Event()
+
+    def run() -> None:
+        with left_alone(home):
+            begun.set()
+
+    threading.Thread(target=run).start()
+    return begun
+
+
+def test_a_store_keeps_to_its_size_by_what_can_be_had_again(homes: tuple[Home, Home]) -> None:
+    home, store = homes[0], Store.of(homes[0])
+    refs = [made(home, "mix", text) for text in ("first", "second", "third")]
+    only_here = Store(home.store)
+    with only_here.draft(Spec(stage="mix", version=2)) as draft:
+        (draft.path / "rows.txt").write_text("never put there")
+    assert store.bucket
+    store.find(refs[0])  # used last
+    most_gib = 0.5 * _size(home) / 2**30
+    assert store.bucket.evict(home.store, most_gib) == 2
+    there = [(store.path(ref) / "rows.txt").exists() for ref in refs]
+    assert there == [True, False, False] and only_here.find(Spec(stage="mix", version=2))
+    assert all(store.find(ref) for ref in refs), "brought again"
+
+
+def _size(home: Home) -> int:
+    return sum(file.stat().st_size for file in home.store.rglob("*") if file.is_file())
+
+
+def _of(home: Home) -> Objects:
+    bucket = Store.of(home).bucket
+    assert bucket
+    return bucket.objects
