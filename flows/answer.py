@@ -20,8 +20,6 @@ from tasks.recipe.running import EngineConfig
 from tasks.store.artifacts import Store
 from tasks.store.home import Home
 
-POLL_S = 1.0
-
 
 @flow(name="answer", persist_result=False)
 def answer(
@@ -43,6 +41,7 @@ class _Answering:
     def __init__(self, shards: Shards, of_run: str, logs: Path, progress: Progress):
         self._shards, self._of_run, self._logs, self._progress = shards, of_run, logs, progress
         self._stand: set[str] = set()
+        self._orders: dict[str, AskedShards] = {}
         self._engines: tuple[EngineConfig, Engines] | None = None
 
     def run(self, idle_s: float) -> int:
@@ -57,7 +56,7 @@ class _Answering:
                             found += 1
                     idle_since = time.monotonic()  # also where another has it, who may die over it
                 count += found
-                time.sleep(0 if found else POLL_S)
+                time.sleep(0 if found else self._shards.poll_s)
         finally:
             if self._engines:
                 self._engines[1].close()
@@ -65,15 +64,15 @@ class _Answering:
 
     def _missing(self) -> Iterator[tuple[EngineConfig, Shard]]:
         for order in self._shards.home.documents(asked_by(self._of_run)):
-            if not (text := order.read()):  # answered, and taken away
-                continue
-            questions = AskedShards.model_validate_json(text)
-            for shard in questions.shards:
-                if shard.spec.fingerprint in self._stand:
+            if order.key not in self._orders:  # named by what they ask: none is ever another one
+                if not (text := order.read()):  # answered, and taken away
                     continue
-                if self._shards.find(shard):
-                    self._stand.add(shard.spec.fingerprint)
-                else:
+                self._orders[order.key] = AskedShards.model_validate_json(text)
+            questions = self._orders[order.key]
+            missing = [shard for shard in questions.shards if shard.spec.fingerprint not in self._stand]
+            self._stand |= self._shards.made(missing)
+            for shard in missing:
+                if shard.spec.fingerprint not in self._stand:
                     yield questions.engine, shard
 
     def _answer(self, config: EngineConfig, shard: Shard) -> None:

@@ -8,7 +8,7 @@ import contextlib
 import fcntl
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,10 +19,12 @@ from tasks.engines.client import EngineClient
 from tasks.engines.journal import Journal
 from tasks.store.artifacts import Ref, Spec, Store
 from tasks.store.home import Home
+from tasks.store.shared import lines
 from tasks.store.shared.lease import Lease
 from tasks.store.shared.lines import Lines
 
 POLL_S = 1.0
+WORK = "work"  # the folder, and the beginning of keys
 
 
 class Shard(BaseModel):
@@ -50,14 +52,27 @@ class Shards:
             self.journal(shard).unlink(missing_ok=True)
         return found
 
-    def answered(self, shard: Shard) -> int:
-        """How many of its calls have an answer so far, while it is not in the store."""
-        if lines := self._lines(shard):
-            return min(lines.count(), len(shard.calls))
-        try:
-            return self.journal(shard).read_bytes().count(b"\n")
-        except FileNotFoundError:
-            return 0
+    def made(self, shards: Sequence[Shard]) -> set[str]:
+        """Fingerprints of those that seem to have been made; for an object store that is one request for all."""
+        if self.store.bucket is None:
+            return {shard.spec.fingerprint for shard in shards if self.find(shard)}
+        stages = {self.store.root / shard.spec.stage for shard in shards}
+        return {fingerprint for stage in stages for fingerprint in self.store.bucket.made(stage)}
+
+    def answered(self, shards: Sequence[Shard]) -> int:
+        """How many of their calls have an answer so far, while they are not in the store."""
+        if self.store.bucket:
+            return lines.count(self.store.bucket.objects, [f"{WORK}/{_name(shard)}" for shard in shards])
+        found = 0
+        for shard in shards:
+            with contextlib.suppress(FileNotFoundError):
+                found += self.journal(shard).read_bytes().count(b"\n")
+        return found
+
+    @property
+    def poll_s(self) -> float:
+        """How often to look for what others do: requests to an object store are paid for."""
+        return 5 * POLL_S if self.store.bucket else POLL_S
 
     def note(self, shard: Shard, known: Mapping[str, Answer]) -> None:
         """Write answers of other shards into its journal, unless somebody is at it: nobody asks for them again."""
@@ -90,7 +105,7 @@ class Shards:
                     return "made by another run meanwhile"
                 if mine:
                     return self.make(shard, client, known, on_answer)
-            time.sleep(POLL_S)
+            time.sleep(self.poll_s)
 
     def make(
         self,
@@ -126,8 +141,8 @@ class Shards:
                 "served": served,  # the model that the engine confirmed with each request; none was sent: none
             }
         path.unlink(missing_ok=True)
-        if lines := self._lines(shard):
-            lines.remove()
+        if parts := self._lines(shard):
+            parts.remove()
         there = len(shard.calls) - len(missing)
         said = f", {there} known before" if there else ""
         return f"{len(missing)} answers{said}, {tokens} new tokens, {time.monotonic() - started:.0f} s"
@@ -140,7 +155,7 @@ class Shards:
     def claimed(self, shard: Shard) -> Iterator[bool]:
         """Whether it is this process's to answer; the kernel lets go when a process dies.
 
-        Among homes with an object store a lease says so, which a dead owner loses after a minute.
+        Among homes with an object store a lease says so, which a dead owner loses after LEASE_S.
         """
         self.home.work.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self.journal(shard), os.O_RDWR | os.O_CREAT, 0o666)
@@ -159,7 +174,7 @@ class Shards:
         if self.store.bucket is None:
             yield True
             return
-        key = f"work/{_name(shard)}/lease"
+        key = f"{WORK}/{_name(shard)}/lease"
         lease = self.leases.setdefault(key, Lease(self.store.bucket.objects, key, self.home.own_identity(), key))
         if not lease.take():
             yield False
@@ -170,18 +185,18 @@ class Shards:
     def _known(self, shard: Shard) -> Journal:
         """Its journal, with what other machines have put there."""
         journal = Journal(self.journal(shard))
-        if lines := self._lines(shard):
-            journal.add_new(Answer.model_validate_json(line) for line in lines.read())
+        if parts := self._lines(shard):
+            journal.add_new(Answer.model_validate_json(line) for line in parts.read())
         return journal
 
     def _lines(self, shard: Shard) -> Lines | None:
         bucket = self.store.bucket
-        return Lines(bucket.objects, f"work/{_name(shard)}", self.journal(shard)) if bucket else None
+        return Lines(bucket.objects, f"{WORK}/{_name(shard)}", self.journal(shard)) if bucket else None
 
     def _put(self, shard: Shard) -> contextlib.AbstractContextManager[None]:
         """What is added to its journal in the block is put where other machines see it."""
-        lines = self._lines(shard)
-        return lines.put() if lines else contextlib.nullcontext()
+        parts = self._lines(shard)
+        return parts.put() if parts else contextlib.nullcontext()
 
 
 def _name(shard: Shard) -> str:

@@ -39,7 +39,7 @@ class Holder(BaseModel):
 def only_one_run(home: Home, name: str, run: str = "") -> Iterator[None]:
     """Hold the evolution for one run, by its id; raises Busy if another holds it.
 
-    The kernel lets go when a run dies; with an object store, the machines that do not see that wait for a minute.
+    The kernel lets go when a run dies; with an object store, machines that do not see that wait for LEASE_S.
     """
     folder, own = home.evolution(name), Holder(machine=socket.gethostname(), pid=os.getpid(), run=run)
     folder.mkdir(parents=True, exist_ok=True)
@@ -159,7 +159,7 @@ def _over(objects: Objects, key: str, home: Home) -> bool:
 
 
 def _taken(lease: Lease) -> bool:
-    """Whether it could be had, if need be after a minute in which nobody renewed it."""
+    """Whether it could be had, if need be once nobody has renewed it for LEASE_S."""
     while not lease.take():
         if lease.renewed:
             return False

@@ -26,7 +26,6 @@ from tasks.store.artifacts import Ref
 from tasks.store.rows import digest
 from tasks.store.shared.document import Document
 
-POLL_S = 1.0
 CHECK_EVERY_S = 5.0  # how the child runs are
 STARTS_WITHOUT_PROGRESS = 3
 SEEN_S = 90.0  # NFS may say for a minute that there is no file which another machine has made
@@ -62,14 +61,15 @@ class RemoteDevices:
         children = Children(ChildRuns(self.run, self.execution.answer), self.execution, self.run)
         while missing := [shard for shard in asked if shard.spec.fingerprint not in made]:
             there = sum(len(shard.calls) for shard in asked) - sum(len(shard.calls) for shard in missing)
-            bar.to(there + sum(self.shards.answered(shard) for shard in missing))
+            bar.to(there + self.shards.answered(missing))
             with contextlib.suppress(httpx.HTTPError):  # a server that is away comes back
                 children.check(there)
+            seen = self.shards.made(missing)
             for shard in missing:
-                if found := self.shards.find(shard):
+                if shard.spec.fingerprint in seen and (found := self.shards.find(shard)):
                     made[shard.spec.fingerprint] = found
                     self.budget.spend(self.shards.new_tokens(found))
-            time.sleep(POLL_S)
+            time.sleep(self.shards.poll_s)
 
     def train(self, module: str, job: Job, label: str, deadline_s: float | None) -> Ref:
         """Raises NoChild, or ValueError with what is wrong with the job's input."""
@@ -103,7 +103,7 @@ class RemoteDevices:
                 ended_at = ended_at or (checked if ending(child) else None)
                 if ended_at and (child.state is None or not child.state.is_completed() or checked > ended_at + SEEN_S):
                     self._check_what_ended(child, job)
-            time.sleep(POLL_S)
+            time.sleep(self.shards.poll_s)
 
     def _check_what_ended(self, child: ChildRun, job: Job) -> None:
         """Raises what became of a training whose artifact is not there."""

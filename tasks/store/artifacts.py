@@ -178,7 +178,7 @@ class Store:
         """Artifacts of a stage whose record fits, each verified as `find` does."""
         folder = self.root / stage
         there = {path.parent.name for path in folder.glob("[!.]*/" + RECORD)}
-        for fingerprint in sorted(there | set(self.bucket.of_stage(folder) if self.bucket else ())):
+        for fingerprint in sorted(there | set(self.bucket.made(folder) if self.bucket else ())):
             with contextlib.suppress(OSError, ValueError, KeyError):  # not a record any more
                 ref = Ref(stage=stage, fingerprint=fingerprint, digest="")
                 record = self.record(ref)

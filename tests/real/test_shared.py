@@ -203,7 +203,7 @@ def test_another_machine_goes_on_with_what_a_dead_one_had_answered(homes: tuple[
     with Machine(ANSWERS, homes[0]) as machine:
         with shards.claimed(SHARD) as mine:
             assert not mine
-        assert shards.answered(SHARD) == 3
+        assert shards.answered([SHARD]) == 3
         machine.kill()
     engine = Asked()
     said = shards.answer(SHARD, engine.client, {})

@@ -1,4 +1,4 @@
-"""An S3 server on 127.0.0.1 (moto's), which a test may end and start again."""
+"""An S3 server (moto's), which a test may end and start again."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,12 +14,13 @@ NAME = "artifacts"
 
 @dataclass
 class S3:
+    host: str = "127.0.0.1"
     port: int = field(default_factory=free_port)
     server: ThreadedMotoServer | None = None
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.host}:{self.port}"
 
     @property
     def environment(self) -> dict[str, str]:
@@ -29,7 +30,7 @@ class S3:
 
     def start(self) -> None:
         """With what was in it when it was stopped: moto keeps that in this process."""
-        self.server = ThreadedMotoServer("127.0.0.1", self.port, verbose=False)
+        self.server = ThreadedMotoServer(self.host, self.port, verbose=False)
         self.server.start()
 
     def stop(self) -> None:
@@ -52,8 +53,8 @@ class S3:
 
 
 @contextmanager
-def running() -> Iterator[S3]:
-    it = S3()
+def running(host: str = "127.0.0.1") -> Iterator[S3]:
+    it = S3(host)
     try:
         it.start()
         httpx.put(f"{it.url}/{NAME}").raise_for_status()

@@ -90,9 +90,10 @@ class Bucket:
             put_in_place(final, folder)
         return True
 
-    def of_stage(self, stage: Path) -> list[str]:
-        """Fingerprints of what has been begun of it, and mostly is there."""
-        return self.objects.folders(stage.name)
+    def made(self, stage: Path) -> list[str]:
+        """Fingerprints of its artifacts."""
+        keys = (one.key for one in self.objects.entries(stage.name) if one.key.endswith(f"/{RECORD}"))
+        return [key.split("/")[1] for key in keys]
 
 
 def place(folder: Path) -> str:

@@ -14,8 +14,8 @@ from uuid import uuid4
 
 from tasks.store.shared.objects import Objects, Version
 
-LEASE_S = 60.0
-RENEW_S = 15.0
+LEASE_S = 30.0
+RENEW_S = 7.0
 LOG = logging.getLogger("lance.lease")
 
 

@@ -5,7 +5,7 @@ PREFIX/COUNT-TOKEN.jsonl          so many lines
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -25,9 +25,6 @@ class Lines:
         for key in self._parts():
             if found := self._objects.read(key):
                 yield from found.text.encode().splitlines()
-
-    def count(self) -> int:
-        return sum(int(key.rpartition("/")[2].partition("-")[0]) for key in self._parts())
 
     @contextlib.contextmanager
     def put(self) -> Iterator[None]:
@@ -62,3 +59,13 @@ class Lines:
             count, text = new.count(b"\n") + 1, new + b"\n"
             self._objects.create(f"{self._prefix}/{count}-{uuid4().hex}{SUFFIX}", text.decode())
             self._end += len(text)
+
+
+def count(objects: Objects, prefixes: Collection[str]) -> int:
+    """Lines of all files with these prefixes, which have one folder in common."""
+    if not prefixes:
+        return 0
+    wanted, (folder,) = set(prefixes), {prefix.rpartition("/")[0] for prefix in prefixes}
+    keys = (one.key for one in objects.entries(folder) if one.key.endswith(SUFFIX))
+    names = (key.rpartition("/") for key in keys)
+    return sum(int(name.partition("-")[0]) for prefix, _, name in names if prefix in wanted)

@@ -72,7 +72,7 @@ def test_who_comes_behind_a_dead_one_asks_only_what_was_in_flight(shards: Shards
         shards.answer(SHARD, Asked(dies_behind=3).client, {})
     with shards.journal(SHARD).open("ab") as journal:
         journal.write(b'{"call": "cut of')
-    assert shards.answered(SHARD) == 3
+    assert shards.answered([SHARD]) == 3
     engine = Asked()
     shards.answer(SHARD, engine.client, {})
     assert [call.row for call in engine.calls] == ["row 3"]
@@ -132,7 +132,7 @@ def test_a_shard_is_one_process_s_until_it_dies(shards: Shards, tmp_path: Path) 
         with shards.claimed(SHARD) as mine:
             assert not mine
         shards.note(SHARD, {CALLS[0].key: answered(CALLS[0])})
-        assert shards.answered(SHARD) == 0, "written into while another had it"
+        assert shards.answered([SHARD]) == 0, "written into while another had it"
         other.kill()
     with shards.claimed(SHARD) as mine:
         assert mine
