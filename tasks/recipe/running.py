@@ -25,7 +25,7 @@ class ExecutionConfig(Config):
     """
 
     fan_out: Literal["threads", "deployments"] = "threads"
-    """`threads`: on this machine; `deployments`: by child runs on machines that share LANCE_HOME."""
+    """`threads`: on this machine; `deployments`: by child runs on machines that share LANCE_HOME or LANCE_STORE."""
     workers: Positive = 1
     """Child runs that answer requests."""
     answer: str = "answer/answer"
@@ -78,6 +78,10 @@ class TrainerConfig(Config):
 
     dtype: Literal["float32", "bfloat16", "auto"] = "auto"
     """What the frozen base computes in, as `engine.dtype`; LoRA and the merged model are float32."""
+    attention: Literal["auto", "eager", "sdpa", "flash_attention_2"] = "auto"
+    """As Transformers names it; `auto`: on a GPU FlashAttention 2 where it is installed, and then SFT without padding."""
+    checkpointing: Literal["auto", "always", "never"] = "auto"
+    """Activations computed again in place of kept: by `auto` on a GPU that they would not fit into."""
     device_rows: Positive = 8
     """Rows at a time on each device; a step's rows are spread over devices and accumulated."""
     processes: Positive | Literal["auto"] = "auto"

@@ -147,6 +147,8 @@ def _train(
         "save_steps": recipe.trainer.save_steps,
         "processes": recipe.trainer.processes,
         "dtype": recipe.trainer.dtype,
+        "attention": recipe.trainer.attention,
+        "checkpointing": recipe.trainer.checkpointing,
         "seed": recipe.sampling_seed if recipe.training_seed is None else recipe.training_seed,
     }
     seeded = {} if recipe.training_seed is None else {"training_seed": recipe.training_seed}

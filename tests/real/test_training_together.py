@@ -82,6 +82,19 @@ def test_losses_are_those_of_one_process(tiny_model: Path, tmp_path: Path, metho
     assert together["moved"] == pytest.approx(alone["moved"], rel=1e-3)
 
 
+def test_attention_and_checkpointing_change_no_loss(tiny_model: Path, tmp_path: Path) -> None:
+    curves = []
+    for number, how in enumerate(({}, {"attention": "sdpa"}, {"checkpointing": "always"})):
+        record = train(job(tmp_path / str(number), tiny_model, "sft", 1, **how))
+        curves.append([entry["loss"] for entry in record["curve"]])
+    assert curves[1] == pytest.approx(curves[0], rel=1e-4) and curves[2] == pytest.approx(curves[0], rel=1e-5)
+
+
+def test_flash_attention_is_refused_where_there_is_none(tiny_model: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="expected a GPU and the package flash-attn"):
+        train(job(tmp_path, tiny_model, "sft", 1, attention="flash_attention_2"))
+
+
 def test_one_of_them_killed_ends_the_other_and_a_retry_goes_on_from_the_checkpoint(
     tiny_model: Path, tmp_path: Path
 ) -> None:

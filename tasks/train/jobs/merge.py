@@ -20,11 +20,17 @@ def learned_matrices(model: Any) -> Iterator[tuple[str, Any]]:
             yield f"{name.removeprefix(PREFIX)}.weight", layer
 
 
-def place(model: Any, whole: Any) -> None:
-    """Give the wrapped model the merged one's weights, in its own dtype: with its adapter off it is what is served."""
+def place(model: Any, whole: Any | None) -> None:
+    """Give the wrapped model the merged one's weights, in its own dtype: with its adapter off it is what is served.
+
+    Processes that have not merged it themselves, and give None, get them from the first one.
+    """
     for name, layer in learned_matrices(model):
         weight = layer.get_base_layer().weight.data
-        weight.copy_(whole.get_parameter(name).data.to(weight.device))
+        if whole is not None:
+            weight.copy_(whole.get_parameter(name).data.to(weight.device))
+        if torch.distributed.is_initialized():
+            torch.distributed.broadcast(weight, 0)
 
 
 def merged(model: Any, master: Path) -> tuple[Any, float]:

@@ -4,9 +4,9 @@
 
 `given`: method ("sft" or "dpo"), model (folder), rows (a Parquet file of TrainRow or PreferencePair), config (SftConfig
 or DpoConfig), reference (folder of DPO's reference model, "" for the model itself), device_rows, save_steps, dtype,
-cpu, seed. Out comes a model folder; its record holds the losses before and after, of the merged model and over at most
-LOSS_ROWS rows, the curve of the training, and how far the weights moved. A killed job continues from the last whole
-checkpoint in its work folder.
+attention, checkpointing, cpu, seed. Out comes a model folder; its record holds the losses before and after, of the
+merged model and over at most LOSS_ROWS rows, the curve of the training, and how far the weights moved. A killed job
+continues from the last whole checkpoint in its work folder.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ from accelerate import PartialState
 from datasets import Dataset
 from peft import LoraConfig
 from peft.helpers import disable_input_dtype_casting
-from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, TrainerCallback
 from trl import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer
 
 from tasks.engines.control_tokens import PlainText
@@ -29,6 +29,7 @@ from tasks.engines.processes.job import Job, run_job
 from tasks.store.files import write_atomically
 from tasks.store.rows import Rejected
 from tasks.train.jobs import log_probs
+from tasks.train.jobs.fitting import loading, recomputes, without_padding
 from tasks.train.jobs.merge import merged, place
 from tasks.train.jobs.rows import dataset, shared, tokens, without_long
 
@@ -44,13 +45,6 @@ def spread(batch_rows: int, device_rows: int, processes: int) -> tuple[int, int]
     return at_once, each // at_once
 
 
-def loading(given: dict[str, Any]) -> dict[str, Any]:
-    """The frozen base; PEFT keeps LoRA's own weights, and so what is learned, in float32."""
-    found = {"dtype": given["dtype"]}
-    # torch's own attention is slow on CPUs, its gradient most: SFT of SmolLM2 170 tokens a second, eager 207.
-    return found | {"attn_implementation": "eager"} if given["cpu"] else found
-
-
 def trainer(job: Job, rows: Dataset, lengths: list[int], epochs: float, processes: int) -> SFTTrainer | DPOTrainer:
     """`lengths`: each row's tokens. The rows come in an order of the seed's own: the sampler's is the same for all."""
     order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(job.given["seed"])).tolist()
@@ -58,7 +52,8 @@ def trainer(job: Job, rows: Dataset, lengths: list[int], epochs: float, processe
     given, config = job.given, job.given["config"]
     device_rows, accumulation = spread(config["batch_rows"], given["device_rows"], processes)
     steps = math.ceil(math.ceil(len(rows) / config["batch_rows"]) * epochs)
-    lora = config["lora"]
+    lora, texts = config["lora"], 1 + (given["method"] == "dpo")
+    at_once = texts * device_rows * min(config["max_tokens"], max(lengths))  # tokens, padding among them
     shared: dict[str, Any] = {
         "output_dir": str(job.work / "checkpoints"),
         "per_device_train_batch_size": device_rows,
@@ -84,7 +79,7 @@ def trainer(job: Job, rows: Dataset, lengths: list[int], epochs: float, processe
         "report_to": "none",
         "disable_tqdm": True,
         "model_init_kwargs": loading(given),
-        "gradient_checkpointing": not given["cpu"],
+        "gradient_checkpointing": recomputes(given, AutoConfig.from_pretrained(given["model"]), at_once),
         "dataloader_pin_memory": not given["cpu"],
         "use_cpu": given["cpu"],
         "bf16": given["dtype"] == "bfloat16",  # autocast of the computation
@@ -98,7 +93,7 @@ def trainer(job: Job, rows: Dataset, lengths: list[int], epochs: float, processe
         other = given["reference"] and AutoModelForCausalLM.from_pretrained(given["reference"], **loading(given))
         reference = {"ref_model": other or None}  # none: the model without its adapter
     else:
-        kind, arguments, reference = SFTTrainer, SFTConfig(**shared), {}
+        kind, arguments, reference = SFTTrainer, SFTConfig(**without_padding(given), **shared), {}
     found: SFTTrainer | DPOTrainer = kind(
         model=given["model"],
         **reference,
@@ -206,11 +201,12 @@ def work(job: Job) -> None:
     before_s = sum(one.before_s for one in found.callback_handler.callbacks if isinstance(one, Progress))
     job.say("merging")
     learned = found.accelerator.unwrap_model(found.model)
-    model, distance = merged(learned, Path(job.given["model"]))
+    # Of one process alone: a master for each of eight GPUs would take eight times the memory of the machine.
+    model, distance = merged(learned, Path(job.given["model"])) if together.is_main_process else (None, 0.0)
     place(learned, model)
     with learned.disable_adapter():
         after = found.evaluate()["eval_loss"]
-    if not found.accelerator.is_main_process:
+    if model is None:
         return
     if distance == 0:
         none = f"{job.given['method']}: {found.state.max_steps} steps moved no weight; raise its learning_rate"
