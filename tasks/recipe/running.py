@@ -79,7 +79,7 @@ class TrainerConfig(Config):
     dtype: Literal["float32", "bfloat16", "auto"] = "auto"
     """What the frozen base computes in, as `engine.dtype`; LoRA and the merged model are float32."""
     attention: Literal["auto", "eager", "sdpa", "flash_attention_2"] = "auto"
-    """As Transformers names it; `auto`: on a GPU FlashAttention 2 where it is installed, and then SFT without padding."""
+    """As Transformers names it; `auto`: on a GPU FlashAttention 2 where installed, and then SFT without padding."""
     checkpointing: Literal["auto", "always", "never"] = "auto"
     """Activations computed again in place of kept: by `auto` on a GPU that they would not fit into."""
     device_rows: Positive = 8

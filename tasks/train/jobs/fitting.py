@@ -47,7 +47,8 @@ def recomputes(given: dict[str, Any], config: Any, tokens: int) -> bool:
     free_bytes, _ = torch.cuda.mem_get_info()
     of_number, models = 4 if given["dtype"] == "float32" else 2, 2 if given["reference"] else 1
     config = config.get_text_config()
-    return models * weights_bytes(config, of_number) + kept_bytes(config, tokens, of_number) > SHARE * free_bytes
+    needed = models * weights_bytes(config, of_number) + kept_bytes(config, tokens, of_number)
+    return needed > SHARE * int(free_bytes)
 
 
 def weights_bytes(config: Any, of_number: int) -> int:
