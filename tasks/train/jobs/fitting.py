@@ -2,6 +2,7 @@
 room for them.
 """
 
+import resource
 from importlib.util import find_spec
 from typing import Any
 
@@ -63,6 +64,13 @@ def kept_bytes(config: Any, tokens: int, of_number: int) -> int:
     width, keys, inner = _widths(config)
     layer = OF_WIDTH * width + OF_INNER_WIDTH * inner + OF_KEYS_AND_VALUES * keys
     return int(tokens * (of_number * config.num_hidden_layers * layer + 4 * config.vocab_size))
+
+
+def peak_gib(cpu: bool) -> float:
+    """Of this process so far: on its GPU, or in all."""
+    if cpu:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    return float(torch.cuda.max_memory_reserved()) / 2**30
 
 
 def _widths(config: Any) -> tuple[int, int, int]:

@@ -29,7 +29,7 @@ from tasks.engines.processes.job import Job, run_job
 from tasks.store.files import write_atomically
 from tasks.store.rows import Rejected
 from tasks.train.jobs import log_probs
-from tasks.train.jobs.fitting import loading, recomputes, without_padding
+from tasks.train.jobs.fitting import loading, peak_gib, recomputes, without_padding
 from tasks.train.jobs.merge import merged, place
 from tasks.train.jobs.rows import dataset, shared, tokens, without_long
 
@@ -226,6 +226,7 @@ def work(job: Job) -> None:
             "training_seconds": round(trained.metrics["train_runtime"] - before_s, 3),  # of that, without the losses
             "loss": {"before": known_before(job), "after": after, "rows": len(found.eval_dataset)},
             "moved": distance,
+            "peak_gib": round(peak_gib(job.given["cpu"]), 2),
             "curve": [entry for entry in found.state.log_history if "loss" in entry],
         }
 

@@ -44,21 +44,20 @@ class Trained:
     model: Path
     seconds: float  # of the training alone
     whole_s: float
+    peak_gib: float = 0
 
 
 class Bench:
-    def __init__(self, folder: Path, passes: int):
-        self.folder, self.passes, self.store = folder, passes, Store(folder / "store")
-        home = Home.here()
-        self.base = Store(home.store).path(starting_model(DEFAULT, Store(home.store), home.work, lambda _: None))
+    def __init__(self, folder: Path, passes: int, base: Path):
+        self.folder, self.passes, self.base, self.store = folder, passes, base, Store(folder / "store")
 
     def rows(self, name: str, rows: Sequence[dict[str, Any]]) -> Path:
         path = self.folder / f"{name}.parquet"
         pq.write_table(pa.Table.from_pylist([{"id": f"{n}", "history": [], **row} for n, row in enumerate(rows)]), path)
         return path
 
-    def ours(self, method: str, rows: Path) -> tuple[Trained, int]:
-        """And the tokens of all passes."""
+    def ours(self, method: str, rows: Path, **how: str) -> tuple[Trained, int]:
+        """And the tokens of all passes; `how` are values of the recipe's trainer."""
         config = CONFIGS[method].model_copy(update={"epochs": self.passes})
         given = {
             "method": method,
@@ -69,8 +68,9 @@ class Bench:
             "device_rows": BATCH_ROWS,
             "save_steps": 1000,
             "seed": 1,
+            **how,
         }
-        spec, here = Spec(stage=f"{method}-ours", version=1), platform.detect()
+        spec, here = Spec(stage=f"{method}-ours", version=1, config=how), platform.detect()
         job = Job(store=self.store.root, spec=spec, work=self.folder / "work", given=given)
         started = time.monotonic()
         with DeviceLock(here.locks) as device:
@@ -78,8 +78,8 @@ class Bench:
         found = self.store.find(spec)
         assert found
         record = self.store.record(found)
-        trained = Trained(self.store.path(found), record["training_seconds"], time.monotonic() - started)
-        return trained, record["trained_tokens"]
+        seconds, whole_s = record["training_seconds"], time.monotonic() - started
+        return Trained(self.store.path(found), seconds, whole_s, record["peak_gib"]), record["trained_tokens"]
 
     def bare(self, method: str, rows: Path, dtype: str) -> Trained:
         out, config = self.folder / f"{method}-{dtype}", CONFIGS[method]
@@ -120,19 +120,27 @@ def figures(bench: Bench, method: str, given: Sequence[dict[str, Any]]) -> dict[
     return found | {f"{name}_held_out": value for name, value in means.items()} | {"tokens": tokens}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--passes", type=int, default=2)
-    asked = parser.parse_args()
+def rows_of_seeds(most: int = 0) -> dict[str, list[dict[str, Any]]]:
+    """SFT's and DPO's, of the shipped seeds; 0: of all."""
     lines = (ROOT / "deployments" / "seeds" / "everyday.jsonl").read_text(encoding="utf-8").splitlines()
-    seeds = [{"instruction": row["prompt"], "response": row["response"]} for row in map(json.loads, lines)]
+    found = [{"instruction": row["prompt"], "response": row["response"]} for row in map(json.loads, lines)]
+    seeds = found[: most or None]
     pairs = [
         {"instruction": seed["instruction"], "chosen": seed["response"], "rejected": seeds[n - 1]["response"]}
         for n, seed in enumerate(seeds)
     ]
+    return {"sft": seeds, "dpo": pairs}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--passes", type=int, default=2)
+    asked = parser.parse_args()
+    home, rows = Home.here(), rows_of_seeds()
+    base = Store(home.store).path(starting_model(DEFAULT, Store(home.store), home.work, lambda _: None))
     with tempfile.TemporaryDirectory() as folder:
-        bench = Bench(Path(folder), asked.passes)
-        sft, dpo = figures(bench, "sft", seeds), figures(bench, "dpo", pairs)
+        bench = Bench(Path(folder), asked.passes, base)
+        sft, dpo = (figures(bench, method, rows[method]) for method in ("sft", "dpo"))
     found = sft | {f"dpo_{name}": value for name, value in dpo.items()}
     flags = sorted(platform.BFLOAT16 & platform.processor_flags())
     print(json.dumps({name: round(value, 4) for name, value in found.items()} | {"flags": flags}))
