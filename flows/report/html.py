@@ -1,7 +1,8 @@
 """What `lance report` writes: one HTML file on an evolution, which needs neither network nor script to be read."""
 
+import contextlib
+import json
 from collections.abc import Mapping
-from heapq import nlargest, nsmallest
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import yaml
 from markupsafe import Markup
 
 from flows.report import charts, pages
+from flows.report.samples import samples
 from flows.report.verification import verification
 from tasks.evaluate.gate import Axis
 from tasks.evolution import champion as champions
@@ -17,13 +19,10 @@ from tasks.evolution.ledger import Iteration, Ledger
 from tasks.recipe.evaluation import GateConfig
 from tasks.review import drift
 from tasks.store.artifacts import Ref, Store
-from tasks.store.examples import PreferencePair, SftRow
+from tasks.store.files import write_atomically
 from tasks.store.home import Home
 from tasks.store.reviews import AnchorScore, Review
-from tasks.store.rows import Seed, Written
-
-SAMPLES = 3
-WRITTEN = ("answers", "flawed", "ordinary")
+from tasks.store.rows import digest
 
 
 def write(home: Home, ledger: Ledger, last: int, file: Path) -> None:
@@ -39,7 +38,7 @@ def write(home: Home, ledger: Ledger, last: int, file: Path) -> None:
         model=ledger.model,
         seeds=recipe["seeds"],
         champion=champions.history(ledger)[-1],
-        iterations=[_iteration(store, one) for one in iterations],
+        iterations=[_iteration(home, store, one) for one in iterations],
         reviewer={
             "columns": columns,
             "names": list(dict.fromkeys(name for found in columns.values() for name in found)),
@@ -48,15 +47,27 @@ def write(home: Home, ledger: Ledger, last: int, file: Path) -> None:
     )
 
 
-def _iteration(store: Store, one: Iteration) -> dict[str, Any]:
+def _iteration(home: Home, store: Store, one: Iteration) -> dict[str, Any]:
+    """Its part of the page, made once: an iteration that is done does not change any more."""
+    made_of = [pages.version(), one.model_dump(mode="json")]
+    file = home.caches / "report" / f"{digest(made_of)[:24]}.json"
+    try:
+        known = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        known = {
+            "chart": _abilities(one) if one.verdict.axes else "",
+            "body": pages.render("iteration.html.j2", one=_shown(store, one)),
+        }
+        with contextlib.suppress(OSError):  # a home that may only be read
+            write_atomically(file, json.dumps(known))
+    verdict = {name: getattr(one.verdict, name) for name in ("decision", "reasons", "axes", "figures")}
+    return {"number": one.number, **verdict, **{name: Markup(text) for name, text in known.items()}}
+
+
+def _shown(store: Store, one: Iteration) -> dict[str, Any]:
     made, rows = one.stages, funnel(store, one.stages)
     return {
         "number": one.number,
-        "decision": one.verdict.decision,
-        "reasons": one.verdict.reasons,
-        "axes": one.verdict.axes,
-        "figures": one.verdict.figures,
-        "chart": Markup(_abilities(one)) if one.verdict.axes else "",
         "funnel": rows,
         "scores": _scores(store, made),
         "anchors": _anchors(store, made),
@@ -66,7 +77,7 @@ def _iteration(store: Store, one: Iteration) -> dict[str, Any]:
         "tokens": _tokens(store, made),
         "hits": rejects_by(store, made, "contamination"),
         "verified": verification(store, one),
-        **_samples(store, made),
+        **samples(store, made),
     }
 
 
@@ -95,15 +106,20 @@ def _scores(store: Store, made: Mapping[str, Ref]) -> Markup | str:
 
 
 def _values(store: Store, reviews: Ref) -> list[float]:
-    return [review.score for review in store.rows(reviews, Review) if review.score is not None]
+    return [score for score in store.rows(reviews, Review).column("score") if score is not None]
 
 
 def _anchors(store: Store, made: Mapping[str, Ref]) -> Markup | str:
     if "judge" not in made:
         return ""
-    rows = [row for row in store.rows(made["judge"], AnchorScore, "scores") if row.source == "human"]
+    rows = store.rows(made["judge"], AnchorScore, "scores")
+    scored = list(zip(*(rows.column(name) for name in ("source", "corruption", "score")), strict=True))
     found = {
-        name: [row.score for row in rows if row.score is not None and (row.corruption == "good") == good]
+        name: [
+            score
+            for source, corruption, score in scored
+            if source == "human" and score is not None and (corruption == "good") == good
+        ]
         for name, good in (("good", True), ("corrupted", False))
     }
     return Markup(charts.histograms(found, "score")) if any(found.values()) else ""
@@ -139,27 +155,3 @@ def _largest(found: Mapping[str, float], count: int = 12) -> dict[str, float]:
     ordered = sorted(((name, value) for name, value in found.items() if value > 0), key=lambda item: -item[1])
     rest = sum(value for _, value in ordered[count:])
     return dict(ordered[:count]) | ({"the rest": rest} if rest else {})
-
-
-def _samples(store: Store, made: Mapping[str, Ref]) -> dict[str, Any]:
-    """A few rows of each kind, the best- and the worst-scored, with what they came from."""
-    if "annotate" not in made:
-        return {"pairs": [], "written": [], "worst": []}
-    pairs = nlargest(SAMPLES, store.rows(made["annotate"], PreferencePair, "pairs"), key=lambda pair: pair.margin)
-    kept = nlargest(SAMPLES, store.rows(made["annotate"], SftRow, "sft"), key=lambda row: row.score or 0)
-    theirs = {row.seed for row in kept}
-    seeds = {seed.id: seed.instruction for seed in store.rows(made["pool"], Seed) if seed.id in theirs}
-    reviews = store.rows(_starting(made, "review [written"), Review)
-    scores = dict(zip(reviews.column("item"), reviews.column("score"), strict=True))
-    texts = store.rows(_starting(made, *(f"clean [{what}" for what in WRITTEN)), Written)
-    scored = (row for row in texts if scores.get(row.id) is not None)
-    worst = nsmallest(SAMPLES, scored, key=lambda row: scores[row.id])
-    return {
-        "pairs": [pair.model_dump() for pair in pairs],
-        "written": [row.model_dump() | {"seed": seeds.get(row.seed, row.seed)} for row in kept],
-        "worst": [row.model_dump() | {"score": scores[row.id]} for row in worst],
-    }
-
-
-def _starting(made: Mapping[str, Ref], *labels: str) -> list[Ref]:
-    return [ref for label, ref in made.items() if label.startswith(labels)]

@@ -6,6 +6,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from tasks.evaluate.gate import MDE_NOTE, SHOWN
+from tasks.store.files import sha256
+from tasks.store.rows import digest
 
 TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
@@ -19,4 +21,14 @@ TEMPLATES.globals |= {"shown": SHOWN, "mde": MDE_NOTE}
 
 def write(template: str, file: Path, **values: Any) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(TEMPLATES.get_template(template).render(**values), encoding="utf-8")
+    file.write_text(render(template, **values), encoding="utf-8")
+
+
+def render(template: str, **values: Any) -> str:
+    return TEMPLATES.get_template(template).render(**values)
+
+
+def version() -> str:
+    """Of the code and the templates of this room: what they made before is made again once they change."""
+    files = [file for file in Path(__file__).parent.rglob("*") if file.suffix in (".py", ".j2")]
+    return digest({file.name: sha256(file) for file in files})

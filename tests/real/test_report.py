@@ -91,6 +91,19 @@ def test_what_others_wrote_is_text_and_no_markup(page: Path) -> None:
     assert "<b>" not in picture and "<i>" not in picture
 
 
+def test_an_iteration_that_is_done_is_rendered_once(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = Home(page.parent)
+    ledger = ledger_of(*two_iterations(home)).model_copy(update={"name": "looked <b>at"})
+    again = page.with_name("again.html")
+    with monkeypatch.context() as rendered:
+        rendered.setattr(report, "_shown", lambda *_: pytest.fail("it was rendered once more"))
+        report.write(home, ledger, 2, again)
+    assert again.read_text() == page.read_text()
+    monkeypatch.setattr("flows.report.pages.version", lambda: "another one")
+    report.write(home, ledger, 2, again)
+    assert again.read_text() == page.read_text() and len(list((home.caches / "report").iterdir())) == 4
+
+
 def test_a_chart_has_its_ink_from_the_page_and_says_what_it_shows() -> None:
     picture = charts.bars({"margin": 3.0}, "rows")
     assert "currentColor" in picture and charts.INK not in picture
