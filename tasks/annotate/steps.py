@@ -56,7 +56,7 @@ def best_of_near_duplicates(stages: Stages, answers: Sequence[Ref], reviews: Seq
         rejects: list[Rejected] = []
         if "near_duplicate" not in config.without:
             scored = Scored(store.rows(reviews, Review))
-            kept, rejects = near_duplicate.best(rows, scored, store.rows(pool, Seed), config)
+            kept, rejects = near_duplicate.best(rows, scored, store.rows(pool, Seed), config, store.kept)
         save_rows(draft, len(rows), kept, rejects)
 
     return stages.compute(

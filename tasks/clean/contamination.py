@@ -5,16 +5,18 @@ shorter than that, or nearly the same instruction.
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
 
 from tasks.clean.base import Candidate, Field, Rule
 from tasks.clean.near_duplicate import NearDuplicates
-from tasks.clean.signatures import HASHES, Signed
+from tasks.clean.signatures import HASHES, NOTHING, Signed
 from tasks.recipe.data import CleanConfig
 from tasks.store.examples import PreferencePair, SftRow, TrainRow
-from tasks.store.rows import Rejected, Seed, Written
+from tasks.store.kept import Arrays, Kept
+from tasks.store.rows import Rejected, Seed, Written, digest
 from tasks.store.tables import where
 from tasks.text.word_ids import WordIds, runs
 from tasks.text.words import grams, words
@@ -23,14 +25,22 @@ Asked = Seed | Written | SftRow | PreferencePair | TrainRow
 R = TypeVar("R", Seed, SftRow, PreferencePair)
 FEW_HASHES, FROM = 64, 0.85  # texts with such a ROUGE-L have a Jaccard index of 0.63, and meet in 16 bands with 0.94
 PART = 10_000  # rows whose runs are made at once
+VERSION = 1  # of what is found: what was found otherwise was kept under another name
+BEHIND_A_ROW = "\0"
 MIN_RUN_WORDS = 5  # "what is the capital of" stands in many an instruction, and with one word more it is an item
 
 
 class Contamination(Rule):
     name = "contamination"
 
-    def __init__(self, config: CleanConfig, items: Sequence[Seed]):
-        self.items, self.above = items, config.contamination_rouge_l
+    def __init__(self, config: CleanConfig, items: Sequence[Seed], kept: Kept = NOTHING):
+        self.items, self.above, self.kept = items, config.contamination_rouge_l, kept
+        told = [
+            config.contamination_rouge_l,
+            config.contamination_run_words,
+            *((item.id, item.source) for item in items),
+        ]
+        self.kind = f"contamination {VERSION} {digest(told)}"
         self.hashes = FEW_HASHES if self.above >= FROM else HASHES
         self.asked = Signed.of(map(_asked, items), self.hashes)
         self.runs: dict[tuple[str, ...], str] = {}
@@ -56,15 +66,23 @@ class Contamination(Rule):
         hits: list[str | None] = [None] * len(rows)
         for start in range(0, len(rows), PART):
             part = rows[start : start + PART]
-            for number, run in self._runs_in(part).items():
-                hits[start + number] = f"“{' '.join(run)}” stands in {self.runs[run]}, which is only measured on"
+            texts = (text for row in part for text in (*row.history, row.instruction, learned_text(row), BEHIND_A_ROW))
+            found = self.kept.of(self.kind, texts, partial(self._found, part))
+            for place, hit in zip(found["places"].tolist(), found["hits"].tolist(), strict=True):
+                hits[start + place] = hit
+        return hits
+
+    def _found(self, rows: Sequence[Asked]) -> Arrays:
+        runs = self._runs_in(rows)
+        said = "“{}” stands in {}, which is only measured on"
+        hits = {place: said.format(" ".join(run), self.runs[run]) for place, run in runs.items()}
         asked = Signed.of(map(_asked, rows), self.hashes)
         near = NearDuplicates(self.asked + asked, self.above, len(self.items), within=False)
         for number in range(len(rows)):
             if found := near.find(len(self.items) + number):
                 source = self.items[found[0]].source
                 hits[number] = f"ROUGE-L {found[1]:.2f} with the instruction of {source}, which is only measured on"
-        return hits
+        return {"places": np.array(list(hits), np.int64), "hits": np.array(list(hits.values()), np.str_)}
 
     def _runs_in(self, rows: Sequence[Asked]) -> dict[int, tuple[str, ...]]:
         """A run of each row that has one, by the row's number: one of the shortest."""

@@ -12,9 +12,10 @@ import numpy as np
 from rapidfuzz.distance import LCSseq
 
 from tasks.clean.base import Candidate, Field, Rule
-from tasks.clean.signatures import Earlier, Signed, earlier
+from tasks.clean.signatures import NOTHING, Earlier, Signed, earlier
 from tasks.recipe.data import CleanConfig
 from tasks.store.examples import SftRow
+from tasks.store.kept import Kept
 from tasks.store.reviews import Scored
 from tasks.store.rows import Rejected, Seed, Written
 from tasks.store.tables import column, where
@@ -56,14 +57,14 @@ class NearDuplicate(Rule):
 
     name = "near duplicate"
 
-    def __init__(self, config: CleanConfig, seeds: Sequence[Seed]):
-        self.above, self.seeds = config.near_duplicate_rouge_l, seeds
+    def __init__(self, config: CleanConfig, seeds: Sequence[Seed], kept: Kept = NOTHING):
+        self.above, self.seeds, self.kept = config.near_duplicate_rouge_l, seeds, kept
         self.gone: dict[int, int | None] = {}
 
     def begin(self, rows: Sequence[Written], field: Field) -> None:
         if field == "instruction":
-            texts = (text for part in (self.seeds, rows) for text in column(part, "instruction"))
-            self.known = NearDuplicates(Signed.of(texts), self.above, first=len(self.seeds))
+            pool, new = (Signed.of(column(part, "instruction"), kept=self.kept) for part in (self.seeds, rows))
+            self.known = NearDuplicates(pool + new, self.above, first=len(self.seeds))
             self.names = [*column(self.seeds, "id"), *column(rows, "id")]
             self.gone = dict.fromkeys(range(len(self.seeds), len(self.seeds) + len(rows)))
 
@@ -82,7 +83,11 @@ class NearDuplicate(Rule):
 
 
 def best(
-    rows: Sequence[Written], scored: Scored, pool: Sequence[Seed | SftRow], config: CleanConfig
+    rows: Sequence[Written],
+    scored: Scored,
+    pool: Sequence[Seed | SftRow],
+    config: CleanConfig,
+    kept: Kept = NOTHING,
 ) -> tuple[Sequence[Written], list[Rejected]]:
     """Of each cluster of near duplicates (instruction and response together) the best-scored; none if the pool has one.
 
@@ -91,21 +96,23 @@ def best(
     scores, names = scored.scores, column(rows, "id")
     rejects = [Rejected.of(row, "unparsed", "no score, so none of it is known") for row in rows if row.id not in scores]
     ranked = sorted((i for i, name in enumerate(names) if name in scores), key=lambda i: (-scores[names[i]], names[i]))
-    signed, first = Signed.of(map(_whole, rows)), len(pool)
+    signed, first = Signed.of(map(_whole, rows), kept=kept), len(pool)
     known = NearDuplicates(
-        Signed.of(map(_whole, pool)) + signed.taken(np.array(ranked, np.int64)), config.near_duplicate_rouge_l, first
+        Signed.of(map(_whole, pool), kept=kept) + signed.taken(np.array(ranked, np.int64)),
+        config.near_duplicate_rouge_l,
+        first,
     )
     there = [*column(pool, "id"), *(names[i] for i in ranked)]
-    gone, details, kept = dict[int, int | None](), dict[str, str](), [False] * len(rows)
+    gone, details, stays = dict[int, int | None](), dict[str, str](), [False] * len(rows)
     for number, place in enumerate(ranked, first):
         if found := known.find(number, gone):
             gone[number] = found[0]
             details[names[place]] = f"ROUGE-L {found[1]:.2f} with {there[found[0]]}"
         else:
-            kept[place] = True
+            stays[place] = True
     near = where(rows, [name in details for name in names])
     rejects += [Rejected.of(row, "near duplicate", details[row.id]) for row in near]
-    return where(rows, kept), rejects
+    return where(rows, stays), rejects
 
 
 def _whole(row: Seed | SftRow | Written) -> str:

@@ -15,7 +15,9 @@ from tasks.clean.near_duplicate import NearDuplicate
 from tasks.clean.overlap import Duplicate, Overlap
 from tasks.clean.refusal import Refusal
 from tasks.clean.repetition import Repetition
+from tasks.clean.signatures import NOTHING
 from tasks.recipe.data import CleanConfig
+from tasks.store.kept import Kept
 from tasks.store.rows import Rejected, Seed, Written
 from tasks.store.tables import where
 
@@ -28,6 +30,7 @@ def clean(
     seeds: Sequence[Seed],
     items: Sequence[Seed],
     config: CleanConfig,
+    kept: Kept = NOTHING,
 ) -> tuple[Sequence[Written], list[Rejected]]:
     """New instructions, or responses of all kinds, against the pool (`seeds`) and the `items` only measured on.
 
@@ -44,17 +47,17 @@ def clean(
         "language": Language(),
         "duplicate": Duplicate(),
         "overlap": Overlap(config, seeds),
-        "near_duplicate": NearDuplicate(config, seeds),
-        "contamination": Contamination(config, items),
+        "near_duplicate": NearDuplicate(config, seeds, kept),
+        "contamination": Contamination(config, items, kept),
     }
     used = [rule for name, rule in rules.items() if name not in config.without]
-    kept: list[bool] = []
+    stays: list[bool] = []
     rejects: list[Rejected] = []
     for one in used:
         one.begin(rows, field)
     for candidate in (Candidate(row, field, number) for number, row in enumerate(rows)):
         found = next(((one.name, detail) for one in used if (detail := one(candidate))), None)
-        kept.append(not found)
+        stays.append(not found)
         if found:
             rule, detail = found
             row = candidate.row.id
@@ -62,4 +65,4 @@ def clean(
             continue
         for one in used:
             one.keep(candidate)
-    return where(rows, kept), rejects
+    return where(rows, stays), rejects

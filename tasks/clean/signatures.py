@@ -6,20 +6,26 @@ with AVX2).
 """
 
 import os
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.store.kept import Arrays, Kept
 from tasks.text.word_ids import WordIds
 
 # Of words and pairs of neighbours. Two texts of one length, of which evenly placed words are other ones so that ROUGE-L
 # is 0.7, have a Jaccard index of 0.38; most that are as near have more. In bands of 4 such pairs meet with a
 # probability of 0.63 (0.99 at 0.55); texts with one sentence of four in common (0.14) with 0.02.
 HASHES, ROWS = 192, 4
+VERSION = 1  # of words, numbers and hashes: others were kept under another name
+NOTHING = Kept()
 QUICK = 64  # of the hashes are compared first
 MOST = 32  # earlier texts of one band that are looked at: the first ones and the last ones
 ENOUGH = 256  # of all bands, one text counted as often as it is met; who has met so many needs no more
@@ -35,16 +41,18 @@ class Signed:
     minima: NDArray[np.uint16]  # [texts, hashes] low half of each hash's least value
 
     @classmethod
-    def of(cls, texts: Iterable[str], hashes: int = HASHES) -> Self:
-        ids = WordIds.of(texts)
-        minima = np.zeros((len(ids), hashes), np.uint16)
-
-        def sign(start: int) -> None:
-            _sign(ids.part(start, min(start + CHUNK, len(ids))), minima[start : start + CHUNK])
-
+    def of(cls, texts: Iterable[str], hashes: int = HASHES, kept: Kept = NOTHING) -> Self:
+        """Whole parts of CHUNK texts that were signed before are taken from what was `kept`."""
+        left, found = iter(texts), deque[Future[Arrays]]()
+        parts: list[Arrays] = []
         with ThreadPoolExecutor(os.cpu_count()) as threads:  # arithmetic on arrays runs beside other threads
-            list(threads.map(sign, range(0, len(ids), CHUNK)))
-        return cls(ids, minima)
+            while part := list(islice(left, CHUNK)):
+                make = partial(_signed, part, hashes)
+                found.append(threads.submit(kept.of, f"signatures {VERSION} {hashes}", part, make))
+                if len(found) > 2 * (os.cpu_count() or 1):  # or all texts would be in memory at once
+                    parts.append(found.popleft().result())
+            parts += (one.result() for one in found)
+        return cls(_ids(parts), _minima(parts, hashes))
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -55,6 +63,30 @@ class Signed:
 
     def __add__(self, other: "Signed") -> "Signed":
         return Signed(self.ids + other.ids, np.concatenate([self.minima, other.minima]))
+
+
+def _signed(texts: Sequence[str], hashes: int) -> Arrays:
+    ids = WordIds.of(texts)
+    minima = np.zeros((len(ids), hashes), np.uint16)
+    _sign(ids, minima)
+    return {"flat": ids.flat, "lengths": ids.lengths, "minima": minima}
+
+
+def _ids(parts: Sequence[Arrays]) -> WordIds:
+    flat = np.concatenate([np.empty(0, np.uint32), *(one["flat"] for one in parts)])
+    lengths = np.concatenate([np.empty(0, np.int64), *(one["lengths"] for one in parts)])
+    return WordIds(flat, np.append(0, np.cumsum(lengths)))
+
+
+def _minima(parts: Sequence[Arrays], hashes: int) -> NDArray[np.uint16]:
+    """Each part's are let go as they are copied: twice all of them would be the peak of a stage's memory."""
+    found = np.empty((sum(len(one["lengths"]) for one in parts), hashes), np.uint16)
+    start = 0
+    for one in parts:
+        stop = start + len(one["lengths"])
+        found[start:stop] = one.pop("minima")
+        start = stop
+    return found
 
 
 def _sign(ids: WordIds, minima: NDArray[np.uint16]) -> None:

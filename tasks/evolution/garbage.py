@@ -20,6 +20,7 @@ from tasks.store.shared.objects import Entry, Objects
 
 ALWAYS = ("base-model", "hub-model")  # fetched, not made: they would have to be fetched again
 WORK = "work"
+CACHES = ("texts", "report")
 STATE = ("evolutions", "runs", "collecting", "doctor")  # of an object store: no artifacts
 
 
@@ -38,7 +39,7 @@ def collecting(home: Home, older_than_s: float) -> Iterator[list[Garbage]]:
     """What may go; no run begins while the block runs. Raises ValueError while one is under way."""
     with alone(home):
         needed, before = _Needed(home), time.time() - older_than_s
-        found = [*_here(home, needed, before), *_left_in_work(home, before)]
+        found = [*_here(home, needed, before), *_left_in_work(home, before), *_unused(home, before)]
         if objects := Objects.given():
             found += _in(objects, Store.of(home), needed, before)
         yield found
@@ -82,6 +83,14 @@ def _left_in_work(home: Home, before: float) -> Iterator[Garbage]:
     for left in sorted(home.work.glob("*")):
         if max(path.stat().st_mtime for path in [left, *left.rglob("*")]) < before:
             yield Garbage(left, WORK, _gib(left))
+
+
+def _unused(home: Home, before: float) -> Iterator[Garbage]:
+    """What was computed and not asked for since; kernels that were compiled stay."""
+    for name in CACHES:
+        for file in sorted((home.caches / name).glob("*")):
+            if file.stat().st_mtime < before:
+                yield Garbage(file, f"caches/{name}", _gib(file))
 
 
 def _in(objects: Objects, store: Store, needed: _Needed, before: float) -> Iterator[Garbage]:

@@ -92,7 +92,8 @@ def pool(stages: Stages, seeds: Ref, grown_from: Sequence[Ref]) -> Ref:
         once = [not (name in seen or seen.add(name)) for name in rows.column("id")]  # type: ignore[func-returns-value]
         kept, rejects = without(rows.where(once), vetoed)
         if "contamination" not in config.without:
-            kept, hits = Contamination(config, stages.not_to_train_on(seeds)).rows(kept)
+            rule = Contamination(config, stages.not_to_train_on(seeds), stages.store.kept)
+            kept, hits = rule.rows(kept)
             rejects += hits
         save_rows(draft, len(rows), kept, rejects)
 

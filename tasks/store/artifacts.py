@@ -23,6 +23,7 @@ from pydantic import BaseModel, ConfigDict
 from tasks.store import tables
 from tasks.store.files import RECORD, Memory, beside, content, put_in_place, write_durably
 from tasks.store.home import Home
+from tasks.store.kept import Kept
 from tasks.store.provenance import provenance
 from tasks.store.rows import Row, digest
 from tasks.store.shared.bucket import Bucket, place
@@ -84,6 +85,11 @@ class Store:
     def of(cls, home: Home) -> "Store":
         """A home's, with the bucket that LANCE_STORE names."""
         return cls(home.store, Bucket.given())
+
+    @property
+    def kept(self) -> Kept:
+        """What was computed of texts, beside the artifacts: it can be computed again."""
+        return Kept(self.root.with_name("caches") / "texts")
 
     def path(self, ref: Ref | Spec) -> Path:
         """Where it lies, or would."""

@@ -65,7 +65,7 @@ def mix(stages: Stages, rows: Sequence[Ref], earlier: Sequence[Ref], pool: Ref, 
         written: Sequence[SftRow] = store.rows(sources, SftRow, "sft")
         found: Sequence[PreferencePair] = store.rows(sources, PreferencePair, "pairs")
         rows_in, leaks = len(written) + len(found), list[Rejected]()
-        rule = Contamination(clean, stages.not_to_train_on(seeds))
+        rule = Contamination(clean, stages.not_to_train_on(seeds), store.kept)
         if "contamination" not in clean.without:
             written, of_rows = rule.rows(written)
             found, of_pairs = rule.rows(found)

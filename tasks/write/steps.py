@@ -122,7 +122,7 @@ def _clean(stages: Stages, what: str, written: Ref, earlier: Sequence[Ref], pool
     def save(draft: Draft) -> None:
         rows, items = stages.store.rows([*earlier, written], Written), stages.not_to_train_on(seeds)
         mine = set(stages.store.rows(written, Written).column("id"))
-        kept, rejects = rules.clean(rows, field, stages.store.rows(pool, Seed), items, config)
+        kept, rejects = rules.clean(rows, field, stages.store.rows(pool, Seed), items, config, stages.store.kept)
         kept = where(kept, [row in mine for row in column(kept, "id")])
         save_rows(draft, len(mine), kept, [reject for reject in rejects if reject.row in mine])
 

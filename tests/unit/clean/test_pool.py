@@ -1,7 +1,10 @@
 """Clean, over the whole pool: near duplicates, items that are only measured on, languages, boilerplate."""
 
+from pathlib import Path
+
 import pytest
 
+from tasks.clean import contamination
 from tasks.clean.base import Candidate
 from tasks.clean.boilerplate import Boilerplate
 from tasks.clean.contamination import Contamination
@@ -10,6 +13,7 @@ from tasks.clean.near_duplicate import NearDuplicates, best
 from tasks.clean.rules import clean
 from tasks.clean.signatures import Signed
 from tasks.recipe.data import CleanConfig
+from tasks.store.kept import Arrays, Kept
 from tasks.store.reviews import Scored
 from tasks.store.rows import Seed, Written
 from tasks.text.language import language, name_of
@@ -134,6 +138,29 @@ def test_contaminated_seeds_are_left_out_with_the_item_named() -> None:
     kept, (reject,) = Contamination(CONFIG, [ITEM]).rows([fine, leaked])
     assert kept == [fine]
     assert (reject.row, reject.rule, reject.text) == (leaked.id, "contamination", leaked.instruction)
+
+
+def test_rows_that_were_looked_at_are_not_looked_at_again_unless_the_items_are_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(contamination, "PART", 2)
+    rows = [seed("Name three rivers."), seed(ITEM.instruction), seed("Count to three."), seed(RIVER.instruction)]
+    kept, looked = Kept(tmp_path), list[int]()
+    found = Contamination._found
+
+    def counted(self: Contamination, part: list[Seed]) -> Arrays:
+        looked.append(len(part))
+        return found(self, part)
+
+    monkeypatch.setattr(Contamination, "_found", counted)
+    for items, of, expected in (([ITEM], rows[:3], [2, 1]), ([ITEM], rows, [2]), ([ITEM, RIVER], rows, [2, 2])):
+        looked.clear()
+        hits = Contamination(CONFIG, items, kept).hits(of)
+        assert looked == expected
+        assert hits == Contamination(CONFIG, items).hits(of)
+        assert [hit is not None for hit in hits] == [
+            row.instruction in {one.instruction for one in items} for row in of
+        ]
 
 
 def test_contaminated_answers_go() -> None:

@@ -2,12 +2,15 @@
 
 import random
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tasks.clean import signatures
 from tasks.clean.near_duplicate import NearDuplicates
 from tasks.clean.signatures import ENOUGH, HASHES, MOST, Signed, earlier
+from tasks.store.kept import Arrays, Kept
 from tasks.text.word_ids import WordIds, runs
 from tasks.text.words import grams, rouge_l_f, words
 
@@ -109,3 +112,30 @@ def test_of_texts_of_one_template_none_stays_that_is_too_near_to_another_that_st
     too_near = sum(rouge_l_f(one, other) > 0.7 for one, other in combinations(kept, 2))
     assert len(kept) > 1
     assert too_near <= 2
+
+
+def test_what_a_pool_had_before_is_not_signed_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(signatures, "CHUNK", 10)
+    dice, kept, signed = random.Random(9), Kept(tmp_path), list[int]()
+    sign = signatures._signed
+
+    def counted(part: list[str], hashes: int) -> Arrays:
+        signed.append(len(part))
+        return sign(part, hashes)
+
+    monkeypatch.setattr(signatures, "_signed", counted)
+    texts = [text(dice, 12) for _ in range(34)] + [""]
+    for count, expected in ((25, [5, 10, 10]), (25, []), (35, [5, 10])):
+        signed.clear()
+        found = Signed.of(texts[:count], kept=kept)
+        assert sorted(signed) == expected
+        alone = Signed.of(texts[:count])
+        assert (found.minima == alone.minima).all() and (found.ids.flat == alone.ids.flat).all()
+        assert (found.ids.bounds == alone.ids.bounds).all()
+    for file in tmp_path.iterdir():
+        file.write_bytes(file.read_bytes()[:100])
+    assert (Signed.of(texts, kept=kept).minima == Signed.of(texts).minima).all(), "half a file is none"
+
+
+def test_no_text_has_no_signature() -> None:
+    assert len(Signed.of([])) == 0 and len(Signed.of([]) + Signed.of(["one"])) == 1
