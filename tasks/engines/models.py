@@ -27,6 +27,7 @@ REFUSED = {
 }
 KEPT = (".safetensors", ".json", ".jinja", ".txt", ".model")  # weights, configuration, tokenizer
 VERSION = 1
+POINTER = b"version https://git-lfs"
 
 
 def starting_model(name: str, store: Store, work: Path, on_progress: launch.Said) -> Ref:
@@ -83,10 +84,7 @@ def check_folder(folder: Path) -> None:
             raise ValueError(
                 f"model {folder}: {file.name} is {REFUSED[file.suffix]}; give a folder with safetensors only"
             )
-    if not list(folder.glob("*.safetensors")):
-        raise ValueError(
-            f"model {folder}: no *.safetensors in it; save it with save_pretrained(safe_serialization=True)"
-        )
+    _check_weights(folder)
     for name in ("config.json", "tokenizer_config.json", "tokenizer.json"):
         path = folder / name
         if not path.is_file():
@@ -97,9 +95,37 @@ def check_folder(folder: Path) -> None:
             raise ValueError(f"model {folder}: {name} is not valid JSON: {error}") from error
         if "auto_map" in values:
             raise ValueError(f"model {folder}: {name} has auto_map, which asks for remote code; none is run")
+        if quantised := values.get("quantization_config"):
+            how = quantised.get("quant_method", "its quantization_config does not say how")
+            raise ValueError(
+                f"model {folder}: its weights are quantised ({how}), and what is learned cannot be added to such; give "
+                "the model that they were made from"
+            )
     template = "chat_template" in json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
     if not template and not (folder / "chat_template.jinja").is_file():
         raise ValueError(f"model {folder}: no chat template; LANCE needs an instruct model that has one")
+
+
+def _check_weights(folder: Path) -> None:
+    """One file or several, each of which its index names."""
+    there = {file.name: file for file in folder.glob("*.safetensors")}
+    if not there:
+        raise ValueError(
+            f"model {folder}: no *.safetensors in it; save it with save_pretrained(safe_serialization=True)"
+        )
+    for name, file in sorted(there.items()):
+        with file.open("rb") as opened:
+            if opened.read(len(POINTER)) == POINTER:
+                raise ValueError(
+                    f"model {folder}: {name} is a Git LFS pointer and no weights; run `git lfs pull` in its repository"
+                )
+    for index in folder.glob("*.safetensors.index.json"):
+        named = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+        if missing := sorted(named - there.keys()):
+            raise ValueError(
+                f"model {folder}: {index.name} names {len(named)} files, of which {len(missing)} are missing "
+                f"({missing[0]}); fetch the model again"
+            )
 
 
 def _adopt(folder: Path, store: Store) -> Ref:

@@ -37,6 +37,12 @@ def folder(path: Path, **files: str) -> Path:
         ({"modeling__py": "import os"}, "modeling.py is code"),
         ({"model__gguf": "x"}, "model.gguf is a format that cannot be trained"),
         ({"config__json": json.dumps({"auto_map": {}})}, "config.json has auto_map, which asks for remote code"),
+        ({"config__json": json.dumps({"quantization_config": {"quant_method": "awq"}})}, r"are quantised \(awq\)"),
+        ({"model__safetensors": "version https://git-lfs.github.com/spec/v1\n"}, "is a Git LFS pointer"),
+        (
+            {"model__safetensors__index__json": json.dumps({"weight_map": {"a": "one.safetensors"}})},
+            r"names 1 files, of which 1 are missing \(one.safetensors\)",
+        ),
         ({"config__json": "{"}, "config.json is not valid JSON"),
         ({"config__json": "-"}, "config.json is missing"),
         ({"tokenizer_config__json": "-"}, "tokenizer_config.json is missing"),
