@@ -10,10 +10,12 @@ from prefect.runtime import flow_run
 from pydantic import Field
 
 from flows.cancellation import ends_when_cancelled
+from flows.resources import make_room
 from tasks.engines.lifecycle import Engines
 from tasks.engines.processes.platform import detect
 from tasks.engines.processes.progress import Progress
 from tasks.engines.shards import Shard, Shards
+from tasks.evolution.lock import left_alone
 from tasks.execution.orders import AskedShards, asked_by
 from tasks.execution.prefect_tasks import Say, infer, run
 from tasks.recipe.running import EngineConfig
@@ -32,9 +34,11 @@ def answer(
         idle_s: For so many seconds the engine is kept without a question.
     """
     home, progress = Home.here(), Progress()
-    with ends_when_cancelled(of_run), progress.showing():
+    store = Store.of(home)
+    make_room(home, store)
+    with left_alone(home), ends_when_cancelled(of_run), progress.showing():
         logs = home.logs / f"answers-{str(flow_run.get_id())[:8]}"
-        return _Answering(Shards(Store.of(home), home), of_run, logs, progress).run(idle_s)
+        return _Answering(Shards(store, home), of_run, logs, progress).run(idle_s)
 
 
 class _Answering:
@@ -51,9 +55,14 @@ class _Answering:
                 found = 0
                 for engine, shard in self._missing():
                     with self._shards.claimed(shard) as mine:
-                        if mine and not self._shards.find(shard):
-                            self._answer(engine, shard)
-                            found += 1
+                        free = mine  # or there is nothing to start an engine for
+                    if free:
+                        # Not while it is claimed: who waits for a device must not keep it from the one who has that.
+                        self._at(engine).client(shard.model)
+                        with self._shards.claimed(shard) as mine:
+                            if mine and not self._shards.find(shard):
+                                self._answer(engine, shard)
+                                found += 1
                     idle_since = time.monotonic()  # also where another has it, who may die over it
                 count += found
                 time.sleep(0 if found else self._shards.poll_s)

@@ -86,7 +86,8 @@ class Evolution:
         """The ledger, once it has all iterations; raises Busy while another run has the evolution."""
         recipe, home = self.recipe, self.home
         own = str(flow_run.get_id())
-        with only_one_run(home, recipe.name, own), run_resources(recipe, home) as runner:
+        lost = get_run_logger().warning
+        with only_one_run(home, recipe.name, own, lost), run_resources(recipe, home) as runner:
             approval.check_nobody_else_waits(home, recipe.name)
             ledger = ledgers.read(self.document) or Ledger(name=recipe.name, model=recipe.model)
             if from_stage:

@@ -1,8 +1,10 @@
 """The resources of a run: store, devices, progress, budget."""
 
 import contextlib
+import json
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 from prefect import get_run_logger
 from prefect.runtime import flow_run
@@ -34,7 +36,7 @@ def run_resources(recipe: Recipe, home: Home) -> Iterator[PrefectRunner]:
     """Devices belong to the run and end with it, whatever ends it."""
     progress, store = Progress(), Store.of(home)
     shards = Shards(store, home)
-    _make_room(home, store)
+    make_room(home, store)
     with left_alone(home), progress.showing(), ends_when_cancelled():
         dtype, devices = _devices(recipe, home, shards, progress)
         try:
@@ -45,12 +47,23 @@ def run_resources(recipe: Recipe, home: Home) -> Iterator[PrefectRunner]:
             devices.close()
 
 
-def _make_room(home: Home, store: Store) -> None:
-    """Have the store keep to LANCE_CACHE_GIB; what is in the object store can be had again."""
-    if store.bucket and (most_gib := os.environ.get(CACHE)):
-        with quiet(home) as nobody:
-            if nobody and (gone := store.bucket.evict(home.store, float(most_gib))):
-                get_run_logger().info("%d artifacts are in the object store alone now (%s=%s)", gone, CACHE, most_gib)
+def make_room(home: Home, store: Store) -> None:
+    """Have the store keep to LANCE_CACHE_GIB: what is in the object store can be had again. Champions stay.
+
+    Raises ValueError for a limit that is no number.
+    """
+    given = os.environ.get(CACHE)
+    if store.bucket is None or not given:
+        return
+    try:
+        most_gib = float(given)
+    except ValueError:
+        raise ValueError(f"{CACHE}={given}: expected a number of GiB") from None
+    files = home.root.glob("evolutions/*/champion.json")
+    champions = {Path(json.loads(file.read_text(encoding="utf-8"))["path"]) for file in files}
+    with quiet(home) as nobody:
+        if nobody and (gone := store.bucket.evict(home.store, most_gib, champions)):
+            get_run_logger().info("%d artifacts are in the object store alone now (%s=%s)", gone, CACHE, given)
 
 
 def _devices(

@@ -6,11 +6,13 @@ from prefect import flow
 from pydantic import Field
 
 from flows.cancellation import ends_when_cancelled
+from flows.resources import make_room
 from tasks.engines.processes import launch
 from tasks.engines.processes.device import DeviceLock
 from tasks.engines.processes.platform import detect
 from tasks.engines.processes.progress import Progress
-from tasks.execution.orders import TrainingOrder
+from tasks.evolution.lock import left_alone
+from tasks.execution.orders import TrainingOrder, refused_by
 from tasks.execution.prefect_tasks import Say, run
 from tasks.execution.prefect_tasks import train as train_task
 from tasks.store.artifacts import Store
@@ -36,14 +38,13 @@ def train(
 
     def make(say: Say) -> None:
         job = asked.taken_to(home, store)
-        refused = home.document(f"work/{job.work.name}/{job.refusal_file.name}", copied=False)
-        refused.remove()
         try:
             with DeviceLock(platform.locks) as device, progress.bar(asked.label) as bar:
                 launch.train(asked.module, job, bar.heard(say), platform, device, deadline_s=asked.deadline_s)
         except ValueError as error:
-            refused.write(str(error))
+            refused_by(home, job).write(str(error))
             raise
 
-    with ends_when_cancelled(of_run), progress.showing():
+    make_room(home, store)
+    with left_alone(home), ends_when_cancelled(of_run), progress.showing():
         run(train_task, asked.job.spec, asked.label, store, make)

@@ -46,7 +46,8 @@ class Applied(BaseModel):
         """Raises ValueError where this machine would work in a home that the server's runs do not know."""
         if self.home not in ("", home.identity()):
             raise ValueError(
-                f"the runs of this server live in another LANCE_HOME than {home.root}: mount that one here and set "
-                f"LANCE_HOME, or give --no-workers (to leave it for good: delete the variable {VARIABLE!r} in the UI)"
+                f"the runs of this server live in another LANCE_HOME than {home.root}, or another LANCE_STORE: "
+                "mount or set that one here, or give --no-workers (to leave it for good: delete the variable "
+                f"{VARIABLE!r} in the UI)"
             )
         self.home = home.identity()

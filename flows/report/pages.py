@@ -7,6 +7,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 from tasks.evaluate.gate import MDE_NOTE, SHOWN
 from tasks.store.files import sha256
+from tasks.store.home import ROOT
 from tasks.store.rows import digest
 
 TEMPLATES = Environment(
@@ -29,6 +30,6 @@ def render(template: str, **values: Any) -> str:
 
 
 def version() -> str:
-    """Of the code and the templates of this room: what they made before is made again once they change."""
-    files = [file for file in Path(__file__).parent.rglob("*") if file.suffix in (".py", ".j2")]
-    return digest({file.name: sha256(file) for file in files})
+    """Of code and templates: what others made before is made again."""
+    files = [file for tree in ("flows", "tasks") for file in (ROOT / tree).rglob("*") if file.suffix in (".py", ".j2")]
+    return digest({str(file.relative_to(ROOT)): sha256(file) for file in files})

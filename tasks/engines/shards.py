@@ -24,6 +24,7 @@ from tasks.store.shared.lease import Lease
 from tasks.store.shared.lines import Lines
 
 POLL_S = 1.0
+MADE_MEANWHILE = "made by another run meanwhile"
 WORK = "work"  # the folder, and the beginning of keys
 
 
@@ -92,20 +93,26 @@ class Shards:
         known: Mapping[str, Answer],
         on_answer: Callable[[Answer], None] = lambda _: None,
     ) -> str:
-        """Make its artifact as soon as nobody else is at it; what there was to do, in words. As `make`.
+        """Make its artifact; what there was to do, in words. As `make`, and raises what `client` does while it waits.
 
-        Claimed only once there is an engine: who waits for a device must not keep a shard from the one who has it.
+        With an object store it waits for another machine that is at it. Claimed only once there is an engine: who waits
+        for a device must not keep a shard from the one who has it, and so runs of one home do not wait for each other.
         """
         there = known.keys() | Journal(self.journal(shard)).answers.keys()
         if any(call.key not in there for call in shard.calls):
             client(shard.model)
-        while True:
-            with self.claimed(shard) as mine:
-                if self.find(shard):
-                    return "made by another run meanwhile"
-                if mine:
-                    return self.make(shard, client, known, on_answer)
-            time.sleep(self.poll_s)
+        if self.store.bucket is None:
+            return self.make(shard, client, known, on_answer)
+        with self._locked(shard) as nobody_here:
+            while True:
+                with self._leased(shard) if nobody_here else contextlib.nullcontext(True) as mine:
+                    if self.find(shard):
+                        self._clear(shard)
+                        return MADE_MEANWHILE
+                    if mine:
+                        return self.make(shard, client, known, on_answer)
+                client(shard.model)  # raises RunOver once the run is
+                time.sleep(self.poll_s)
 
     def make(
         self,
@@ -125,6 +132,10 @@ class Shards:
         missing, served = [call.key for call in wanted if call.key not in journal.answers], ""
         if missing:
             engine, started = client(shard.model), time.monotonic()
+            if self.find(shard):
+                return MADE_MEANWHILE
+            journal = self._known(shard)
+            missing = [call.key for call in wanted if call.key not in journal.answers]
             if engine.model != shard.model.digest:
                 raise AssertionError(f"{shard.label}: the engine answers by {engine.model}, not {shard.model.digest}")
             with self._put(shard):
@@ -141,8 +152,7 @@ class Shards:
                 "served": served,  # the model that the engine confirmed with each request; none was sent: none
             }
         path.unlink(missing_ok=True)
-        if parts := self._lines(shard):
-            parts.remove()
+        self._clear(shard)
         there = len(shard.calls) - len(missing)
         said = f", {there} known before" if there else ""
         return f"{len(missing)} answers{said}, {tokens} new tokens, {time.monotonic() - started:.0f} s"
@@ -157,6 +167,16 @@ class Shards:
 
         Among homes with an object store a lease says so, which a dead owner loses after LEASE_S.
         """
+        with self._locked(shard) as nobody_here:
+            if not nobody_here:
+                yield False
+                return
+            with self._leased(shard) as mine:
+                yield mine
+
+    @contextlib.contextmanager
+    def _locked(self, shard: Shard) -> Iterator[bool]:
+        """Whether no other process of this home has it."""
         self.home.work.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self.journal(shard), os.O_RDWR | os.O_CREAT, 0o666)
         try:
@@ -164,8 +184,7 @@ class Shards:
         except BlockingIOError:
             yield False
         else:
-            with self._leased(shard) as mine:
-                yield mine
+            yield True
         finally:
             os.close(descriptor)
 
@@ -181,6 +200,12 @@ class Shards:
             return
         with lease.kept():
             yield True
+
+    def _clear(self, shard: Shard) -> None:
+        """Nobody needs what was under way of one that is made."""
+        if self.store.bucket:
+            objects = self.store.bucket.objects
+            objects.remove([one.key for one in objects.entries(f"{WORK}/{_name(shard)}")])
 
     def _known(self, shard: Shard) -> Journal:
         """Its journal, with what other machines have put there."""

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import shutil
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,7 +22,9 @@ from tasks.store.shared.objects import Entry, Objects
 ALWAYS = ("base-model", "hub-model")  # fetched, not made: they would have to be fetched again
 WORK = "work"
 CACHES = ("texts", "report")
-STATE = ("evolutions", "runs", "collecting", "doctor")  # of an object store: no artifacts
+# What an object store may hold of ours that can be deleted; whatever else lies there is somebody else's.
+ARTIFACT = re.compile(r"([a-z-]+)/([0-9a-f]{24})/(record\.json|[0-9a-f]{64})")
+UNDER_WAY = re.compile(rf"({WORK})/([a-z-]+-[0-9a-f]{{24}}|asked)/.+")
 
 
 @dataclass(frozen=True)
@@ -95,19 +98,18 @@ def _unused(home: Home, before: float) -> Iterator[Garbage]:
 
 def _in(objects: Objects, store: Store, needed: _Needed, before: float) -> Iterator[Garbage]:
     """By the folder that they are objects of, which is as old as the newest of them."""
-    entries = sorted(objects.entries(""))
-    for parts, group in groupby(entries, key=lambda one: tuple(one.key.split("/")[:2])):
+    ours = sorted(one for one in objects.entries("") if ARTIFACT.fullmatch(one.key) or UNDER_WAY.fullmatch(one.key))
+    for (stage, name), group in groupby(ours, key=lambda one: tuple(one.key.split("/")[:2])):
         own: list[Entry] = list(group)
-        if parts[0] in STATE or len(parts) < 2 or max(one.changed.timestamp() for one in own) > before:
+        if max(one.changed.timestamp() for one in own) > before:
             continue
-        if parts[0] != WORK:
-            stage, fingerprint = parts
-            there = Ref(stage=stage, fingerprint=fingerprint, digest="")
-            if needed.has(stage, fingerprint) or needed.has_answers(stage, _record(store, there)):
+        if stage != WORK:
+            there = Ref(stage=stage, fingerprint=name, digest="")
+            if needed.has(stage, name) or needed.has_answers(stage, _record(store, there)):
                 continue
         keys = sorted((one.key for one in own), key=lambda key: not key.endswith(RECORD))
         gib = sum(one.size_bytes for one in own) / 2**30
-        yield Garbage(Path(*parts), f"{parts[0]} in {objects.url}", gib, tuple(keys))
+        yield Garbage(Path(stage, name), f"{stage} in {objects.url}", gib, tuple(keys))
 
 
 def _record(store: Store, there: Ref) -> dict[str, Any]:

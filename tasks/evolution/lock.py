@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from tasks.store.home import Home
 from tasks.store.shared import lease as leases
-from tasks.store.shared.lease import Lease
+from tasks.store.shared.lease import LOG, Lease, Lost
 from tasks.store.shared.objects import Objects
 
 POLL_S = 1.0
@@ -36,8 +36,8 @@ class Holder(BaseModel):
 
 
 @contextlib.contextmanager
-def only_one_run(home: Home, name: str, run: str = "") -> Iterator[None]:
-    """Hold the evolution for one run, by its id; raises Busy if another holds it.
+def only_one_run(home: Home, name: str, run: str = "", lost: Lost = LOG.warning) -> Iterator[None]:
+    """Hold the evolution for one run, by its id; raises Busy if another holds it. `lost` as a lease's.
 
     The kernel lets go when a run dies; with an object store, machines that do not see that wait for LEASE_S.
     """
@@ -53,16 +53,16 @@ def only_one_run(home: Home, name: str, run: str = "") -> Iterator[None]:
         lock.flush()
         for leftover in folder.glob(".*.json.*.tmp"):  # of a run that was killed while it wrote
             leftover.unlink(missing_ok=True)
-        with _among_homes(home, name, own):
+        with _among_homes(home, name, own, lost):
             yield
 
 
 @contextlib.contextmanager
-def _among_homes(home: Home, name: str, own: Holder) -> Iterator[None]:
+def _among_homes(home: Home, name: str, own: Holder, lost: Lost) -> Iterator[None]:
     if not (objects := Objects.given()):
         yield
         return
-    lease = Lease(objects, _lease(name), home.own_identity(), own.model_dump_json())
+    lease = Lease(objects, _lease(name), home.own_identity(), own.model_dump_json(), lost)
     while not lease.take():
         if lease.renewed:
             raise _busy(name)

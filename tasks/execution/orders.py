@@ -10,6 +10,7 @@ from tasks.engines.shards import Shard
 from tasks.recipe.running import EngineConfig
 from tasks.store.artifacts import Ref, Store
 from tasks.store.home import Home
+from tasks.store.shared.document import Document
 
 
 class AskedShards(BaseModel):
@@ -50,6 +51,11 @@ class TrainingOrder(BaseModel):
 def asked_by(run: str) -> str:
     """The folder of a run's questions, in the home."""
     return f"work/asked/{run}"
+
+
+def refused_by(home: Home, job: Job) -> Document:
+    """What is wrong with a training's input, where there is something."""
+    return home.document(f"work/{job.work.name}/{job.refusal_file.name}", copied=False)
 
 
 def _moved(value: Any, before: Path, now: Path) -> Any:

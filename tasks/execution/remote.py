@@ -5,6 +5,7 @@ that dies is one of several, and the others take what it had.
 """
 
 import contextlib
+import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from tasks.engines.processes.progress import Bar, Progress
 from tasks.engines.shards import Shard, Shards
 from tasks.execution.budget import Budget
 from tasks.execution.child_runs import ChildRun, ChildRuns, NoChild, ending
-from tasks.execution.orders import AskedShards, TrainingOrder, asked_by
+from tasks.execution.orders import AskedShards, TrainingOrder, asked_by, refused_by
 from tasks.execution.prefect_tasks import Say, run, train
 from tasks.recipe.running import EngineConfig, ExecutionConfig
 from tasks.store.artifacts import Ref
@@ -66,9 +67,13 @@ class RemoteDevices:
                 children.check(there)
             seen = self.shards.made(missing)
             for shard in missing:
-                if shard.spec.fingerprint in seen and (found := self.shards.find(shard)):
-                    made[shard.spec.fingerprint] = found
-                    self.budget.spend(self.shards.new_tokens(found))
+                if shard.spec.fingerprint not in seen:
+                    continue
+                found = self.shards.find(shard)
+                if found is None:
+                    raise OSError(f"{shard.spec.stage}/{shard.spec.fingerprint} is in the object store, and not whole")
+                made[shard.spec.fingerprint] = found
+                self.budget.spend(self.shards.new_tokens(found))
             time.sleep(self.shards.poll_s)
 
     def train(self, module: str, job: Job, label: str, deadline_s: float | None) -> Ref:
@@ -79,10 +84,13 @@ class RemoteDevices:
             home = self.shards.home
             order = home.document(f"work/{job.work.name}/training.json", copied=False)
             training = TrainingOrder(module=module, label=label, job=job, deadline_s=deadline_s, home=home.root)
+            refused_by(home, job).remove()  # of an input that was mended since
             order.write(training.model_dump_json())
-            with self.progress.bar(label) as bar:
-                self._wait_for(job, label, order, bar.heard(say))
-            order.remove()
+            try:
+                with self.progress.bar(label) as bar:
+                    self._wait_for(job, label, order, bar.heard(say))
+            finally:
+                order.remove()
 
         return run(train, job.spec, label, self.shards.store, make)
 
@@ -110,7 +118,7 @@ class RemoteDevices:
         ended = ending(child)
         if ended is None or self.shards.store.find(job.spec):
             return
-        if refused := self.shards.home.document(f"work/{job.work.name}/{job.refusal_file.name}", copied=False).read():
+        if refused := refused_by(self.shards.home, job).read():
             raise ValueError(refused)
         lost = child.state and (child.state.is_crashed() or child.state.is_cancelled())
         raise ConnectionError(ended) if lost else NoChild(ended)  # the first is tried again
@@ -121,6 +129,7 @@ class RemoteDevices:
     def close(self) -> None:
         for order in self.shards.home.documents(asked_by(self.run)):
             order.remove()
+        shutil.rmtree(self.shards.home.root / asked_by(self.run), ignore_errors=True)
 
 
 class Children:

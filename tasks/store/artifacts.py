@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict
 
 from tasks.store import tables
-from tasks.store.files import RECORD, Memory, beside, content, put_in_place, write_durably
+from tasks.store.files import RECORD, Memory, beside, content, put_in_place, recorded_digest, write_durably
 from tasks.store.home import Home
 from tasks.store.kept import Kept
 from tasks.store.provenance import provenance
@@ -115,13 +115,15 @@ class Store:
         One that is in the bucket alone is brought here, one that is here alone is put there.
         """
         found, path = self._here(wanted), self.path(wanted)
-        if self.bucket and found and not self.bucket.has(path):
+        if self.bucket and found and not self.bucket.settled(path):
             self.bucket.share(path, path)  # another one that is there changes nothing of what followed
         return found or (self._brought(self.bucket, wanted) if self.bucket else None)
 
     def _brought(self, bucket: Bucket, wanted: Spec | Ref) -> Ref | None:
         """From the bucket, verified; what is not as it was written there does not exist here."""
         path = self.path(wanted)
+        if isinstance(wanted, Ref) and self._here(wanted.model_copy(update={"digest": recorded_digest(path)})):
+            return None  # another content of that name, which a ledger of this home may need
         if not bucket.bring(path, wanted.digest if isinstance(wanted, Ref) else None):
             return None
         found = self._here(wanted)
@@ -175,7 +177,7 @@ class Store:
     def record(self, ref: Ref) -> dict[str, Any]:
         """Raises FileNotFoundError where there is none."""
         path = self.path(ref)
-        if self.bucket and not (path / RECORD).exists() and (there := self.bucket.record(path)):
+        if self.bucket and not (path / RECORD).exists() and (there := self.bucket.known_record(path)):
             return there
         record: dict[str, Any] = json.loads((path / RECORD).read_text())
         return record

@@ -27,6 +27,14 @@ def content(folder: Path, without: str = "", memory: "Memory | None" = None) -> 
     return memory.digests(files) if memory else {name: sha256(path) for name, path in files.items()}
 
 
+def recorded_digest(folder: Path) -> str:
+    """Of an artifact's content, as its record has it; empty where there is none."""
+    try:
+        return str(json.loads((folder / RECORD).read_text(encoding="utf-8"))["digest"])
+    except (OSError, ValueError, KeyError):
+        return ""
+
+
 class Memory:
     """Digests of one folder's large files, by name, each with what tells that a file is the one that was read.
 

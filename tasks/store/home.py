@@ -1,5 +1,6 @@
 """Where everything lies: one folder, LANCE_HOME, or `.lance` in the project; and what its machines have in common."""
 
+import contextlib
 import os
 import socket
 from dataclasses import dataclass
@@ -59,11 +60,18 @@ class Home:
         return objects.url if objects else self.own_identity()
 
     def own_identity(self) -> str:
-        """Of the folder."""
+        """Of the folder, which is not to be copied with it: two with one identity take each other's leases for theirs.
+
+        There whole or not at all: several processes may ask for it first.
+        """
         file = self.root / "identity"
         if not file.exists():
             file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(uuid4().hex)
+            own = file.with_name(f".{file.name}.{uuid4().hex}.tmp")
+            own.write_text(uuid4().hex, encoding="utf-8")
+            with contextlib.suppress(FileExistsError):
+                os.link(own, file)
+            own.unlink()
         return file.read_text(encoding="utf-8")
 
     def document(self, name: str, *, copied: bool = True) -> Document:
@@ -93,7 +101,8 @@ class Home:
         """Names of those that have begun."""
         here = {path.parent.name for path in self.root.glob("evolutions/*/ledger.json")}
         objects = Objects.given()
-        return sorted(here | set(objects.folders("evolutions") if objects else ()))
+        keys = [one.key.split("/") for one in objects.entries("evolutions")] if objects else []
+        return sorted(here | {parts[1] for parts in keys if parts[2:] == ["ledger.json"]})
 
     def ledger(self, name: str) -> Document:
         return self.document(f"evolutions/{name}/ledger.json")

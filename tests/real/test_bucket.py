@@ -167,7 +167,7 @@ def test_the_doctor_tries_it(s3: S3, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not refused.works and "LANCE_STORE" in refused.advice
 
 
-@pytest.mark.parametrize("url", ["/a/folder", "http://host/bucket", "ftp://x/y"])
+@pytest.mark.parametrize("url", ["/a/folder", "http://host/bucket", "ftp://x/y", "s3://bucket", "s3://bucket/"])
 def test_an_address_of_something_else_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match="expected s3://, gs:// or az://"):
         Objects(url)

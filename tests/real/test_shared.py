@@ -1,7 +1,9 @@
 """What machines have in common in an object store: texts, leases, journals; each home here is a machine of its own."""
 
+import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -123,6 +125,23 @@ def test_an_evolution_from_before_there_was_an_object_store_is_put_there(
     assert ledgers.read(homes[1].ledger("mine")) is None
     assert ledgers.read(homes[0].ledger("mine")) == ledger(ONE)
     assert ledgers.read(homes[1].ledger("mine")) == ledger(ONE)
+
+
+def test_what_was_written_without_the_object_store_is_not_written_over(
+    homes: tuple[Home, Home], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = homes
+    ledger(ONE).save(one.ledger("mine"))
+    with monkeypatch.context() as without:
+        without.delenv("LANCE_STORE")
+        ledger(ONE, TWO).save(one.ledger("mine"))
+    with pytest.raises(ValueError, match="was changed without the object store"):
+        ledgers.read(one.ledger("mine"))
+    assert ledgers.read(other.ledger("mine")) == ledger(ONE)
+    file = one.ledger("mine").file
+    assert '"number": 2' in file.read_text(), "it is still there"
+    file.unlink()
+    assert ledgers.read(one.ledger("mine")) == ledger(ONE)
 
 
 def test_of_two_machines_that_veto_at_once_neither_loses_a_row(homes: tuple[Home, Home]) -> None:
@@ -279,6 +298,17 @@ def test_what_no_ledger_names_is_collected_in_the_object_store_too(homes: tuple[
     assert Store.of(other).find(needed) and Store.of(other).find(old) is None
 
 
+def test_what_is_somebody_else_s_is_not_collected(homes: tuple[Home, Home], objects: Objects) -> None:
+    old = made(homes[0], "mix", "old")
+    theirs = ["photos/2021/a.jpg", "other-lance/evolutions/x/ledger.json", f"mix/{old.fingerprint[:-1]}x/record.json"]
+    for key in theirs:
+        assert objects.create(key, "theirs")
+    with collecting(homes[1], -1) as found:
+        assert [str(gone.path) for gone in found] == [f"mix/{old.fingerprint}"]
+        remove(found)
+    assert all(objects.read(key) for key in theirs)
+
+
 def test_nothing_is_collected_while_another_machine_has_a_run_and_a_dead_one_is_no_run(
     homes: tuple[Home, Home], objects: Objects
 ) -> None:
@@ -318,6 +348,55 @@ def test_a_store_keeps_to_its_size_by_what_can_be_had_again(homes: tuple[Home, H
     there = [(store.path(ref) / "rows.txt").exists() for ref in refs]
     assert there == [True, False, False] and only_here.find(Spec(stage="mix", version=2))
     assert all(store.find(ref) for ref in refs), "brought again"
+
+
+def test_what_is_there_otherwise_or_in_another_store_is_not_removed_here(
+    homes: tuple[Home, Home], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (one, other), spec = homes, Spec(stage="mix", version=1)
+    with monkeypatch.context() as without:
+        without.delenv("LANCE_STORE")
+        for home in homes:
+            with Store.of(home).draft(spec) as draft:
+                (draft.path / "rows.txt").write_text(home.root.name)
+    refs = [Store.of(home).find(spec) for home in homes]
+    assert refs[0] and refs[1] and refs[0] != refs[1]
+    bucket = Store.of(other).bucket
+    assert bucket and bucket.evict(other.store, 0) == 0, "another content of that name is there"
+    assert Store.of(other).find(refs[0]) is None and Store.of(other).find(refs[1]) == refs[1]
+    monkeypatch.setenv("LANCE_STORE", f"{os.environ['LANCE_STORE']}-of-others")
+    elsewhere = Store.of(one).bucket
+    assert elsewhere and elsewhere.evict(one.store, 0) == 0, "it is in the store of before"
+    assert Store.of(one).find(spec) == refs[0]
+    assert elsewhere.evict(one.store, 0) == 1
+
+
+def test_a_home_has_one_identity_whoever_asks_first(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(16) as many:
+        said = set(many.map(lambda _: Home(tmp_path).own_identity(), range(200)))
+    assert len(said) == 1 and all(said)
+    assert [file.name for file in tmp_path.iterdir()] == ["identity"]
+
+
+def test_a_put_that_hangs_is_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a server that takes connections and says nothing."""
+    accepted: list[socket.socket] = []
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        for name, value in (S3(port=port).environment | {"LANCE_STORE": "s3://x/y"}).items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr("tasks.store.shared.objects.TEXT_TIMEOUT", "1s")
+        monkeypatch.setattr("tasks.store.shared.objects.RETRY_S", 2.0)
+        threading.Thread(target=_accept, args=(silent, accepted), daemon=True).start()
+        with pytest.raises(Exception, match="error sending request"):
+            Objects("s3://x/y").create("key", "text")
+    assert len(accepted) >= 2
+
+
+def _accept(server: socket.socket, accepted: list[socket.socket]) -> None:
+    with contextlib.suppress(OSError):  # closed
+        while True:
+            accepted.append(server.accept()[0])
 
 
 def _size(home: Home) -> int:

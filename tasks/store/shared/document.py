@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tasks.store.files import write_atomically
+from tasks.store.rows import digest
 from tasks.store.shared.objects import Objects, Version
 
 
@@ -35,16 +36,24 @@ class Document:
 
     def read(self) -> str | None:
         """None where there is none."""
+        here = _text(self.file)
         if self._objects is None:
-            return _text(self.file)
+            return here
         found = self._objects.read(self.key)
-        if found is None and self._copied and (before := _text(self.file)) is not None:
-            self._objects.create(self.key, before)
+        if found is None and here is not None and self._copied:
+            self._objects.create(self.key, here)
             found = self._objects.read(self.key)
         self._looked, self._seen = True, found.version if found else None
-        if found and self._copied:
+        if found is None:
+            return here
+        if self._copied:
+            if here not in (None, found.text) and digest(here) not in (_text(self._mark) or ""):
+                raise ValueError(
+                    f"{self.file} was changed without the object store, and {self} says something else: expected that "
+                    "one of them is kept; move the file away to have the other one's"
+                )
             self._copy(found.text)
-        return found.text if found else None
+        return found.text
 
     def write(self, text: str) -> None:
         """Raises Superseded where another one wrote it since it was read or written here."""
@@ -80,8 +89,15 @@ class Document:
         self.file.unlink(missing_ok=True)
         self._looked, self._seen = self._objects is not None, None
 
+    @property
+    def _mark(self) -> Path:
+        """Digests of the texts that were copied from the object store last: another one was written without it."""
+        return self.file.with_name(f".{self.file.name}.shared")
+
     def _copy(self, text: str) -> None:
-        if _text(self.file) != text:
+        here = _text(self.file)
+        if here != text:
+            write_atomically(self._mark, "\n".join(digest(one) for one in (here, text) if one is not None))
             write_atomically(self.file, text)
 
 

@@ -9,7 +9,7 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from uuid import uuid4
 
 from tasks.store.shared.objects import Objects, Version
@@ -17,16 +17,17 @@ from tasks.store.shared.objects import Objects, Version
 LEASE_S = 30.0
 RENEW_S = 7.0
 LOG = logging.getLogger("lance.lease")
+Lost = Callable[[str], None]
 
 
 class Lease:
     """`home` is the LANCE_HOME's: within one, locks on files decide, and what a dead owner of this home left is taken
-    at once.
+    at once. `lost` is told where another machine took it from a living one.
     """
 
-    def __init__(self, objects: Objects, key: str, home: str, what: str = ""):
+    def __init__(self, objects: Objects, key: str, home: str, what: str = "", lost: Lost = LOG.warning):
         self._objects, self.key, self._home, self._what = objects, key, home, what
-        self._token = uuid4().hex
+        self._lost, self._token = lost, uuid4().hex
         self._beats = 0
         self._mine: Version | None = None
         self._seen: Version | None = None
@@ -76,7 +77,7 @@ class Lease:
             except Exception as error:  # obstore's, after minutes: others see as little of it as this one does
                 LOG.warning("%s was not renewed, and is tried again: %s", self.key, error)
         if not over.is_set():
-            LOG.warning("%s was not renewed in time: another machine has it now", self.key)
+            self._lost(f"{self.key} was not renewed in time: another machine has it now")
 
     def _text(self) -> str:
         self._beats += 1

@@ -4,6 +4,7 @@ PREFIX/COUNT-TOKEN.jsonl          so many lines
 """
 
 import contextlib
+import logging
 import threading
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from tasks.store.shared.objects import Objects
 
 PART_S = 10.0  # what a dead machine's successor asks again, at most
 SUFFIX = ".jsonl"
+LOG = logging.getLogger("lance.lines")
 
 
 class Lines:
@@ -28,8 +30,13 @@ class Lines:
 
     @contextlib.contextmanager
     def put(self) -> Iterator[None]:
-        """What the file grows by while the block runs, all of it behind the block."""
-        self._end = self._file.stat().st_size if self._file.exists() else 0
+        """What the file grows by while the block runs, and what a killed process had not put yet.
+
+        Raises what putting the last of it did.
+        """
+        there = sum(map(_lines_in, self._parts()))
+        here = self._file.read_bytes().count(b"\n") if self._file.exists() else 0
+        self._end = self._file.stat().st_size if 0 < here <= there else 0
         over = threading.Event()
         putting = threading.Thread(target=self._put_until, args=(over,), daemon=True, name=f"lines {self._prefix}")
         putting.start()
@@ -38,17 +45,17 @@ class Lines:
         finally:
             over.set()
             putting.join()
-
-    def remove(self) -> None:
-        self._objects.remove(self._parts())
+            self._put_new()
 
     def _parts(self) -> list[str]:
         return [one.key for one in self._objects.entries(self._prefix) if one.key.endswith(SUFFIX)]
 
     def _put_until(self, over: threading.Event) -> None:
         while not over.wait(PART_S):
-            self._put_new()
-        self._put_new()
+            try:
+                self._put_new()
+            except Exception as error:  # obstore's, after minutes: the next part has it all
+                LOG.warning("%s: its answers are not put yet: %s", self._prefix, error)
 
     def _put_new(self) -> None:
         with contextlib.suppress(FileNotFoundError), self._file.open("rb") as file:
@@ -67,5 +74,8 @@ def count(objects: Objects, prefixes: Collection[str]) -> int:
         return 0
     wanted, (folder,) = set(prefixes), {prefix.rpartition("/")[0] for prefix in prefixes}
     keys = (one.key for one in objects.entries(folder) if one.key.endswith(SUFFIX))
-    names = (key.rpartition("/") for key in keys)
-    return sum(int(name.partition("-")[0]) for prefix, _, name in names if prefix in wanted)
+    return sum(_lines_in(key) for key in keys if key.rpartition("/")[0] in wanted)
+
+
+def _lines_in(key: str) -> int:
+    return int(key.rpartition("/")[2].partition("-")[0])

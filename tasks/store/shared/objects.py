@@ -2,6 +2,7 @@
 
 import functools
 import os
+import time
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -9,16 +10,18 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from uuid import uuid4
 
 if TYPE_CHECKING:
-    from obstore.store import ObjectStore, RetryConfig
+    from obstore.store import RetryConfig
 
 VARIABLE = "LANCE_STORE"
 SCHEMES = ("s3", "gs", "az")
 CREDENTIALS = ("AWS_", "GOOGLE_", "AZURE_")  # beginnings of the variables that clouds read
-PART_BYTES = 8 * 2**20
+PART_BYTES = 32 * 2**20
+FILE_TIMEOUT, TEXT_TIMEOUT = "60s", "10s"  # of a request; a lease is renewed in less than it takes to lose it
+RETRY_S = 180.0
 # A server may be away for three minutes; obstore's own ten retries gave up after five seconds.
 RETRIES: "RetryConfig" = {
     "max_retries": 1000,
-    "retry_timeout": timedelta(minutes=3),
+    "retry_timeout": timedelta(seconds=RETRY_S),
     "backoff": {"init_backoff": timedelta(seconds=0.2), "max_backoff": timedelta(seconds=5), "base": 2},
 }
 Version = dict[str, str]  # ETag, and with Google its generation
@@ -46,10 +49,16 @@ class Objects:
         """Raises ValueError for an address that is none of an object store."""
         from obstore.store import from_url  # not in the environment that models run in
 
-        if url.partition("://")[0] not in SCHEMES:
+        scheme, _, rest = url.rstrip("/").partition("://")
+        if scheme not in SCHEMES or not all(rest.partition("/")[::2]):  # `lance gc` deletes below it
             raise ValueError(f"{VARIABLE}={url}: expected s3://, gs:// or az:// with a bucket and a prefix")
-        self.url = url
-        self._at: ObjectStore = from_url(url, retry_config=RETRIES)
+        self.url = url.rstrip("/")
+        # What is given here hides this one of the cloud's own variables.
+        http = any(os.environ.get(f"{cloud}ALLOW_HTTP", "").lower() == "true" for cloud in CREDENTIALS)
+        self._at, self._texts = (
+            from_url(self.url, retry_config=RETRIES, client_options={"timeout": timeout, "allow_http": http})
+            for timeout in (FILE_TIMEOUT, TEXT_TIMEOUT)
+        )
 
     @staticmethod
     def given() -> "Objects | None":
@@ -64,7 +73,7 @@ class Objects:
         import obstore
 
         try:
-            found = obstore.get(self._at, key)
+            found = obstore.get(self._texts, key)
         except FileNotFoundError:
             return None
         return Seen(bytes(found.bytes()).decode(), _version(found.meta))
@@ -79,13 +88,18 @@ class Objects:
 
     def _put(self, key: str, text: str, mode: Literal["create"] | Version) -> Version | None:
         import obstore
-        from obstore.exceptions import AlreadyExistsError, PreconditionError
+        from obstore.exceptions import AlreadyExistsError, GenericError, PreconditionError
 
-        try:
-            return _version(obstore.put(self._at, key, text.encode(), mode=mode))  # type: ignore[arg-type]
-        except (AlreadyExistsError, PreconditionError):
-            there = self.read(key)  # ours, perhaps: its request was repeated, for the answer had been lost
-            return there.version if there and there.text == text else None
+        until = time.monotonic() + RETRY_S
+        while True:
+            try:
+                return _version(obstore.put(self._texts, key, text.encode(), mode=mode))  # type: ignore[arg-type]
+            except (AlreadyExistsError, PreconditionError):
+                there = self.read(key)  # ours, perhaps: its request was repeated, for the answer had been lost
+                return there.version if there and there.text == text else None
+            except GenericError as error:  # obstore repeats no put under a condition that has hung
+                if "kind: Timeout" not in str(error) or time.monotonic() > until:
+                    raise
 
     def put_file(self, key: str, file: Path) -> None:
         import obstore
@@ -96,9 +110,11 @@ class Objects:
         """Raises FileNotFoundError where there is no such object."""
         import obstore
 
+        size = obstore.head(self._at, key)["size"]
         with file.open("wb") as out:
-            for part in obstore.get(self._at, key).stream(min_chunk_size=PART_BYTES):
-                out.write(part)
+            for start in range(0, size, PART_BYTES):  # each within the time that a request may take
+                stop = min(start + PART_BYTES, size)
+                out.write(obstore.get_range(self._at, key, start=start, end=stop))
 
     def entries(self, prefix: str) -> Iterator[Entry]:
         """All below it."""
@@ -107,13 +123,6 @@ class Objects:
         for part in obstore.list(self._at, prefix):
             for one in part:
                 yield Entry(str(one["path"]), one["size"], one["last_modified"])
-
-    def folders(self, prefix: str) -> list[str]:
-        """Names right below it that have something below them."""
-        import obstore
-
-        found = obstore.list_with_delimiter(self._at, prefix)["common_prefixes"]
-        return sorted(name.rstrip("/").rpartition("/")[2] for name in found)
 
     def remove(self, keys: Iterable[str]) -> None:
         import obstore

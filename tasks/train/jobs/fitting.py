@@ -6,18 +6,17 @@ import resource
 from importlib.util import find_spec
 from typing import Any
 
-import torch
-
 FLASH = "flash_attention_2"
 # What a layer keeps of a token for the gradient, in numbers of the computation's dtype (after Korthikanti et al., 2022,
 # arXiv 2205.05198, for gated layers). Ten of the width: inputs and outputs of both norms, query, attention's result and
 # its input again, both residuals; LoRA's own are few. Four of the inner width: gate, up, activation, their product.
 OF_WIDTH, OF_INNER_WIDTH, OF_KEYS_AND_VALUES = 10, 4, 2
+EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts")
 SHARE = 0.8  # of what is free; fragments and the kernels' own room take the rest
 
 
-def attention(given: dict[str, Any]) -> str:
-    """As Transformers names it; raises ValueError for FlashAttention where it is not installed."""
+def attention(given: dict[str, Any]) -> str | None:
+    """As Transformers names it, None for its own choice; raises ValueError for FlashAttention where there is none."""
     asked, there = given.get("attention", "auto"), find_spec("flash_attn") is not None and not given["cpu"]
     if asked == FLASH and not there:
         raise ValueError(
@@ -27,12 +26,13 @@ def attention(given: dict[str, Any]) -> str:
         return str(asked)
     if given["cpu"]:
         return "eager"  # torch's own is slow on CPUs, its gradient most: SFT of SmolLM2 170 tokens a second, eager 207
-    return FLASH if there and given["dtype"] != "float32" else "sdpa"
+    return FLASH if there and given["dtype"] != "float32" else None
 
 
 def loading(given: dict[str, Any]) -> dict[str, Any]:
     """The frozen base; PEFT keeps LoRA's own weights, and so what is learned, in float32."""
-    return {"dtype": given["dtype"], "attn_implementation": attention(given)}
+    chosen = attention(given)
+    return {"dtype": given["dtype"]} | ({"attn_implementation": chosen} if chosen else {})
 
 
 def without_padding(given: dict[str, Any]) -> dict[str, Any]:
@@ -41,13 +41,20 @@ def without_padding(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def recomputes(given: dict[str, Any], config: Any, tokens: int) -> bool:
-    """Whether activations of `tokens` are computed again in place of kept; `config` is the model's."""
+    """Whether activations of `tokens` are computed again in place of kept; `config` is the model's.
+
+    So they are where its shape does not tell what it takes: experts, or layers of another kind.
+    """
     how = given.get("checkpointing", "auto")
     if how != "auto" or given["cpu"]:
         return bool(how == "always")
+    config = config.get_text_config()
+    if any(getattr(config, name, None) for name in EXPERTS) or getattr(config, "intermediate_size", None) is None:
+        return True
+    import torch
+
     free_bytes, _ = torch.cuda.mem_get_info()
     of_number, models = 4 if given["dtype"] == "float32" else 2, 2 if given["reference"] else 1
-    config = config.get_text_config()
     needed = models * weights_bytes(config, of_number) + kept_bytes(config, tokens, of_number)
     return needed > SHARE * int(free_bytes)
 
@@ -70,6 +77,8 @@ def peak_gib(cpu: bool) -> float:
     """Of this process so far: on its GPU, or in all."""
     if cpu:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    import torch
+
     return float(torch.cuda.max_memory_reserved()) / 2**30
 
 

@@ -12,7 +12,9 @@ continues from the last whole checkpoint in its work folder.
 import contextlib
 import json
 import math
+import os
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -177,7 +179,11 @@ def shortage(job: Job, rows_in: int, rejects: list[Rejected], why: str) -> None:
 
 def work(job: Job) -> None:
     started = time.monotonic()
-    together = PartialState(cpu=job.given["cpu"])  # first of all: it is one for the process, and keeps what it found
+    # The others wait while one merges: by default for ten minutes, which a large model takes.
+    waits = {"timeout": timedelta(hours=2)} if "RANK" in os.environ else {}
+    together = PartialState(
+        cpu=job.given["cpu"], **waits
+    )  # first of all: it is one for the process, and keeps what it found
     if job.given["cpu"]:
         log_probs.use()
     torch.manual_seed(job.given["seed"])
@@ -226,6 +232,8 @@ def work(job: Job) -> None:
             "training_seconds": round(trained.metrics["train_runtime"] - before_s, 3),  # of that, without the losses
             "loss": {"before": known_before(job), "after": after, "rows": len(found.eval_dataset)},
             "moved": distance,
+            "attention": found.model.config._attn_implementation,
+            "recomputed": found.args.gradient_checkpointing,
             "peak_gib": round(peak_gib(job.given["cpu"]), 2),
             "curve": [entry for entry in found.state.log_history if "loss" in entry],
         }

@@ -22,6 +22,7 @@ from tasks.engines.journal import Journal
 from tasks.engines.lifecycle import Engines
 from tasks.engines.models import DEFAULT, starting_model
 from tasks.engines.processes import platform
+from tasks.engines.processes.child import ChildFailed
 from tasks.engines.processes.progress import Progress
 from tasks.engines.tokens import Tokens
 from tasks.recipe.running import EngineConfig
@@ -53,7 +54,7 @@ class Clock:
             return {}
         try:
             found = measure()
-        except ValueError as error:  # what is not installed here
+        except (ValueError, ChildFailed) as error:  # what is not installed here, or does not fit
             print(f"{what}: {error}", file=sys.stderr, flush=True)
             return {}
         print(f"{what}: {found}", file=sys.stderr, flush=True)
@@ -65,6 +66,7 @@ def engine(
 ) -> Iterator[tuple[str, Callable[[], Figures]]]:
     """One engine for all of it, which is ended behind the last part."""
     here, config = platform.detect(), EngineConfig(in_flight=max(in_flight), kv_cache_gib=2)
+    seen = set[str]()  # what was asked is in the prefix cache
     engines = Engines(store, config, here, home.logs, Progress(quiet=True))
 
     def load(model: Ref) -> Figures:
@@ -78,7 +80,8 @@ def engine(
         tokens = Tokens.of(store.path(models[0]))
         client = EngineClient([served.server], models[0].digest, "bench", most, tokens)  # type: ignore[union-attr]
         try:
-            asked = calls[: 4 * most]
+            asked = [call for call in calls if call.key not in seen][: 4 * most]
+            seen.update(call.key for call in asked)
             started = time.monotonic()
             answers = client.ask(asked, Journal(home.work / f"journal-{most}.jsonl"), lambda _: None)
             new = sum(answer.new_tokens for answer in answers)

@@ -71,7 +71,7 @@ class Bench:
             **how,
         }
         spec, here = Spec(stage=f"{method}-ours", version=1, config=how), platform.detect()
-        job = Job(store=self.store.root, spec=spec, work=self.folder / "work", given=given)
+        job = Job(store=self.store.root, spec=spec, work=self.folder / f"work-{spec.fingerprint}", given=given)
         started = time.monotonic()
         with DeviceLock(here.locks) as device:
             launch.train("tasks.train.jobs.trl", job, lambda _: None, here, device, deadline_s=None)
