@@ -15,24 +15,40 @@ from typing import Any
 
 from flows.cli.explain import explain
 from flows.report import html
+from tasks.clean.near_duplicate import NearDuplicates
+from tasks.clean.signatures import Signed
 from tasks.evolution.ledger import Iteration
 from tasks.evolution.whatif import what_if
 from tasks.recipe.recipe import load
 from tasks.store.examples import TrainRow
 from tasks.store.home import ROOT, Home
+from tasks.store.rows import Seed, Written
 from tests.bench.rows.exact import Agreement, agreement
 from tests.bench.rows.iteration import HERE, SETTINGS, Planted
 from tests.bench.rows.measuring import Cost, apart, size_gib
 
-NEAR, BEST = "clean [instructions]", "best [answers]"
+NEAR = "near duplicates"
+
+
+def near_duplicates(planted: Planted, iteration: Iteration) -> int:
+    """Of the new instructions against the pool and each other, and of nothing else; how many there are."""
+    pool = planted.store.rows(iteration.stages["pool"], Seed).column("instruction")
+    new = planted.store.rows(planted.stages.made["write [instructions]"], Written).column("instruction")
+    texts, gone = Signed.of(pool) + Signed.of(new), dict[int, int | None]()
+    known = NearDuplicates(texts, planted.recipe.clean.near_duplicate_rouge_l, len(pool))
+    for number in range(len(pool), len(texts)):
+        if found := known.find(number, gone):
+            gone[number] = found[0]
+    return len(gone)
 
 
 def looked_at(planted: Planted, iteration: Iteration) -> dict[str, Cost]:
-    """What people ask of an iteration that is done."""
+    """Near duplicates alone, and what people ask of an iteration that is done."""
     ledger, store = planted.ledger(iteration), planted.store
     row = store.rows(iteration.stages["mix"], TrainRow, "sft")[0].id
     recipe = load("robust", [*SETTINGS, f"seeds={planted.seeds}", "annotate.sft_keep={quantile: 0.5}"])
     asked = {
+        NEAR: lambda: near_duplicates(planted, iteration),
         "whatif": lambda: what_if(store, ledger, iteration, recipe, HERE, []),
         "explain": lambda: explain(planted.home, row, ledger.name, True),
         "report": lambda: html.write(planted.home, ledger, 1, planted.home.root / "report.html"),
