@@ -1,5 +1,6 @@
 """A child run that answers what another run asks, on a machine with a device. Several share the work shard by shard."""
 
+import contextlib
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +18,7 @@ from tasks.engines.processes.progress import Progress
 from tasks.engines.shards import Shard, Shards
 from tasks.evolution.lock import left_alone
 from tasks.execution.orders import AskedShards, asked_by
-from tasks.execution.prefect_tasks import Say, infer, run
+from tasks.execution.prefect_tasks import RETRYABLE, Say, infer, run
 from tasks.recipe.running import EngineConfig
 from tasks.store.artifacts import Store
 from tasks.store.home import Home
@@ -58,7 +59,8 @@ class _Answering:
                         free = mine  # or there is nothing to start an engine for
                     if free:
                         # Not while it is claimed: who waits for a device must not keep it from the one who has that.
-                        self._at(engine).client(shard.model)
+                        with contextlib.suppress(*RETRYABLE):  # it fails again below, where it is tried again
+                            self._at(engine).client(shard.model)
                         with self._shards.claimed(shard) as mine:
                             if mine and not self._shards.find(shard):
                                 self._answer(engine, shard)
