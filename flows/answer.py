@@ -56,7 +56,7 @@ class _Answering:
                 found = 0
                 for engine, shard in self._missing():
                     with self._shards.claimed(shard) as mine:
-                        free = mine  # or there is nothing to start an engine for
+                        free = mine and not self._shards.find(shard)  # or there is nothing to start an engine for
                     if free:
                         # Not while it is claimed: who waits for a device must not keep it from the one who has that.
                         with contextlib.suppress(*RETRYABLE):  # it fails again below, where it is tried again
