@@ -56,7 +56,7 @@ def looked_at(planted: Planted, iteration: Iteration) -> dict[str, Cost]:
     found = {}
     for name, work in asked.items():
         found[name] = apart(work)
-        print(f"{name:28} {found[name].seconds:8.1f} s {found[name].peak_gib:6.2f} GiB", flush=True)
+        print(f"{name:28} {found[name]}", flush=True)
     return found
 
 
@@ -65,13 +65,18 @@ def summary(costs: dict[int, dict[str, Cost]], found: dict[int, Agreement]) -> d
     return {
         "near_duplicates_s": round(costs[most][NEAR].seconds, 1),
         "near_duplicates_gib": round(costs[most][NEAR].peak_gib, 2),
-        "growth": {
-            stage: round(cost.seconds / max(costs[least][stage].seconds, 0.1), 1) for stage, cost in costs[most].items()
-        },
+        "growth": _growth(costs[least], costs[most], "seconds"),
+        "growth_of_processor": _growth(costs[least], costs[most], "cpu_s"),
         "recall": round(found[most].recall, 4),
         "precision": round(found[most].precision, 4),
         "peak_gib": round(max(cost.peak_gib for cost in costs[most].values()), 2),
     }
+
+
+def _growth(few: dict[str, Cost], many: dict[str, Cost], what: str) -> dict[str, float]:
+    """By stage; of a home that was not empty, of those that were made in both."""
+    both = [stage for stage in many if stage in few]
+    return {stage: round(getattr(many[stage], what) / max(getattr(few[stage], what), 0.1), 1) for stage in both}
 
 
 def main() -> None:

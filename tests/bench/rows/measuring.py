@@ -17,8 +17,14 @@ from tasks.store.rows import Row
 
 @dataclass(frozen=True)
 class Cost:
+    """`cpu_s` is what the processor worked for it: other work beside changes that least."""
+
     seconds: float
+    cpu_s: float
     peak_gib: float
+
+    def __str__(self) -> str:
+        return f"{self.seconds:8.1f} s {self.cpu_s:8.1f} s of processor {self.peak_gib:6.2f} GiB"
 
 
 def apart(work: Callable[[], object]) -> Cost:
@@ -36,7 +42,7 @@ def apart(work: Callable[[], object]) -> Cost:
     _, status, used = os.wait4(child, 0)
     if status:
         raise RuntimeError(f"a stage's process ended with status {os.waitstatus_to_exitcode(status)}")
-    return Cost(time.monotonic() - started, used.ru_maxrss / 2**20)
+    return Cost(time.monotonic() - started, used.ru_utime + used.ru_stime, used.ru_maxrss / 2**20)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +53,7 @@ class Measuring(Offline):
     def compute(self, spec: Spec, label: str, save: Save) -> Ref:
         if self.store.find(spec) is None:
             self.costs[label] = apart(lambda: self._make(spec, save))
-            print(f"{label:28} {self.costs[label].seconds:8.1f} s {self.costs[label].peak_gib:6.2f} GiB", flush=True)
+            print(f"{label:28} {self.costs[label]}", flush=True)
         return self._found(spec, label)
 
     def infer(self, spec: Spec, label: str, model: Ref, calls: NextCalls, save: SaveAnswers) -> Ref:
