@@ -390,6 +390,7 @@ def test_a_put_that_hangs_is_sent_again(monkeypatch: pytest.MonkeyPatch) -> None
         threading.Thread(target=_accept, args=(silent, accepted), daemon=True).start()
         with pytest.raises(Exception, match="error sending request"):
             Objects("s3://x/y").create("key", "text")
+        silent.shutdown(socket.SHUT_RDWR)  # whoever waits for a connection is told
     assert len(accepted) >= 2
 
 
