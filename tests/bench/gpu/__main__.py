@@ -25,6 +25,7 @@ from tasks.engines.processes import platform
 from tasks.engines.processes.child import ChildFailed
 from tasks.engines.processes.progress import Progress
 from tasks.engines.tokens import Tokens
+from tasks.engines.vllm import SERVED_NAME
 from tasks.recipe.running import EngineConfig
 from tasks.store.artifacts import Ref, Store
 from tasks.store.home import Home
@@ -78,7 +79,7 @@ def engine(
         served = engines._engine
         assert served
         tokens = Tokens.of(store.path(models[0]))
-        client = EngineClient([served.server], models[0].digest, "bench", most, tokens)  # type: ignore[union-attr]
+        client = EngineClient([served.server], models[0].digest, SERVED_NAME, most, tokens)  # type: ignore[union-attr]
         try:
             asked = [call for call in calls if call.key not in seen][: 4 * most]
             seen.update(call.key for call in asked)
