@@ -109,7 +109,7 @@ def installed(package: str) -> str:
     for folder in platform.model_python().parents[1].glob("lib/python*/site-packages"):
         found = [path.name for path in folder.glob(f"{package.replace('-', '_')}-*.dist-info")]
         if found:
-            return found[0].split("-")[1]
+            return found[0].removesuffix(".dist-info").rpartition("-")[2]
     return ""
 
 
