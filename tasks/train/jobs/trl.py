@@ -181,9 +181,8 @@ def work(job: Job) -> None:
     started = time.monotonic()
     # The others wait while one merges: by default for ten minutes, which a large model takes.
     waits = {"timeout": timedelta(hours=2)} if "RANK" in os.environ else {}
-    together = PartialState(
-        cpu=job.given["cpu"], **waits
-    )  # first of all: it is one for the process, and keeps what it found
+    # First of all: it is one for the process, and keeps what it found.
+    together = PartialState(cpu=job.given["cpu"], **waits)
     if job.given["cpu"]:
         log_probs.use()
     torch.manual_seed(job.given["seed"])
