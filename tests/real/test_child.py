@@ -129,7 +129,8 @@ def test_a_run_that_goes_while_waiting_for_the_device_leaves_nobody(tmp_path: Pa
         run.kill()
         run.wait()
         wait_until_gone(lambda: marked("LANCE_TEST_MARK", mark), 5)
-        assert not device.wanted()
+        # The kernel takes a process's memory before its open files: the mark is gone a moment before the lock is.
+        wait_until(lambda: not device.wanted(), 5, "nobody waits in the queue")
     assert "never" not in (tmp_path / "second.log").read_text()
 
 
