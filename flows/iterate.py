@@ -105,7 +105,11 @@ def _candidate_and_verdict(
     tuned = training.sft(stages, trained, mixed) if stages.recipe.trains_sft else trained
     if missing := stages.shortage(tuned):
         return None, gate.held(missing)
-    candidate = training.dpo(stages, tuned, mixed, champion=start, base=base) if stages.recipe.trains_dpo else tuned
+    candidate = (
+        training.dpo(stages, tuned, mixed, start=trained, champion=start, base=base)
+        if stages.recipe.trains_dpo
+        else tuned
+    )
     if missing := stages.shortage(candidate):
         return None, gate.held(missing)
     after = {"mix": mixed, "divergence": training.divergence(stages, candidate, base, seeds)}

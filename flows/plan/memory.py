@@ -29,5 +29,9 @@ def memory_gib(recipe: Recipe, shape: ModelShape, served_bytes: int, cuda: bool)
 
 
 def disk_gib(recipe: Recipe, shape: ModelShape) -> float:
-    """Two merged float32 models an iteration, the starting model, and a checkpoint of the adapter beside."""
-    return (2 * recipe.iterations + 2) * shape.parameters * 4 / 2**30
+    """Float32 models: the starting one, M_0 if it is taught, one of each iteration, and SFT's while DPO trains.
+
+    Adapters and checkpoints of them are some hundredths of one.
+    """
+    models = 1 + bool(recipe.teach.skill_rows) + recipe.iterations + recipe.trains_dpo
+    return models * shape.parameters * 4 / 2**30

@@ -43,8 +43,7 @@ class TrainingOrder(BaseModel):
         for value in job.given.values():
             if isinstance(value, str) and (path := Path(value)).is_relative_to(home.store):
                 stage, fingerprint = path.relative_to(home.store).parts[:2]
-                there = Ref(stage=stage, fingerprint=fingerprint, digest="")
-                store.folder(there.model_copy(update={"digest": store.record(there)["digest"]}))
+                store.folder(Ref(stage=stage, fingerprint=fingerprint, digest=""))
         return job
 
 

@@ -53,7 +53,7 @@ class Ref(BaseModel):
     model_config = ConfigDict(frozen=True)
     stage: str
     fingerprint: str
-    digest: str  # of the content: names and SHA-256 of all data files
+    digest: str  # of the content: names and SHA-256 of all data files; "": of whatever stands there
 
     @property
     def identity(self) -> str:
@@ -124,7 +124,7 @@ class Store:
         path = self.path(wanted)
         if isinstance(wanted, Ref) and self._here(wanted.model_copy(update={"digest": recorded_digest(path)})):
             return None  # another content of that name, which a ledger of this home may need
-        if not bucket.bring(path, wanted.digest if isinstance(wanted, Ref) else None):
+        if not bucket.bring(path, (wanted.digest or None) if isinstance(wanted, Ref) else None):
             return None
         found = self._here(wanted)
         if found is None:
@@ -139,7 +139,7 @@ class Store:
                 return None
         except (OSError, ValueError, KeyError):
             return None
-        if isinstance(wanted, Ref) and wanted.digest != record["digest"]:
+        if isinstance(wanted, Ref) and wanted.digest not in ("", record["digest"]):
             return None
         return Ref(stage=wanted.stage, fingerprint=wanted.fingerprint, digest=record["digest"])
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import chain
+from typing import Any
 
 from tasks.clean.contamination import Contamination
 from tasks.execution.stage import Stages, numbered, save_rows
@@ -93,12 +94,15 @@ def mix(stages: Stages, rows: Sequence[Ref], earlier: Sequence[Ref], pool: Ref, 
 
 
 def sft(stages: Stages, model: Ref, rows: Ref) -> Ref:
-    return _train(stages, "sft", "sft", model, rows, "sft.parquet", stages.recipe.sft)
+    """A model; an adapter to `model` where DPO goes on from it."""
+    whole = not stages.recipe.trains_dpo
+    return _train(stages, "sft", "sft", model, rows, "sft.parquet", stages.recipe.sft, whole=whole)
 
 
-def dpo(stages: Stages, model: Ref, rows: Ref, *, champion: Ref, base: Ref) -> Ref:
-    reference = {"sft": model, "champion": champion, "base": base}[stages.recipe.dpo.reference]
-    return _train(stages, "dpo", "dpo", model, rows, "pairs.parquet", stages.recipe.dpo, reference)
+def dpo(stages: Stages, tuned: Ref, rows: Ref, *, start: Ref, champion: Ref, base: Ref) -> Ref:
+    """`tuned` is what SFT made of `start`, or `start` itself."""
+    reference = {"sft": tuned, "champion": champion, "base": base}[stages.recipe.dpo.reference]
+    return _train(stages, "dpo", "dpo", tuned, rows, "pairs.parquet", stages.recipe.dpo, reference, start)
 
 
 def divergence(stages: Stages, candidate: Ref, base: Ref, seeds: Ref) -> Ref:
@@ -134,12 +138,18 @@ def _train(
     table: str,
     config: SftConfig,
     reference: Ref | None = None,
+    start: Ref | None = None,
+    *,
+    whole: bool = True,
 ) -> Ref:
+    """`start`: what `model` is an adapter to, where it is none itself."""
     recipe, store = stages.recipe, stages.store
     of_its_own = reference is not None and reference != model
     given = {
         "method": method,
-        "model": str(store.folder(model)),
+        "model": str(store.folder(start or model)),
+        "adapter": str(store.folder(model)) if start and start != model else "",
+        "whole": whole,
         "rows": str(store.folder(rows) / table),
         "config": config.model_dump(mode="json"),
         "reference": str(store.folder(reference)) if reference and of_its_own else "",
@@ -151,7 +161,8 @@ def _train(
         "checkpointing": recipe.trainer.checkpointing,
         "seed": recipe.sampling_seed if recipe.training_seed is None else recipe.training_seed,
     }
-    seeded = {} if recipe.training_seed is None else {"training_seed": recipe.training_seed}
+    beside: dict[str, Any] = {} if recipe.training_seed is None else {"training_seed": recipe.training_seed}
+    beside |= {} if whole else {"kept": "adapter"}
     # The table's digest, not the artifact's: other pairs do not make it another SFT.
     inputs: dict[str, Ref | str] = {"model": model, "rows": store.record(rows)["files"][table]}
     inputs |= {"reference": reference} if reference and of_its_own else {}
@@ -159,7 +170,7 @@ def _train(
         method,
         label,
         version=VERSION,
-        config=config.model_dump(mode="json") | seeded,
+        config=config.model_dump(mode="json") | beside,
         inputs=inputs,
         sampling="evolution",  # LoRA's beginnings, the rows' order
         module=TRAINER,

@@ -6,7 +6,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -34,21 +33,6 @@ with store.draft(Spec(stage="pool", version=1)) as draft:
     (draft.path / "large").write_bytes(os.urandom({FILE_BYTES}))
     print("made", flush=True)
 """
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[S3]:
-    with running() as it:
-        yield it
-
-
-@pytest.fixture
-def s3(server: S3, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> S3:
-    """With a prefix for each test."""
-    for name, value in server.environment.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("LANCE_STORE", f"s3://{NAME}/{request.node.name}")
-    return server
 
 
 def store(folder: Path) -> Store:

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -29,7 +28,7 @@ from tasks.store.shared.document import Superseded
 from tasks.store.shared.lease import Lease
 from tasks.store.shared.objects import Objects
 from tests.support.processes import wait_until
-from tests.support.s3 import NAME, S3, running
+from tests.support.s3 import S3, running
 from tests.unit.engines.test_shards import CALLS, SHARD, Asked, answered
 from tests.unit.evolution.test_ledger import ONE, TWO, ledger
 
@@ -59,18 +58,9 @@ ANSWERS = BEGINS + (
 )
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[S3]:
-    with running() as it:
-        yield it
-
-
 @pytest.fixture
-def objects(server: S3, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Objects:
-    """With a prefix for each test, and leases that are short."""
-    for name, value in server.environment.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("LANCE_STORE", f"s3://{NAME}/{request.node.name}")
+def objects(s3: S3, monkeypatch: pytest.MonkeyPatch) -> Objects:
+    """Of a test, with leases that are short."""
     monkeypatch.setattr(leases, "LEASE_S", LEASE_S)
     monkeypatch.setattr(leases, "RENEW_S", 0.4)
     monkeypatch.setattr(lines, "PART_S", 0.2)

@@ -1,6 +1,7 @@
 """What a LoRA training learned, in the float32 weights that it began from.
 
 Never in what the training computed with: merged into bfloat16, an update of a thousandth of a weight loses most of it.
+Where another training follows, the adapter alone is kept, a hundredth of the model, and merged again for that one.
 """
 
 from collections.abc import Iterator
@@ -8,7 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM
+from accelerate import PartialState
+from peft import PeftModel
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from tasks.engines.processes.job import Job
+from tasks.store.artifacts import Draft
 
 PREFIX = "base_model.model."  # PEFT's own, before the names of the model that it wraps
 
@@ -50,3 +56,27 @@ def merged(model: Any, master: Path) -> tuple[Any, float]:
         difference += (after.double() - weight.data.double()).square().sum()
         weight.data.copy_(after)
     return found, float((difference / whole).sqrt())
+
+
+def keep_adapter(model: Any, draft: Draft) -> None:
+    """In PEFT's format; which model it belongs to stands in the record, and no path of this machine beside it."""
+    model.peft_config["default"].base_model_name_or_path = None
+    model.save_pretrained(draft.path)
+
+
+def begun_from(job: Job, together: PartialState) -> Path:
+    """The folder of the model that is trained. One that is a model and an adapter is merged in the job's own folder,
+    by one process and once, however often the job is killed.
+    """
+    master, folder = Path(job.given["model"]), job.work / "model"
+    if not job.given.get("adapter"):
+        return master
+    if together.is_main_process and not folder.exists():
+        job.say("merging")
+        whole = AutoModelForCausalLM.from_pretrained(master, dtype=torch.float32)
+        half_written = job.work / "model.tmp"
+        PeftModel.from_pretrained(whole, job.given["adapter"]).merge_and_unload().save_pretrained(half_written)
+        AutoTokenizer.from_pretrained(master).save_pretrained(half_written)
+        half_written.rename(folder)
+    together.wait_for_everyone()
+    return folder

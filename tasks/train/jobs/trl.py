@@ -2,11 +2,12 @@
 
     [torchrun] -m tasks.train.jobs.trl JOB.json          (in the model environment)
 
-`given`: method ("sft" or "dpo"), model (folder), rows (a Parquet file of TrainRow or PreferencePair), config (SftConfig
-or DpoConfig), reference (folder of DPO's reference model, "" for the model itself), device_rows, save_steps, dtype,
-attention, checkpointing, cpu, seed. Out comes a model folder; its record holds the losses before and after, of the
-merged model and over at most LOSS_ROWS rows, the curve of the training, and how far the weights moved. A killed job
-continues from the last whole checkpoint in its work folder.
+`given`: method ("sft" or "dpo"), model (folder), adapter (folder of one that belongs to it, or ""), rows (a Parquet
+file of TrainRow or PreferencePair), config (SftConfig or DpoConfig), reference (folder of DPO's reference model, "" for
+the model itself), whole (a model is kept; else its adapter alone), device_rows, save_steps, dtype, attention,
+checkpointing, cpu, seed. Out comes the folder of a model or an adapter; its record holds the losses before and after,
+of the merged model and over at most LOSS_ROWS rows, the curve of the training, and how far the weights moved. A killed
+job continues from the last whole checkpoint in its work folder.
 """
 
 import contextlib
@@ -32,7 +33,7 @@ from tasks.store.files import write_atomically
 from tasks.store.rows import Rejected
 from tasks.train.jobs import log_probs
 from tasks.train.jobs.fitting import loading, peak_gib, recomputes, without_padding
-from tasks.train.jobs.merge import merged, place
+from tasks.train.jobs.merge import begun_from, keep_adapter, merged, place
 from tasks.train.jobs.rows import dataset, shared, tokens, without_long
 
 LOSS_ROWS = 128  # whose loss is taken before and after: over 433 pairs it was a fifth of a DPO of 55 steps
@@ -186,6 +187,7 @@ def work(job: Job) -> None:
     if job.given["cpu"]:
         log_probs.use()
     torch.manual_seed(job.given["seed"])
+    job = job.model_copy(update={"given": job.given | {"model": str(begun_from(job, together))}})
     given = dataset(job.given["method"], Path(job.given["rows"]), PlainText.of(Path(job.given["model"])))
     config, counts = job.given["config"], tokens(given, AutoTokenizer.from_pretrained(job.given["model"]))
     rows, too_long = without_long(given, counts, job)
@@ -218,8 +220,11 @@ def work(job: Job) -> None:
         shortage(job, len(given), too_long, none)
         return
     with job.draft() as draft:
-        model.save_pretrained(draft.path)
-        found.processing_class.save_pretrained(draft.path)
+        if job.given.get("whole", True):
+            model.save_pretrained(draft.path)
+            found.processing_class.save_pretrained(draft.path)
+        else:
+            keep_adapter(learned, draft)
         if too_long:
             draft.table("rejects", too_long)
         draft.record |= {
