@@ -8,7 +8,8 @@ import yaml
 from flows.plan.workload import MEAN_TOKENS_PER_WORD, TEMPLATE_TOKENS, Workload
 from tasks.evaluate.benchmarks.requests import DEFAULT_NEW_TOKENS, SHIPPED
 from tasks.recipe.evaluation import Benchmark
-from tasks.seeds.files import RawRow, read_rows
+from tasks.seeds.files import read_rows
+from tasks.seeds.formats.raw import RawRow
 from tasks.store.home import ROOT, user_path
 from tasks.text.words import length
 
@@ -49,8 +50,10 @@ def _rows(benchmark: Benchmark, task: dict[str, Any]) -> Iterator[RawRow]:
     files = task.get("dataset_kwargs", {}).get("data_files", {})
     named = files.get(task.get("test_split")) if isinstance(files, dict) else None
     path = user_path(benchmark.data) if benchmark.data else ROOT / str(named)
-    if path.is_file():
-        yield from read_rows(path)
+    for row in read_rows(path) if path.is_file() else ():
+        if row.problem:
+            raise ValueError(f"{row.where}: {row.problem}")
+        yield row
 
 
 def _tokens(text: object) -> float:

@@ -20,7 +20,8 @@ from tasks.recipe.data import ReadingConfig
 from tasks.recipe.recipe import Recipe
 from tasks.review import anchors, constitution
 from tasks.seeds import reading as seeds
-from tasks.store.home import ROOT, user_path
+from tasks.seeds.files import there
+from tasks.store.home import user_path
 from tasks.store.rows import Seed
 from tasks.text.words import length
 
@@ -72,15 +73,14 @@ class Checks:
 
     def _seeds(self, key: str, given: str | None, reading: ReadingConfig) -> Sequence[Seed] | None:
         """None where the source is not here."""
-        for path in (user_path(given), ROOT / given) if given else ():
-            if path.exists():
-                try:
-                    found = seeds.read(path, reading, lambda count: None)
-                    self.known = len(found.known) if key == "seeds" else self.known
-                    return found.seeds
-                except ValueError as error:
-                    self.problems.append(str(error))
-                    return []
+        if path := there(given) if given else None:
+            try:
+                found = seeds.read(path, reading, lambda count: None)
+                self.known = len(found.known) if key == "seeds" else self.known
+                return found.seeds
+            except ValueError as error:
+                self.problems.append(str(error))
+                return []
         if given and (given.startswith((".", "/", "~")) or Path(given).suffix):
             self.problems.append(f"{key} {given}: no such file or folder")
         return None

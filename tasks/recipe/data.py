@@ -22,9 +22,15 @@ class ReadingConfig(Config):
     """At most so many seeds, the first ones."""
     max_words: Positive = 1000
     """Longer rows (instruction plus response) are rejected."""
+    malformed_share: Share = Field(default=0.5, exclude_if=lambda share: share == 0.5)
+    """A file is refused if more of its rows cannot be read, or are no instruction with a response."""
     columns: dict[str, str] = Field(default={}, exclude_if=lambda names: not names)
     """Names of your columns for ours, as `{prompt: text, tests: test_list}`: those of the forms of seeds, and `answer`,
-    `choices`, `tests`, `check`, `arguments` for what is right."""
+    `choices`, `tests`, `check`, `arguments` for what is right; `{context: ""}` leaves one of yours out."""
+    system: Literal["before question", "drop", "reject"] = Field(
+        default="before question", exclude_if=lambda how: how == "before question"
+    )
+    """What becomes of a system text: it goes before the first question, or is dropped, or its row is rejected."""
     turn: Literal["last", "first"] = "last"
     """Of a conversation: the last answer with the turns before it, or the first question and answer."""
 

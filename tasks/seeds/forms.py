@@ -1,25 +1,21 @@
-"""Forms: the shapes in which files hold an instruction with its response, and a row's turns in any of them.
+"""Forms: the columns in which rows hold an instruction with its response, and what else belongs to the question.
 
-    form = form_of(row)              # of the file's first row: here the one with the column `messages`
-    turns = list(form.turns(row))    # [Turn("user", "messages[0]", "Why?"), Turn("assistant", "messages[1]", "So.")]
+    form = form_of(row.values)      # here the one with the column `messages`
+    form.turns(row.values)          # [Turn("user", "messages[0]", "Why?"), Turn("assistant", "messages[1]", "So.")]
 
-A content is not checked before it is asked for with `text_of`: a dropped conversation may hold what is no text.
+A content is no text before it is asked for: a conversation that is left out may hold what is none.
 """
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
 
-from tasks.seeds.files import RawRow, refusal, shown
+from tasks.seeds.formats.raw import Unreadable
+from tasks.seeds.messages import PAIR, Turn, Unfit, beside, history, messages
 
-PAIR = ("user", "assistant")
-ROLES = {"human": "user", "gpt": "assistant"}  # ShareGPT's names
-
-
-class Turn(NamedTuple):
-    role: str
-    place: str  # the column, or for a message "column[index]"
-    content: object
+CONTEXT = ("input", "context")  # Alpaca's and Dolly's: what the instruction is about
+SYSTEM = ("system", "system_prompt")
+EARLIER = "history"
+TOOLS = "tools"  # that the conversation may call
 
 
 @dataclass(frozen=True)
@@ -29,70 +25,59 @@ class Form:
     columns: tuple[str, ...]
     messages: bool = False
 
-    @property
-    def used(self) -> set[str]:
-        return {*self.columns, "input"} if self.columns[0] == "instruction" else {*self.columns}
-
     def __str__(self) -> str:
         return "/".join(self.columns) + (" (messages)" if self.messages else "")
 
-    def turns(self, row: RawRow) -> Iterator[Turn]:
-        for column, role in zip(self.columns, PAIR, strict=False):
-            if column not in row.values:
-                expected = f"the column {column!r} as in the first row of the file"
-                raise refusal(row.where, expected, _columns(row), "give all rows of a file the same columns")
-            if self.messages:
-                yield from _messages(row, column)
-            else:
-                yield Turn(role, column, row.values[column])
+    @property
+    def used(self) -> set[str]:
+        return {*self.columns, *SYSTEM, *((TOOLS,) if self.messages else (*CONTEXT, EARLIER))}
+
+    def ignored(self, values: Mapping[str, object]) -> set[str]:
+        """Columns, and keys of messages, that go into no seed."""
+        inner = {f"{column}[].{key}" for column in self.columns for key in beside(values[column]) if self.messages}
+        return {*values} - self.used | inner
+
+    def turns(self, values: Mapping[str, object]) -> list[Turn]:
+        """In their order; raises Unfit for a row without some."""
+        system = [Turn("system", name, values[name]) for name in SYSTEM if values.get(name) not in (None, "")]
+        if self.messages:
+            if values.get(TOOLS) not in (None, "", "[]", []):
+                raise Unfit("tools", f"{TOOLS!r} names some, which seeds do not have")
+            return system + [turn for column in self.columns for turn in messages(values[column], column)]
+        asked, answered = (Turn(role, name, values[name]) for role, name in zip(PAIR, self.columns, strict=True))
+        about = [Turn("user", name, values[name]) for name in CONTEXT if name in values and name not in self.columns]
+        if texts := [text for turn in about if (text := turn.text.strip())]:
+            asked = asked._replace(content="\n\n".join([asked.text.strip(), *texts]))
+        return [*system, *history(values.get(EARLIER), EARLIER), asked, answered]
 
 
 FORMS = (
     Form(("prompt", "response")),
     Form(("instruction", "response")),
-    Form(("instruction", "output")),  # Alpaca: a non-empty `input` belongs to the instruction
+    Form(("instruction", "output")),
     Form(("question", "answer")),
+    Form(("question", "response")),
     Form(("prompt", "completion")),
     Form(("prompt", "answer")),  # the right answer is the response, where there is no longer one
     Form(("instruction", "answer")),
+    Form(("query", "response")),
+    Form(("problem", "solution")),
     Form(("messages",), messages=True),
     Form(("conversations",), messages=True),
+    Form(("conversation",), messages=True),
     Form(("prompt", "completion"), messages=True),
+    Form(("input", "output")),
 )
 
 
-def form_of(first: RawRow) -> Form:
-    """The form of a file, from its first row; where only the columns fit, reading them says what is wrong."""
-    by_columns = [form for form in FORMS if set(form.columns) <= first.values.keys()]
+def form_of(values: Mapping[str, object]) -> Form:
+    """Of a row; raises Unfit where its columns are those of none."""
+    by_columns = [form for form in FORMS if set(form.columns) <= values.keys()]
     if not by_columns:
-        known = ", ".join(str(form) for form in FORMS)
-        advice = "rename the columns (CSV is separated by commas)"
-        raise refusal(first.where, f"the columns of one of {known}", _columns(first), advice)
-    by_type = (form for form in by_columns if isinstance(first.values[form.columns[0]], list) == form.messages)
-    return next(by_type, by_columns[0])
-
-
-def _messages(row: RawRow, column: str) -> Iterator[Turn]:
-    """The turns of one column, in {"role", "content"} or ShareGPT's {"from", "value"}; contents are not checked."""
-    messages = row.values[column]
-    if not isinstance(messages, list):
-        raise refusal(row.where, f"a list of messages in {column!r}", shown(messages), "make it a list")
-    for index, message in enumerate(messages):
-        place = f"{column}[{index}]"
-        fields = message if isinstance(message, dict) else {}
-        role, content = ("from", "value") if "from" in fields else ("role", "content")
-        said_by = fields.get(role)
-        if not isinstance(said_by, str) or content not in fields:
-            expected = f'{{"role": "...", "content": "..."}} or {{"from": "...", "value": "..."}} in {place!r}'
-            raise refusal(row.where, expected, shown(message), "give each message who says it and what")
-        yield Turn(ROLES.get(said_by, said_by), place, fields[content])
-
-
-def text_of(row: RawRow, turn: Turn) -> str:
-    if not isinstance(turn.content, str):
-        raise refusal(row.where, f"text in {turn.place!r}", shown(turn.content), "put text there or remove the row")
-    return turn.content
-
-
-def _columns(row: RawRow) -> str:
-    return f"the columns {', '.join(map(repr, row.values)) or 'of an empty row'}"
+        found = f"the columns {', '.join(map(repr, values)) or 'of an empty row'}"
+        known = ", ".join(map(str, FORMS))
+        advice = "rename them, or say what they are in reading.columns"
+        raise Unfit("columns", str(Unreadable(f"the columns of one of {known}", found, advice)))
+    filled = [form for form in by_columns if any(values[column] is not None for column in form.columns)] or by_columns
+    by_type = (form for form in filled if isinstance(values[form.columns[0]], list) == form.messages)
+    return next(by_type, filled[0])

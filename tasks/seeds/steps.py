@@ -8,17 +8,19 @@ from pathlib import Path
 from tasks.clean.contamination import Contamination
 from tasks.execution.stage import Stages, numbered, save_rows
 from tasks.recipe.data import ReadingConfig
+from tasks.seeds import parts as dividing
 from tasks.seeds import reading
+from tasks.seeds.files import READERS, files_of, there
+from tasks.seeds.formats.opened import kind
 from tasks.store.artifacts import Draft, Ref
 from tasks.store.examples import SftRow
 from tasks.store.files import sha256
-from tasks.store.home import ROOT, user_path
 from tasks.store.rows import Seed
 from tasks.store.tables import Rows, column, where
 from tasks.store.verified import Asked, Question
 from tasks.store.vetoes import without
 
-VERSION = 5  # 5: what seeds know to be right
+VERSION = 6  # 6: context, system texts and history; a bad row is one reject
 DATASET_VERSION = 3
 DATASET = "tasks.seeds.jobs.dataset"
 POOL_VERSION = 3  # 2: without what models are measured on; 3: what a vetoed row was made from stays known
@@ -40,7 +42,7 @@ def take_in_seeds(stages: Stages) -> Ref:
         apart = read(measured, config.model_copy(update={"max_rows": None})) if measured else None
         if apart:
             found = found.without(apart.seeds)
-        parts = reading.divide(
+        parts = dividing.divide(
             found.seeds,
             0 if apart else config.held_out_share,
             config.anchor_share,
@@ -119,16 +121,14 @@ def _question(seed: Seed, checks: tuple[Asked, ...]) -> Question:
 
 def _digests(source: Path) -> dict[str, str]:
     """Of files by name: what is cached is what is in them now."""
-    files = [source] if source.is_file() else sorted(path for path in source.glob("*") if path.is_file())
-    return {path.name: sha256(path) for path in files}
+    return {name: sha256(path) for name, path in files_of(source).read.items()}
 
 
 def _files(stages: Stages, key: str, given: str) -> Path:
     """What a key of the recipe names, as a path: from the working directory or the project, or a dataset fetched."""
-    for path in (user_path(given), ROOT / given):
-        if path.exists():
-            return path
-    if given.endswith((".jsonl", ".ndjson", ".json", ".csv", ".parquet")) or given.startswith((".", "/", "~")):
+    if found := there(given):
+        return found
+    if kind(Path(given)) in READERS or given.startswith((".", "/", "~")):
         raise ValueError(
             f"{key} {given}: no such file or folder; give the path of one, or a dataset's name like owner/data"
         )

@@ -23,6 +23,11 @@ STRETCH = re.compile(rf"[{UNSPACED}]|[^\s{UNSPACED}]+")
 Gram = tuple[str, ...]
 
 
+def normalised(text: str) -> str:
+    """What two texts have in common that differ only in white space and case."""
+    return " ".join(text.split()).casefold()
+
+
 def words(text: str) -> list[str]:
     """Lower-case words without punctuation; characters in scripts that put no spaces between words."""
     return WORD.findall(text.lower())

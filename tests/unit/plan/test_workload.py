@@ -19,7 +19,8 @@ from tasks.recipe.recipe import load
 from tasks.recipe.review import SignalsConfig
 from tasks.review import anchors, canaries
 from tasks.review.signals.collect import Collector
-from tasks.seeds.reading import divide, read
+from tasks.seeds.parts import divide
+from tasks.seeds.reading import read
 from tasks.store.examples import SftRow
 from tasks.store.home import ROOT
 from tasks.text.words import length

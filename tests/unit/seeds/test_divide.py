@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from tasks.seeds.reading import Parts, divide
+from tasks.seeds.parts import Parts, divide
 from tasks.store.rows import Seed
 
 

@@ -1,145 +1,131 @@
+"""Which files a path names: one, a pattern, a folder of any kind; and compressed ones."""
+
+import bz2
+import gzip
 import json
+import lzma
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
-from tasks.seeds.files import read_rows
-
-ROWS: list[dict[str, object]] = [
-    {"prompt": "Why?", "response": "So."},
-    {"prompt": "a\nb", "response": 'say "x", y\u2028z'},
-]
-LINES = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in ROWS)
-CSV = 'prompt,response\nWhy?,So.\n"a\nb","say ""x"", y\u2028z"\n'
+from tasks.seeds.files import files_of, read_rows
+from tests.unit.seeds.formats.test_formats import CSV, LINES, ROWS, assert_refused, write
 
 
-def write(path: Path, content: str | bytes) -> Path:
-    path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return path
+def _zip(content: bytes) -> bytes:
+    file = pa.BufferOutputStream()
+    with zipfile.ZipFile(file, "w") as out:
+        out.writestr("inner.jsonl", content)
+    return bytes(file.getvalue())
 
 
-@pytest.mark.parametrize(
-    ("name", "content"),
-    [
-        ("a.jsonl", LINES),
-        ("a.ndjson", LINES.replace("\n", "\r\n")),
-        ("blank_lines.jsonl", "\n" + LINES.replace("\n", "\n \n").removesuffix("\n")),
-        ("a.JSON", json.dumps(ROWS)),
-        ("wrapped.json", json.dumps({"version": 3, "data": ROWS}, indent=2)),
-        ("a.csv", CSV),
-        ("carriage_returns.csv", 'prompt,response\rWhy?,So.\r"a\nb","say ""x"", y\u2028z"\r'),
-        ("blank_lines.csv", CSV.replace("So.\n", "So.\n\n") + "\n"),
-    ],
-)
-def test_every_format_gives_the_same_rows(tmp_path: Path, name: str, content: str) -> None:
-    rows = list(read_rows(write(tmp_path / name, content)))
+def _zst(content: bytes) -> bytes:
+    return bytes(pa.compress(content, "zstd"))
+
+
+PACKED: dict[str, Callable[[bytes], bytes]] = {
+    "gz": gzip.compress,
+    "bz2": bz2.compress,
+    "xz": lzma.compress,
+    "zip": _zip,
+    "zst": _zst,
+}
+
+
+@pytest.mark.parametrize("ending", PACKED)
+@pytest.mark.parametrize(("kind", "content"), [("jsonl", LINES), ("json", json.dumps(ROWS)), ("csv", CSV)])
+def test_compressed_files(tmp_path: Path, ending: str, kind: str, content: str) -> None:
+    name = f"a.{kind}.{ending}"
+    rows = list(read_rows(write(tmp_path / name, PACKED[ending](content.encode()))))
     assert [row.values for row in rows] == ROWS
     assert [row.source for row in rows] == [f"{name}:1", f"{name}:2"]
 
 
-def test_parquet(tmp_path: Path) -> None:
-    rows: list[dict[str, object]] = [*ROWS, {"prompt": None, "response": "A"}]
-    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet", row_group_size=2)
-    pq.write_table(pa.table({"messages": [[{"role": "user", "content": "Q"}]]}), tmp_path / "b.parquet")
-    found = list(read_rows(tmp_path))
-    assert [row.values for row in found] == [*rows, {"messages": [{"role": "user", "content": "Q"}]}]
-    assert [row.source for row in found] == ["a.parquet:1", "a.parquet:2", "a.parquet:3", "b.parquet:1"]
+@pytest.mark.parametrize("ending", PACKED)
+def test_one_that_is_not_whole_is_refused(tmp_path: Path, ending: str) -> None:
+    whole = PACKED[ending](LINES.encode() * 500)
+    for content in (whole[: len(whole) // 2], b"none at all"):
+        assert_refused(write(tmp_path / f"a.jsonl.{ending}", content), ["a whole compressed file", "copy it again"])
+
+
+def test_of_an_archive_of_several_files_none_is_left_out_silently(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.jsonl.zip", "w") as out:
+        for name in ("one.jsonl", "two.jsonl"):
+            out.writestr(name, LINES)
+    assert_refused(tmp_path / "a.jsonl.zip", ["one file in it", "found 2", "unpack"])
 
 
 def test_a_folder_is_read_by_name_and_other_files_are_left_alone(tmp_path: Path) -> None:
     write(tmp_path / "b.jsonl", LINES)
     write(tmp_path / "a.csv", CSV)
     write(tmp_path / "README.md", "# no rows")
+    (tmp_path / "older").mkdir()
+    write(tmp_path / "older" / "c.jsonl", LINES)
     assert [row.source for row in read_rows(tmp_path)] == ["a.csv:1", "a.csv:2", "b.jsonl:1", "b.jsonl:2"]
 
 
-@pytest.mark.parametrize(("name", "content"), [("a.jsonl", LINES), ("a.csv", CSV), ("a.json", json.dumps(ROWS))])
-def test_a_byte_order_mark_is_removed_and_said_once(tmp_path: Path, name: str, content: str) -> None:
-    rows = list(read_rows(write(tmp_path / name, b"\xef\xbb\xbf" + content.encode())))
-    assert [row.values for row in rows] == ROWS
-    assert [row.byte_order_mark for row in rows] == [True, False]
+def test_a_pattern_names_files(tmp_path: Path) -> None:
+    for name in ("one/a.jsonl", "two/a.jsonl", "two/b.csv", "two/deeper/a.jsonl"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        write(tmp_path / name, CSV if name.endswith("csv") else LINES)
+    assert list(files_of(tmp_path / "*" / "a.jsonl").read) == ["one/a.jsonl", "two/a.jsonl"]
+    assert list(files_of(tmp_path / "two" / "*").read) == ["a.jsonl", "b.csv"]
+    assert len(files_of(tmp_path / "**" / "*.jsonl").read) == 3
+    assert [row.source for row in read_rows(tmp_path / "*" / "a.jsonl")][::2] == ["one/a.jsonl:1", "two/a.jsonl:1"]
+    assert_refused(tmp_path / "*" / "c.jsonl", ["nothing there"])
 
 
-def test_a_csv_text_may_be_longer_than_the_modules_default_limit(tmp_path: Path) -> None:
-    rows = list(read_rows(write(tmp_path / "a.csv", f"prompt,response\nWhy?,{'x' * 200_000}\n")))
-    assert len(str(rows[0].values["response"])) == 200_000
+def test_of_a_clone_the_split_to_train_on_is_read_and_the_others_are_named(tmp_path: Path) -> None:
+    for name in (
+        "data/train-00000-of-00002.jsonl",
+        "data/train-00001-of-00002.jsonl",
+        "data/test-00000-of-00001.jsonl",
+    ):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        write(tmp_path / name, LINES)
+    (tmp_path / ".git").mkdir()
+    write(tmp_path / ".git" / "x.jsonl", LINES)
+    write(tmp_path / "dataset_infos.json", "{}")
+    rows = list(read_rows(tmp_path))
+    assert [row.source for row in rows][::2] == [f"data/train-0000{n}-of-00002.jsonl:1" for n in (0, 1)]
+    assert rows[0].said == (("other_splits", "not read beside train: test-00000-of-00001.jsonl"),)
+    assert [row.said for row in rows[1:]] == [()] * 3
 
 
-BAD: list[tuple[str, str | bytes, list[str]]] = [
-    ("bytes.jsonl", LINES.encode() + b'{"prompt": "\xff"}\n', ["line 3", "UTF-8", "0xff", "save"]),
-    ("latin.csv", b"prompt,response\nol\xe9,x\n", ["line 2", "UTF-8", "0xe9", "save"]),
-    ("utf16.json", '[{"prompt": "x"}]'.encode("utf-16"), ["line 1", "UTF-8", "byte 0 ", "save"]),
-    ("cut.jsonl", LINES + '\n{"prompt": "x', [":3:", "valid JSON", "line 4, column 12", "mend"]),
-    ("broken.json", '[\n{"prompt" "x"}]', ["valid JSON", "line 2, column 11", "mend"]),
-    ("surrogate.jsonl", LINES + '{"prompt": "\\ud83d"}\n', [":3:", "text", "surrogates not allowed", "mend line 3"]),
-    ("digits.jsonl", LINES + f'{{"prompt": {"1" * 5000}}}', [":3:", "plain numbers", "digits", "mend line 3"]),
-    ("deep.json", "[" * 200_000, ["JSON", "recursion", "mend"]),
-    ("list.jsonl", LINES + "\n[1, 2]\n", [":3 (line 4)", "an object", "found [1, 2]", "one object per line"]),
-    ("text.json", '[{"prompt": "x"}, "second"]', [":2:", "an object", 'found "second"', "every item"]),
-    ("two_lists.json", '{"train": [], "test": []}', ["exactly one list", '"test"', "into one list"]),
-    ("no_list.json", '{"prompt": "x"}', ["exactly one list", '{"prompt": "x"}', "into one list"]),
-    ("number.json", "12", ["a list of objects", "found 12", "into one list"]),
-    ("short.csv", CSV + "alone\n", [":3 (line 5)", "2 fields", "found 1;", "quote"]),
-    ("long.csv", CSV + "a,b,c\n", [":3 (line 5)", "2 fields", "found 3;", "quote"]),
-    ("header.csv", "prompt,prompt\na,b\n", ["each column once", '["prompt", "prompt"]', "rename"]),
-    ("quote.csv", CSV + '"a"b,c\n', [":3 (line 5)", "valid CSV", "expected after", "double a quote"]),
-    ("open.csv", CSV + '"a,c\n', [":3 (line 5)", "valid CSV", "unexpected end of data", "quote"]),
-    ("junk.parquet", b"PAR1 this is none PAR1", ["after row 0", "whole Parquet file", "found Parquet", "again"]),
-    ("zero.parquet", b"", ["whole Parquet file", "0 bytes", "again"]),
-    ("zero.jsonl", b"", ["at least one row", "found none", "add rows"]),
-    ("mark.jsonl", b"\xef\xbb\xbf", ["at least one row", "found none", "add rows"]),
-    ("blank.jsonl", "\n \n", ["at least one row", "found none", "add rows"]),
-    ("zero.json", b"", ["at least one row", "found none", "add rows"]),
-    ("list.json", "[]", ["at least one row", "found none", "add rows"]),
-    ("zero.csv", b"", ["at least one row", "found none", "add rows"]),
-    ("header_only.csv", "prompt,response\n", ["at least one row", "found none", "add rows"]),
-    ("a.txt", "Why?", ["one of the endings .jsonl", "found the ending '.txt'", "convert"]),
-    ("a", "Why?", ["one of the endings .jsonl", "found the ending ''", "convert"]),
-]
+def test_files_that_are_no_splits_are_all_read(tmp_path: Path) -> None:
+    for name in ("test_questions.jsonl", "more.jsonl"):
+        write(tmp_path / name, LINES)
+    assert list(files_of(tmp_path).read) == ["more.jsonl", "test_questions.jsonl"]
 
 
-@pytest.mark.parametrize(("name", "content", "parts"), BAD, ids=[name for name, *_ in BAD])
-def test_a_bad_file_is_refused_with_where_expected_found_and_advice(
-    tmp_path: Path, name: str, content: str | bytes, parts: list[str]
-) -> None:
-    assert_refused(write(tmp_path / name, content), [name, "expected ", "found ", *parts])
+def saved(folder: Path, rows: list[dict[str, object]]) -> None:
+    """As `Dataset.save_to_disk` leaves it."""
+    folder.mkdir(parents=True)
+    table = pa.Table.from_pylist(rows)
+    with pa.ipc.new_stream(folder / "data-00000-of-00001.arrow", table.schema) as out:
+        out.write_table(table)
+    write(folder / "state.json", json.dumps({"_data_files": [{"filename": "data-00000-of-00001.arrow"}]}))
+    write(folder / "dataset_info.json", "{}")
 
 
-def assert_refused(source: Path, parts: list[str]) -> None:
-    with pytest.raises(ValueError, match=r"(?s): expected .+, found .+; .+") as caught:
-        list(read_rows(source))
-    assert type(caught.value) is ValueError  # and no UnicodeDecodeError, which is one too
-    assert [part for part in parts if part not in str(caught.value)] == [], str(caught.value)
+def test_what_datasets_saved_is_read_and_of_several_splits_the_one_to_train_on(tmp_path: Path) -> None:
+    saved(tmp_path / "one", ROWS)
+    assert [row.values for row in read_rows(tmp_path / "one")] == ROWS
+    for split in ("train", "test"):
+        saved(tmp_path / "splits" / split, ROWS)
+    write(tmp_path / "splits" / "dataset_dict.json", '{"splits": ["train", "test"]}')
+    first, _ = read_rows(tmp_path / "splits")
+    assert first.said == (("other_splits", "not read beside train: test"),)
+    write(tmp_path / "splits" / "dataset_dict.json", '{"splits": ["dev", "test"]}')
+    assert_refused(tmp_path / "splits", ["a split 'train'", "found dev, test", "give the folder of one"])
+    write(tmp_path / "splits" / "dataset_dict.json", "{}")
+    assert_refused(tmp_path / "splits", ["'splits', as `datasets` writes it", "save the dataset again"])
 
 
 def test_paths_without_rows_are_refused(tmp_path: Path) -> None:
     assert_refused(tmp_path / "none.jsonl", ["none.jsonl", "nothing there", "check the path"])
     write(tmp_path / "README.md", "# no rows")
     assert_refused(tmp_path, [str(tmp_path), "a folder with files ending in .jsonl", "put seed files"])
-    (tmp_path / "folder.jsonl").mkdir()
-    assert_refused(tmp_path, ["folder.jsonl", "a readable file", "Is a directory", "check"])
-
-
-def test_a_parquet_file_without_rows_or_with_damaged_pages_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "a.parquet"
-    pq.write_table(pa.table({"prompt": pa.array([], pa.string())}), path)
-    assert_refused(path, ["a.parquet", "at least one row", "add rows"])
-    pq.write_table(pa.table({"prompt": [f"text {n}" for n in range(1000)]}), path, compression="zstd")
-    content = bytearray(path.read_bytes())
-    content[4:400] = b"\xaa" * 396
-    assert_refused(write(path, bytes(content)), ["a.parquet, after row 0", "whole Parquet file", "again"])
-
-
-def test_a_parquet_text_that_is_no_utf8_is_refused(tmp_path: Path) -> None:
-    text = pa.StringArray.from_buffers(1, pa.py_buffer(b"\0\0\0\0\1\0\0\0"), pa.py_buffer(b"\xff"))
-    pq.write_table(pa.table({"prompt": text}), tmp_path / "a.parquet")
-    assert_refused(tmp_path / "a.parquet", ["a.parquet, after row 0", "plain values", "utf-8", "again"])
-
-
-def test_a_line_that_is_cut_off_is_named_by_its_own_number(tmp_path: Path) -> None:
-    file = tmp_path / "seeds.jsonl"
-    file.write_text('{"prompt": "a", "response": "b"}\n{"prompt": "x"\n{"prompt": "c", "response": "d"}\n')
-    with pytest.raises(ValueError, match=r"seeds.jsonl:2: expected valid JSON, found .* at line 2, column 15"):
-        list(read_rows(file))

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from tasks.engines.calls import chat
 from tasks.recipe.data import ReadingConfig
-from tasks.seeds.reading import CUT, DROPS, REPAIRS, SeedSet, divide, read
+from tasks.seeds.parts import divide
+from tasks.seeds.reading import CUT, DROPS, REPAIRS, SeedSet, read
 from tasks.store.home import ROOT
-from tasks.store.rows import Seed
+from tasks.store.rows import SYSTEM, Seed
 
 EVERYDAY = ROOT / "deployments" / "seeds" / "everyday.jsonl"
 GOOD = {"prompt": "Why is the sky blue?", "response": "Air scatters blue light."}
@@ -50,10 +51,22 @@ FORMS: list[dict[str, Any]] = [
     {"conversations": [shared("human", "Q"), shared("gpt", "A")]},
     {"prompt": [said("user", "Q")], "completion": [said("assistant", "A")]},
     {"prompt": "Q", "messages": [said("user", "Q"), said("assistant", "A")]},
+    {"prompt": None, "response": None, "messages": [said("user", "Q"), said("assistant", "A")]},
+    {"question": "Q", "response": "A"},
+    {"query": "Q", "response": "A"},
+    {"problem": "Q", "solution": "A"},
+    {"input": "Q", "output": "A"},
+    {"instruction": "Q", "context": "", "response": "A"},
+    {"instruction": "Q", "output": "A", "system": "", "history": []},
+    {"conversation": [said("Human", "Q"), said("model", "A")]},
+    {"messages": json.dumps([said("user", "Q"), said("assistant", "A")])},
+    {"messages": [said("user", [{"type": "text", "text": "Q"}]), said("assistant", ["A"])]},
+    {"messages": [said("user", "Q") | {"tool_calls": None}, said("assistant", "A") | {"tool_calls": []}]},
+    {"messages": [said("system", SYSTEM), said("user", "Q"), said("assistant", "A")], "tools": "[]"},
 ]
 
 
-@pytest.mark.parametrize("row", FORMS, ids="/".join)
+@pytest.mark.parametrize("row", FORMS, ids=lambda row: json.dumps(row)[:60])
 def test_every_form_gives_the_same_seed(tmp_path: Path, row: dict[str, Any]) -> None:
     found = read_lines(tmp_path, [row])
     assert found.seeds == [Seed(instruction="Q", response="A", source="a.jsonl:1")]
@@ -128,11 +141,69 @@ def test_a_byte_order_mark_is_a_repair_of_the_file_it_was_in(tmp_path: Path) -> 
     assert rules(found) == [("a.csv:1", "byte_order_mark")]
 
 
-def test_a_system_message_is_dropped_and_said(tmp_path: Path) -> None:
-    rows = [{"conversations": [shared("system", "Be brief."), shared("human", "Q"), shared("gpt", "A")]}]
+def test_a_system_text_goes_before_the_first_question_or_as_the_recipe_wants(tmp_path: Path) -> None:
+    talk = [shared("human", "Hi."), shared("gpt", "Hello."), shared("human", "Q"), shared("gpt", "A")]
+    rows = [
+        {"conversations": [shared("system", "Be brief."), *talk]},
+        {"system_prompt": "Be brief.", "question": "Q1", "response": "A"},
+        {"system": " ", "question": "Q2", "response": "A"},
+        {"system": "Be brief.", "question": "", "response": "A"},
+    ]
     found = read_lines(tmp_path, rows)
+    assert [(seed.history, seed.instruction) for seed in found.seeds] == [
+        (("Be brief.\n\nHi.", "Hello."), "Q"),
+        ((), "Be brief.\n\nQ1"),
+        ((), "Q2"),
+    ]
+    assert [(r.row[-1], r.rule, r.text) for r in found.rejects[:2]] == [
+        (number, "system_message", "Be brief.") for number in "12"
+    ]
+    assert rules(found)[-1] == ("a.jsonl:4", "empty"), "a system text alone asks nothing"
+    found = read_lines(tmp_path, rows[:3], ReadingConfig(system="drop"))
+    assert [(seed.history, seed.instruction) for seed in found.seeds][:2] == [(("Hi.", "Hello."), "Q"), ((), "Q1")]
+    assert {r.detail for r in found.rejects} == {"removed, the rest kept"}
+    found = read_lines(tmp_path, rows[1:3], ReadingConfig(system="reject"))
+    assert (pairs(found), rules(found)) == ([("Q2", "A")], [("a.jsonl:1", "system")])
+
+
+def test_what_a_question_is_about_and_what_was_said_before_belong_to_it(tmp_path: Path) -> None:
+    earlier = [["How long is it?", "3 feet."]]
+    rows: list[dict[str, Any]] = [
+        {"instruction": "When?", "context": "It began in 1900.", "response": "1900", "category": "qa"},
+        {"instruction": "In metres?", "input": "", "output": "1 m", "history": earlier},
+        {"instruction": "In yards?", "output": "1 yd", "history": json.dumps(earlier)},
+        {"instruction": "In miles?", "output": "0", "history": [said("user", "Far?"), said("assistant", "No.")]},
+        {"instruction": "When?", "context": 1901, "response": True},
+    ]
+    found = read_lines(tmp_path, rows)
+    assert [(seed.history, seed.instruction, seed.response) for seed in found.seeds] == [
+        ((), "When?\n\nIt began in 1900.", "1900"),
+        (("How long is it?", "3 feet."), "In metres?", "1 m"),
+        (("How long is it?", "3 feet."), "In yards?", "1 yd"),
+        (("Far?", "No."), "In miles?", "0"),
+        ((), "When?\n\n1901", "true"),
+    ]
+    assert (found.rejects, found.ignored_columns) == ([], ["category"])
+    found = read_lines(tmp_path, rows[:1], ReadingConfig(columns={"context": ""}))
+    assert (pairs(found), found.ignored_columns) == ([("When?", "1900")], ["category"])
+
+
+def test_numbers_are_text_and_what_is_in_messages_beside_is_named(tmp_path: Path) -> None:
+    rows = [{"question": "2+2?", "answer": 4}, {"question": "Half?", "answer": 0.5}, {"question": "?", "answer": None}]
+    found = read_lines(tmp_path, rows)
+    assert (pairs(found), rules(found)) == ([("2+2?", "4"), ("Half?", "0.5")], [("a.jsonl:3", "empty")])
+    talk = [said("user", "Q") | {"name": "Q."}, said("assistant", "A") | {"reasoning_content": "So."}]
+    assert read_lines(tmp_path, [{"messages": talk}]).ignored_columns == [
+        "messages[].name",
+        "messages[].reasoning_content",
+    ]
+
+
+def test_a_greeting_is_left_out_and_said(tmp_path: Path) -> None:
+    talk = [said("assistant", "How can I help?"), said("user", "Q"), said("assistant", "A")]
+    found = read_lines(tmp_path, [{"messages": talk}])
     assert pairs(found) == [("Q", "A")]
-    assert [(r.row, r.rule, r.text) for r in found.rejects] == [("a.jsonl:1", "system_message", "Be brief.")]
+    assert [(r.rule, r.text) for r in found.rejects] == [("greeting", "How can I help?")]
 
 
 @pytest.mark.parametrize(
@@ -140,8 +211,7 @@ def test_a_system_message_is_dropped_and_said(tmp_path: Path) -> None:
     [
         (["user", "assistant", "user"], "turns"),
         (["user", "user"], "turns"),
-        (["system", "user", "tool", "assistant"], "turns"),
-        (["assistant", "user"], "turns"),
+        (["user", "bing"], "turns"),
         (["user"], "empty"),
         (["assistant"], "empty"),
         ([], "empty"),
@@ -156,10 +226,17 @@ def test_a_conversation_needs_both_sides_in_turn(tmp_path: Path, roles: list[str
     assert all(f"text {n}" in found.rejects[0].text for n in range(len(roles)))
 
 
-def test_a_dropped_conversation_may_hold_what_is_no_text(tmp_path: Path) -> None:
-    calls = [said("user", "Q"), said("assistant", None), said("tool", "42"), said("assistant", "A")]
-    found = read_lines(tmp_path, [{"messages": calls}, {"messages": [said("user", "Q"), said("assistant", "A")]}])
-    assert rules(found) == [("a.jsonl:1", "turns")]
+def test_a_conversation_that_uses_tools_is_left_out(tmp_path: Path) -> None:
+    call = {"role": "assistant", "tool_calls": [{"id": "c", "function": {"name": "w", "arguments": "{}"}}]}
+    good = [said("user", "Q"), said("assistant", "A")]
+    rows = [
+        {"messages": good},
+        {"messages": [said("user", "Q"), call, said("tool", "42"), said("assistant", "A")]},
+        {"messages": [said("user", "Q"), said("function", "42"), said("assistant", "A")]},
+        {"messages": good, "tools": [{"name": "w"}]},
+    ]
+    found = read_lines(tmp_path, rows, ReadingConfig(malformed_share=1))
+    assert (pairs(found), [rule for _, rule in rules(found)]) == ([("Q", "A")], ["tools"] * 3)
 
 
 def test_of_a_conversation_the_first_answer_may_be_taken_alone(tmp_path: Path) -> None:
@@ -203,36 +280,45 @@ def test_max_rows_takes_the_first_seeds_and_counts_the_rest_once(tmp_path: Path)
     assert rules(read_lines(tmp_path, rows, ReadingConfig(max_rows=5))) == [("a.jsonl:2", "duplicate")]
 
 
-REFUSED: list[tuple[str, list[dict[str, Any]], list[str]]] = [
-    ("unknown form", [{"text": "x", "score": 1}], [":1 (line 1)", "prompt/response", "messages", "'text', 'score'"]),
-    ("half a form", [{"prompt": "x"}], [":1 (line 1)", "prompt/response", "'prompt'", "rename"]),
-    ("no columns", [{}], [":1 (line 1)", "prompt/response", "an empty row"]),
-    ("a column less", [GOOD, {"prompt": "x"}], [":2 (line 2)", "'response'", "the columns 'prompt'", "same columns"]),
-    ("number", [GOOD, GOOD | {"response": 5}], [":2 (line 2)", "text in 'response'", "found 5", "put text"]),
-    ("list", [GOOD | {"prompt": ["x"]}], [":1 (line 1)", "text in 'prompt'", 'found ["x"]', "put text"]),
-    ("null", [GOOD, GOOD | {"prompt": None}], [":2 (line 2)", "text in 'prompt'", "found null", "put text"]),
-    ("input", [{"instruction": "x", "input": 1, "output": "y"}], [":1 (line 1)", "text in 'input'", "found 1"]),
-    ("messages", [{"messages": "x"}], [":1 (line 1)", "a list of messages in 'messages'", 'found "x"']),
-    ("message", [{"messages": ["x"]}], [":1 (line 1)", "in 'messages[0]'", 'found "x"', "give each message"]),
-    ("no role", [{"messages": [{"content": "x"}]}], [":1 (line 1)", '"role"', 'found {"content": "x"}', "who says"]),
-    ("no content", [{"messages": [{"role": "user"}]}], [":1 (line 1)", '"content"', 'found {"role": "user"}']),
-    ("role null", [{"messages": [said(None, "x")]}], [":1 (line 1)", '"role"', 'found {"role": null']),
-    ("content null", [{"messages": [said("user", None)]}], [":1 (line 1)", "text in 'messages[0]'", "found null"]),
-    (
-        "mixed TRL",
-        [{"prompt": [said("user", "Q")], "completion": "A"}],
-        [":1 (line 1)", "a list of messages in 'completion'", 'found "A"'],
-    ),
+MALFORMED: list[tuple[str, dict[str, Any], str, list[str]]] = [
+    ("unknown form", {"text": "x", "score": 1}, "columns", ["prompt/response", "messages", "'text', 'score'"]),
+    ("half a form", {"prompt": "x"}, "columns", ["prompt/response", "'prompt'", "rename", "reading.columns"]),
+    ("no columns", {}, "columns", ["prompt/response", "an empty row"]),
+    ("list", GOOD | {"prompt": [1]}, "not_text", ["text in 'prompt'", "found [1]", "put text"]),
+    ("object", GOOD | {"response": {"a": 1}}, "not_text", ["text in 'response'", 'found {"a": 1}', "put text"]),
+    ("input", {"instruction": "x", "input": {}, "output": "y"}, "not_text", ["text in 'input'", "found {}"]),
+    ("messages", {"messages": "x"}, "columns", ["'messages', as JSON", "valid JSON", "line 1"]),
+    ("number", {"messages": 1}, "columns", ["a list of messages in 'messages'", "found 1"]),
+    ("message", {"messages": ["x"]}, "columns", ["in 'messages[0]'", 'found "x"', "give each message"]),
+    ("no role", {"messages": [{"content": "x"}]}, "columns", ['"role"', 'found {"content": "x"}', "who says"]),
+    ("no content", {"messages": [{"role": "user"}]}, "columns", ['"content"', 'found {"role": "user"}']),
+    ("role null", {"messages": [said(None, "x")]}, "columns", ['"role"', 'found {"role": null']),
+    ("image", {"messages": [said("user", [{"type": "image"}])]}, "not_text", ["'messages[0]'", "image"]),
+    ("mixed TRL", {"prompt": [said("user", "Q")], "completion": "A"}, "columns", ["'completion', as JSON"]),
+    ("history", {"instruction": "Q", "output": "A", "history": [["one"]]}, "columns", ["'history[0]'", "both"]),
 ]
 
 
-@pytest.mark.parametrize(("rows", "parts"), [case[1:] for case in REFUSED], ids=[case[0] for case in REFUSED])
-def test_wrong_columns_and_types_are_refused_with_file_and_row(
-    tmp_path: Path, rows: list[dict[str, Any]], parts: list[str]
+@pytest.mark.parametrize(("row", "rule", "parts"), [case[1:] for case in MALFORMED], ids=[c[0] for c in MALFORMED])
+def test_a_row_with_wrong_columns_or_types_is_one_reject_and_a_file_of_such_rows_is_refused(
+    tmp_path: Path, row: dict[str, Any], rule: str, parts: list[str]
 ) -> None:
-    with pytest.raises(ValueError, match=r"^a\.jsonl:\d.*: expected .+, found .+; .+") as caught:
-        read_lines(tmp_path, rows)
+    found = read_lines(tmp_path, [GOOD, row])
+    assert (len(found.seeds), rules(found)) == (1, [("a.jsonl:2", rule)])
+    assert [part for part in parts if part not in found.rejects[0].detail] == [], found.rejects[0].detail
+    with pytest.raises(ValueError, match=r"^a\.jsonl:1 \(line 1\): .*1 of 1 rows are no seeds; reading") as caught:
+        read_lines(tmp_path, [row])
     assert [part for part in parts if part not in str(caught.value)] == [], str(caught.value)
+
+
+def test_a_file_is_refused_by_the_share_that_the_recipe_names_and_each_file_for_itself(tmp_path: Path) -> None:
+    rows = [GOOD, GOOD | {"prompt": "Q2"}, {"text": "x"}, "no row", GOOD | {"prompt": "Q3"}]
+    assert rules(read_lines(tmp_path, rows)) == [("a.jsonl:3", "columns"), ("a.jsonl:4", "unreadable")]
+    with pytest.raises(ValueError, match=r"a\.jsonl:3 .*2 of 5 rows are no seeds; reading.malformed_share is 0.3"):
+        read_lines(tmp_path, rows, ReadingConfig(malformed_share=0.3))
+    (tmp_path / "b.jsonl").write_text('{"text": 1}\n')
+    with pytest.raises(ValueError, match=r"b\.jsonl:1 .*1 of 1 rows are no seeds"):
+        read(tmp_path, ReadingConfig(), lambda count: None)
 
 
 def test_a_set_of_which_nothing_is_left_is_refused_with_counts(tmp_path: Path) -> None:
@@ -270,7 +356,7 @@ def test_every_row_becomes_a_seed_or_a_reject(
 ) -> None:
     # Without a usable row, the set would be refused as empty.
     rows = [USABLE_TALK if rows and "messages" in rows[0] else USABLE_PAIR, *rows]
-    found = read_lines(tmp_path, rows, ReadingConfig(max_rows=max_rows, max_words=max_words))
+    found = read_lines(tmp_path, rows, ReadingConfig(max_rows=max_rows, max_words=max_words, malformed_share=1))
     dropped = [reject.row for reject in found.rejects if reject.rule in DROPS]
     assert len(rows) == len(found.seeds) + sum(found.rejected.values())
     assert len({*dropped, *(seed.source for seed in found.seeds)}) == len(dropped) + len(found.seeds)

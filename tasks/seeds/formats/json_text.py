@@ -1,0 +1,133 @@
+"""JSON as a list of objects, an object with one list in it, or objects behind each other, one a line: whatever the
+file's ending.
+
+    for row in rows(Path("seeds.jsonl")): ...
+
+Lines are read as they are asked for; a list is held in memory as a whole.
+"""
+
+import codecs
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from io import TextIOWrapper
+from pathlib import Path
+from typing import Any
+
+from tasks.seeds.formats.opened import BYTE_ORDER_MARK, UTF_8, content, encoding, opened
+from tasks.seeds.formats.raw import RawRow, Unreadable, refusal, shown
+
+LINES = (".jsonl", ".ndjson")
+START_BYTES = 2**20  # by which a file is known: lines of JSON, or one value
+MARKED = ("byte_order_mark", "removed from the start of the file")
+
+
+def rows(path: Path, kind: str) -> Iterator[RawRow]:
+    """`kind` is the file's ending. Raises ValueError for a file of which nothing can be read."""
+    start = content(path, START_BYTES)
+    written_in = encoding(start)
+    first = start.decode(written_in, errors="replace").removeprefix(BYTE_ORDER_MARK)
+    found = _lines(path, written_in) if _is_lines(first, kind) else _of_value(path, written_in)
+    said = [MARKED] if start.startswith(codecs.BOM_UTF8) else []
+    said += [("encoding", f"read as {written_in}")] if written_in != UTF_8 else []
+    for row in found:
+        yield replace(row, said=tuple(said)) if row.row == 1 else row
+
+
+def _is_lines(start: str, kind: str) -> bool:
+    """Of a file that begins so."""
+    lines = [line for line in start.split("\n") if line.strip()]
+    if not lines:
+        return True
+    if kind in LINES:  # but for a list in several lines, or in one with what is in it
+        return not (lines[0].lstrip().startswith("[") and (len(lines) == 1 or not _parses(lines[0])))
+    return len(lines) > 1 and _parses(lines[0]) and lines[0].lstrip().startswith("{")
+
+
+def _parses(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _lines(path: Path, written_in: str) -> Iterator[RawRow]:
+    """A line ends in a line feed and nowhere else: JSON allows U+2028 and its like inside a string."""
+    row = 0
+    with opened(path) as file:
+        # A line feed of UTF-16 or UTF-32 is two bytes or four. Bytes of UTF-8 are decoded line by line: one may be bad.
+        lines = file if written_in == UTF_8 else TextIOWrapper(file, written_in, newline="\n")
+        for number, line in enumerate(_read(path, lines), 1):
+            where = RawRow(path.name, row + 1, {}, number)
+            try:
+                text = line if isinstance(line, str) else _text(line)
+                text = text.removeprefix(BYTE_ORDER_MARK) if number == 1 else text
+                if not text.strip():
+                    continue
+                found = replace(where, values=_object(parsed(text.removesuffix("\n"), number), "write one a line"))
+            except Unreadable as error:
+                found = replace(where, problem=str(error))
+            row += 1
+            yield found
+
+
+def _read(path: Path, lines: Iterable[bytes | str]) -> Iterator[bytes | str]:
+    try:
+        yield from lines
+    except UnicodeDecodeError as error:
+        raise refusal(path.name, f"{error.encoding} text", str(error), "save the file as UTF-8") from error
+
+
+def _text(line: bytes) -> str:
+    try:
+        return line.decode()
+    except UnicodeDecodeError as error:
+        found = f"the byte 0x{line[error.start]:02x} at byte {error.start} of the line"
+        raise Unreadable("UTF-8 text", found, "save the file as UTF-8") from error
+
+
+def _of_value(path: Path, written_in: str) -> Iterator[RawRow]:
+    try:
+        text = content(path).decode(written_in).removeprefix(BYTE_ORDER_MARK)
+        value = parsed(text)
+    except UnicodeDecodeError as error:
+        raise refusal(path.name, "UTF-8 text", str(error), "save the file as UTF-8") from error
+    except Unreadable as error:
+        raise ValueError(f"{path.name}: {error}") from error
+    lists: list[Any] = [value]
+    if isinstance(value, dict):
+        lists = [item for item in value.values() if isinstance(item, list)]
+    if isinstance(value, dict) and not any(map(_holds_objects, lists)):
+        lists = [[value]]  # one row
+    if len(lists) != 1 or not isinstance(lists[0], list):
+        expected = "a list of objects, or an object with exactly one list in it"
+        raise refusal(path.name, expected, shown(value), "bring the rows into one list")
+    for row, item in enumerate(lists[0], 1):
+        try:
+            yield RawRow(path.name, row, _object(item, "make every item of the list one"))
+        except Unreadable as error:
+            yield RawRow(path.name, row, {}, problem=str(error))
+
+
+def _holds_objects(items: list[Any]) -> bool:
+    return not items or any(isinstance(item, dict) for item in items)
+
+
+def _object(value: object, advice: str) -> dict[str, object]:
+    if not isinstance(value, dict):
+        raise Unreadable('an object such as {"prompt": "...", "response": "..."}', shown(value), advice)
+    return value
+
+
+def parsed(text: str, first_line: int = 1) -> object:
+    """Raises Unreadable for what is no JSON, or holds what is no text."""
+    try:
+        value: object = json.loads(text)
+        json.dumps(value, ensure_ascii=False).encode()  # an escaped half of a surrogate pair is JSON, but not text
+    except json.JSONDecodeError as error:
+        found = f"{error.msg!r} at line {first_line + error.lineno - 1}, column {error.colno}"
+        raise Unreadable("valid JSON", found, "mend the file there") from error
+    except (ValueError, RecursionError) as error:  # besides surrogates: thousands of digits, thousands of brackets
+        raise Unreadable("JSON of text and plain numbers", str(error), f"mend line {first_line}") from error
+    return value

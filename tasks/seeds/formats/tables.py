@@ -1,0 +1,68 @@
+"""Parquet files, and the Arrow files in which `datasets` saves a dataset, a batch at a time."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tasks.seeds.formats.raw import RawRow, refusal
+
+BATCH_ROWS = 1000
+BAD_VALUE = (pa.ArrowException, ValueError, OverflowError)  # a UnicodeDecodeError is a ValueError
+
+
+def parquet(path: Path) -> Iterator[RawRow]:
+    """Raises ValueError for a file that is damaged: how many rows are lost nobody knows."""
+    read = 0
+    try:
+        with pq.ParquetFile(path) as file:
+            for row in _rows(path, file.iter_batches(BATCH_ROWS)):
+                yield row
+                read = row.row
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise _damaged(path, read, "Parquet", error) from error
+
+
+def arrow(path: Path) -> Iterator[RawRow]:
+    """A stream, as `datasets` writes it, or a file of Arrow's own. Raises ValueError as `parquet`."""
+    read = 0
+    try:
+        with pa.memory_map(str(path)) as file:
+            try:
+                batches: Iterable[pa.RecordBatch] = pa.ipc.open_stream(file)
+            except pa.ArrowInvalid:
+                whole = pa.ipc.open_file(file)
+                batches = map(whole.get_batch, range(whole.num_record_batches))
+            for row in _rows(path, batches):
+                yield row
+                read = row.row
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise _damaged(path, read, "Arrow", error) from error
+
+
+def _damaged(path: Path, read: int, kind: str, error: Exception) -> ValueError:
+    return refusal(f"{path.name}, after row {read}", f"a whole {kind} file", str(error), "write or copy it again")
+
+
+def _rows(path: Path, batches: Iterable[pa.RecordBatch]) -> Iterator[RawRow]:
+    row = 0
+    for batch in batches:
+        for values in _values(batch):
+            row += 1
+            problem = f"expected plain values, found {values}; mend the row" if isinstance(values, str) else ""
+            yield RawRow(path.name, row, {} if isinstance(values, str) else values, problem=problem)
+
+
+def _values(batch: pa.RecordBatch) -> Iterator[dict[str, object] | str]:
+    """Of each row, or what is wrong with it: one bad value would take the whole batch with it."""
+    try:
+        yield from batch.to_pylist()
+        return
+    except BAD_VALUE:
+        pass
+    for number in range(batch.num_rows):
+        try:
+            yield batch.slice(number, 1).to_pylist()[0]
+        except BAD_VALUE as error:
+            yield str(error)

@@ -1,0 +1,170 @@
+"""One bad row is a row with its problem; a file is refused where nothing of it can be read."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tasks.seeds.files import read_rows
+from tasks.seeds.formats.raw import RawRow
+
+ROWS: list[dict[str, object]] = [
+    {"prompt": "Why?", "response": "So."},
+    {"prompt": "a\nb", "response": 'say "x", y\u2028z'},
+]
+LINES = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in ROWS)
+CSV = 'prompt,response\nWhy?,So.\n"a\nb","say ""x"", y\u2028z"\n'
+
+
+def write(path: Path, content: str | bytes) -> Path:
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.jsonl", LINES),
+        ("a.ndjson", LINES.replace("\n", "\r\n")),
+        ("blank_lines.jsonl", "\n" + LINES.replace("\n", "\n \n").removesuffix("\n")),
+        ("a.JSON", json.dumps(ROWS)),
+        ("lines.json", LINES),
+        ("list.jsonl", json.dumps(ROWS)),
+        ("indented.jsonl", json.dumps(ROWS, indent=2)),
+        ("lines.txt", LINES),
+        ("no_ending", json.dumps(ROWS)),
+        ("wrapped.json", json.dumps({"version": 3, "data": ROWS}, indent=2)),
+        ("a.csv", CSV),
+        ("carriage_returns.csv", 'prompt,response\rWhy?,So.\r"a\nb","say ""x"", y\u2028z"\r'),
+        ("windows.csv", 'prompt,response\r\nWhy?,So.\r\n"a\nb","say ""x"", y\u2028z"\r\n'),
+        ("blank_lines.csv", CSV.replace("So.\n", "So.\n\n") + "\n"),
+        ("backslashes.csv", 'prompt,response\nWhy?,So.\n"a\nb","say \\"x\\", y\u2028z"\n'),
+        ("semicolons.csv", 'prompt;response\nWhy?;So.\n"a\nb";"say ""x"", y\u2028z"\n'),
+        ("tabs.csv", 'prompt\tresponse\nWhy?\tSo.\n"a\nb"\t"say ""x"", y\u2028z"\n'),
+        ("a.tsv", 'prompt\tresponse\nWhy?\tSo.\n"a\nb"\t"say ""x"", y\u2028z"\n'),
+        ("bars.csv", 'prompt|response\nWhy?|So.\n"a\nb"|"say ""x"", y\u2028z"\n'),
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32"])
+def test_every_form_of_text_gives_the_same_rows(tmp_path: Path, name: str, content: str, encoding: str) -> None:
+    if name in ("lines.txt", "no_ending") and not encoding.startswith("utf-8"):
+        pytest.skip("what has no known ending is known by its first letter")
+    rows = list(read_rows(write(tmp_path / name, content.encode(encoding))))
+    assert [row.values for row in rows] == ROWS
+    assert [row.source for row in rows] == [f"{name}:1", f"{name}:2"]
+
+
+@pytest.mark.parametrize(("name", "content"), [("a.jsonl", LINES), ("a.csv", CSV), ("a.json", json.dumps(ROWS))])
+def test_how_a_file_was_read_is_said_once(tmp_path: Path, name: str, content: str) -> None:
+    rows = list(read_rows(write(tmp_path / name, b"\xef\xbb\xbf" + content.encode())))
+    assert [[rule for rule, _ in row.said] for row in rows] == [["byte_order_mark"], []]
+    rows = list(read_rows(write(tmp_path / name, content.encode("utf-16"))))
+    assert [[rule for rule, _ in row.said] for row in rows] == [["encoding"], []]
+    assert [row.said for row in read_rows(write(tmp_path / name, content))] == [(), ()]
+
+
+def test_separator_and_encoding_of_a_csv_are_said(tmp_path: Path) -> None:
+    first, _ = read_rows(
+        write(tmp_path / "a.csv", "prompt;response\nWo ist der Käse?;Über der Tür.\nb;c\n".encode("cp1252"))
+    )
+    assert first.values == {"prompt": "Wo ist der Käse?", "response": "Über der Tür."}
+    assert dict(first.said) == {
+        "encoding": "read as cp1252, for it is not UTF-8: are its letters right?",
+        "separator": "its values are separated by semicolons",
+    }
+
+
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [
+        ("cp1252", "Café?,Oui."),
+        ("cp1251", "Как дела и что нового?,Хорошо спасибо а у вас как"),
+        ("gb18030", "请解释概念是什么意思,人工智能是计算机科学的一个分支"),
+        ("cp932", "東京はどこですか,日本の首都で人口が一番多い都市です"),
+    ],
+)
+def test_what_is_not_utf_8_is_known_by_its_letters(tmp_path: Path, encoding: str, text: str) -> None:
+    (row,) = read_rows(write(tmp_path / "a.csv", f"prompt,response\n{text}\n".encode(encoding)))
+    assert ",".join(map(str, row.values.values())) == text
+    assert "encoding" in dict(row.said)
+
+
+def test_a_csv_text_may_be_longer_than_the_modules_default_limit(tmp_path: Path) -> None:
+    rows = list(read_rows(write(tmp_path / "a.csv", f"prompt,response\nWhy?,{'x' * 200_000}\n")))
+    assert len(str(rows[0].values["response"])) == 200_000
+
+
+BAD_ROW: list[tuple[str, str | bytes, list[str]]] = [
+    ("bytes.jsonl", LINES.encode() + b'{"prompt": "\xff"}\n', ["UTF-8 text", "0xff at byte 12", "save"]),
+    ("bytes.csv", CSV.encode() + b"ol\xe9,x\n", ["UTF-8 text", '0xe9 in "ol"', "save"]),
+    ("cut.jsonl", LINES + '\n{"prompt": "x', ["valid JSON", "line 4, column 12", "mend"]),
+    ("surrogate.jsonl", LINES + '{"prompt": "\\ud83d"}\n', ["text", "surrogates not allowed", "mend line 3"]),
+    ("digits.jsonl", LINES + f'{{"prompt": {"1" * 5000}}}', ["plain numbers", "digits", "mend line 3"]),
+    ("deep.jsonl", LINES + "[" * 200_000, ["JSON", "recursion", "mend"]),
+    ("list.jsonl", LINES + "\n[1, 2]\n", ["an object", "found [1, 2]", "one a line"]),
+    ("text.json", json.dumps([*ROWS, "third"]), ["an object", 'found "third"', "every item"]),
+    ("short.csv", CSV + "alone\n", ["2 fields", "found 1;", "quote"]),
+    ("long.csv", CSV + "a,b,c\n", ["2 fields", "found 3;", "quote"]),
+    ("quote.csv", CSV + '"a"b,c\n', ["valid CSV", "expected after", "double a quote"]),
+    ("open.csv", CSV + '"a,c\n', ["valid CSV", "unexpected end of data", "quote"]),
+]
+
+
+@pytest.mark.parametrize(("name", "content", "parts"), BAD_ROW, ids=[name for name, *_ in BAD_ROW])
+@pytest.mark.parametrize("followed", [False, True])
+def test_a_bad_row_is_one_row_with_its_problem(
+    tmp_path: Path, name: str, content: str | bytes, parts: list[str], followed: bool
+) -> None:
+    text = content if isinstance(content, bytes) else content.encode()
+    followed = followed and name not in ("open.csv", "text.json")  # which go on to the file's end
+    if followed:
+        text = text.removesuffix(b"\n") + b"\n" + (b"x,y\n" if name.endswith(".csv") else b'{"prompt": "x"}\n')
+    good = [{**row} for row in ROWS]
+    *before, bad = (rows := list(read_rows(write(tmp_path / name, text))))[:3]
+    assert [row.values for row in before] == good
+    assert (bad.values, bad.source) == ({}, f"{name}:3")
+    assert [part for part in ("expected ", "found ", *parts) if part not in bad.problem] == [], bad.problem
+    assert [one.values.get("prompt") for one in rows[3:]] == (["x"] if followed else [])
+
+
+BAD: list[tuple[str, str | bytes, list[str]]] = [
+    ("broken.json", '[\n{"prompt" "x"}]', ["valid JSON", "line 2, column 11", "mend"]),
+    ("deep.json", "[" * 200_000, ["JSON", "recursion", "mend"]),
+    ("bytes.json", b'[{"prompt": "\xff"}]', ["UTF-8", "0xff", "save"]),
+    ("two_lists.json", '{"train": [], "test": []}', ["exactly one list", '"test"', "into one list"]),
+    ("number.json", "12", ["a list of objects", "found 12", "into one list"]),
+    ("header.csv", "prompt,prompt\na,b\n", ["each column once", '["prompt", "prompt"]', "first line"]),
+    ("junk.parquet", b"PAR1 this is none PAR1", ["after row 0", "whole Parquet file", "found Parquet", "again"]),
+    ("junk.arrow", b"ARROW1 this is none ARROW1", ["after row 0", "whole Arrow file", "again"]),
+    ("zero.parquet", b"", ["whole Parquet file", "0 bytes", "again"]),
+    ("zero.jsonl", b"", ["at least one row", "found none", "add rows"]),
+    ("mark.jsonl", b"\xef\xbb\xbf", ["at least one row", "found none", "add rows"]),
+    ("blank.jsonl", "\n \n", ["at least one row", "found none", "add rows"]),
+    ("zero.json", b"", ["at least one row", "found none", "add rows"]),
+    ("list.json", "[]", ["at least one row", "found none", "add rows"]),
+    ("zero.csv", b"", ["at least one row", "found none", "add rows"]),
+    ("header_only.csv", "prompt,response\n", ["at least one row", "found none", "add rows"]),
+    ("a.txt", "Why?", ["one of the endings .jsonl", "found the ending '.txt'", "convert"]),
+    ("a", "Why?", ["one of the endings .jsonl", "found the ending ''", "convert"]),
+    ("a.jsonl", "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12\n", ["LFS pointer", "lfs pull"]),
+    ("a.parquet", "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12\n", ["LFS pointer"]),
+]
+
+
+@pytest.mark.parametrize(("name", "content", "parts"), BAD, ids=[name for name, *_ in BAD])
+def test_a_file_of_which_nothing_can_be_read_is_refused(
+    tmp_path: Path, name: str, content: str | bytes, parts: list[str]
+) -> None:
+    assert_refused(write(tmp_path / name, content), [name, "expected ", "found ", *parts])
+
+
+def assert_refused(source: Path, parts: list[str]) -> None:
+    with pytest.raises(ValueError, match=r"(?s): expected .+, found .+; .+") as caught:
+        list(read_rows(source))
+    assert type(caught.value) is ValueError  # and no UnicodeDecodeError, which is one too
+    assert [part for part in parts if part not in str(caught.value)] == [], str(caught.value)
+
+
+def test_one_object_in_a_json_file_is_one_row(tmp_path: Path) -> None:
+    (row,) = read_rows(write(tmp_path / "a.json", json.dumps(ROWS[0], indent=1)))
+    assert row == RawRow("a.json", 1, ROWS[0])

@@ -1,0 +1,43 @@
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tasks.seeds.files import read_rows
+from tests.unit.seeds.formats.test_formats import ROWS, assert_refused, write
+
+BAD_TEXT = pa.StringArray.from_buffers(3, pa.py_buffer(b"\0\0\0\0\1\0\0\0\2\0\0\0\3\0\0\0"), pa.py_buffer(b"a\xffc"))
+
+
+def test_parquet(tmp_path: Path) -> None:
+    rows: list[dict[str, object]] = [*ROWS, {"prompt": None, "response": "A"}]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet", row_group_size=2)
+    pq.write_table(pa.table({"messages": [[{"role": "user", "content": "Q"}]]}), tmp_path / "b.parquet")
+    found = list(read_rows(tmp_path))
+    assert [row.values for row in found] == [*rows, {"messages": [{"role": "user", "content": "Q"}]}]
+    assert [row.source for row in found] == ["a.parquet:1", "a.parquet:2", "a.parquet:3", "b.parquet:1"]
+
+
+def test_arrow_streams_and_files(tmp_path: Path) -> None:
+    table = pa.Table.from_pylist(ROWS)
+    for kind, name in ((pa.ipc.new_stream, "stream.arrow"), (pa.ipc.new_file, "file.arrow")):
+        with kind(tmp_path / name, table.schema) as out:
+            out.write_table(table, 1)
+        assert [row.values for row in read_rows(tmp_path / name)] == ROWS
+
+
+def test_without_rows_or_with_damaged_pages_it_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"prompt": pa.array([], pa.string())}), path)
+    assert_refused(path, ["a.parquet", "at least one row", "add rows"])
+    pq.write_table(pa.table({"prompt": [f"text {n}" for n in range(1000)]}), path, compression="zstd")
+    content = bytearray(path.read_bytes())
+    content[4:400] = b"\xaa" * 396
+    assert_refused(write(path, bytes(content)), ["a.parquet, after row 0", "whole Parquet file", "again"])
+
+
+def test_a_text_that_is_no_utf8_is_one_bad_row(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"prompt": BAD_TEXT}), tmp_path / "a.parquet")
+    first, bad, last = read_rows(tmp_path / "a.parquet")
+    assert (first.values, last.values) == ({"prompt": "a"}, {"prompt": "c"})
+    assert "plain values" in bad.problem and "utf-8" in bad.problem and last.source == "a.parquet:3"
