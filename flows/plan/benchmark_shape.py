@@ -3,22 +3,14 @@
 from collections.abc import Iterator
 from typing import Any
 
-import yaml
-
 from flows.plan.workload import MEAN_TOKENS_PER_WORD, TEMPLATE_TOKENS, Workload
+from tasks.evaluate.benchmarks.own_task import OwnTask
 from tasks.evaluate.benchmarks.requests import DEFAULT_NEW_TOKENS, SHIPPED
 from tasks.recipe.evaluation import Benchmark
 from tasks.seeds.files import read_rows
 from tasks.seeds.formats.raw import RawRow
-from tasks.store.home import ROOT, user_path
+from tasks.store.home import user_path
 from tasks.text.words import length
-
-
-class _Loader(yaml.SafeLoader):
-    """Reads a task without importing the functions that it names."""
-
-
-_Loader.add_constructor("!function", lambda loader, node: None)
 
 
 def asks(benchmark: Benchmark) -> Workload | None:
@@ -26,11 +18,9 @@ def asks(benchmark: Benchmark) -> Workload | None:
     file = benchmark.file or SHIPPED / f"{benchmark.task}.yaml"
     if not file.is_file():
         return None
-    try:
-        task = dict(yaml.load(file.read_text(encoding="utf-8"), _Loader))
-    except (yaml.YAMLError, TypeError, ValueError) as error:
-        raise ValueError(f"{file}: expected a task of lm-evaluation-harness in YAML: {error}") from error
-    rows: list[dict[str, Any]] = [row.values for row in _rows(benchmark, task)][: benchmark.items]
+    own = OwnTask(file)
+    task = own.config
+    rows: list[dict[str, Any]] = [row.values for row in _rows(benchmark, own)][: benchmark.items]
     kind, choices_at, text_at = (str(task.get(key)) for key in ("output_type", "doc_to_choice", "doc_to_text"))
     if not rows or not (kind == "generate_until" or (kind == "multiple_choice" and choices_at in rows[0])):
         return None
@@ -45,15 +35,13 @@ def asks(benchmark: Benchmark) -> Workload | None:
     return Workload(benchmark.axis, texts=len(rows), written_tokens=new, read_tokens=round(sum(asked)))
 
 
-def _rows(benchmark: Benchmark, task: dict[str, Any]) -> Iterator[RawRow]:
-    """Of the benchmark's own data, or of a file that the task names from the project's root; none if it names none."""
-    files = task.get("dataset_kwargs", {}).get("data_files", {})
-    named = files.get(task.get("test_split")) if isinstance(files, dict) else None
-    path = user_path(benchmark.data) if benchmark.data else ROOT / str(named)
-    for row in read_rows(path) if path.is_file() else ():
-        if row.problem:
-            raise ValueError(f"{row.where}: {row.problem}")
-        yield row
+def _rows(benchmark: Benchmark, own: OwnTask) -> Iterator[RawRow]:
+    """Of the benchmark's own data, or of the files that the task names; none if none of them is here."""
+    for path in [user_path(benchmark.data)] if benchmark.data else own.data_of(str(own.config.get("test_split"))):
+        for row in read_rows(path):
+            if row.problem:
+                raise ValueError(f"{row.where}: {row.problem}")
+            yield row
 
 
 def _tokens(text: object) -> float:

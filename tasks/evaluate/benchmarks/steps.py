@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from tasks.engines.calls import Answer, Call
 from tasks.evaluate.benchmarks import requests
+from tasks.evaluate.benchmarks.own_task import OwnTask
 from tasks.evaluate.benchmarks.requests import SHIPPED, Request
 from tasks.execution.stage import Stages, save_rows
 from tasks.recipe.evaluation import Benchmark
@@ -24,7 +25,8 @@ def items(stages: Stages) -> Ref | None:
     inputs: dict[str, Ref | str] = {}
     for name, one in found.items():
         inputs |= {f"data {name}": sha256(user_path(one.data))} if one.data else {}
-        inputs |= {f"task {name}": sha256(one.file)} if one.file else {}
+        files = OwnTask(one.file).files() if one.file else {}
+        inputs |= {f"task {name}: {file}": sha256(path) for file, path in files.items()}
     inputs |= {f"shipped {path.name}": sha256(path) for path in sorted(SHIPPED.iterdir()) if path.is_file()}
     return stages.job(
         "benchmark-items",

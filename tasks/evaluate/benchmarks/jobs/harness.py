@@ -9,7 +9,7 @@ import contextlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from functools import cache
 from typing import Any
 
 os.environ.setdefault("TQDM_DISABLE", "1")
@@ -19,7 +19,10 @@ from lm_eval.api.model import LM
 from lm_eval.api.task import Task
 from lm_eval.evaluator import evaluate
 from lm_eval.tasks import TaskManager
+from lm_eval.tasks._index import Entry, TaskIndex
+from lm_eval.tasks._yaml_loader import load_yaml
 
+from tasks.evaluate.benchmarks.own_task import OwnTask
 from tasks.evaluate.benchmarks.requests import DEFAULT_NEW_TOKENS, SHIPPED, Request
 from tasks.recipe.evaluation import Benchmark
 from tasks.store.home import ROOT
@@ -34,14 +37,10 @@ class Tasks:
     def __init__(self, benchmarks: Mapping[str, Benchmark]):
         """Raises ValueError for a task that the harness does not know or cannot load."""
         self.benchmarks = benchmarks
-        manager = _manager(benchmarks)
         self.of: dict[str, dict[str, Task]] = {}
         for name, benchmark in benchmarks.items():
             try:
-                # By way of a group of one: only a member's own values are merged over those of the task it names.
-                group = {"group": f"of {name}", "task": [{"task": benchmark.in_harness, **_changes(benchmark)}]}
-                with contextlib.chdir(ROOT):  # shipped tasks name their files from there
-                    self.of[name] = manager.load([group])["tasks"]
+                self.of[name] = _loaded(name, benchmark)
             except Exception as error:  # of a task's own code, of a hub, of a file: the harness has no type of its own
                 raise ValueError(
                     f"benchmark {name}: the harness could not load task {benchmark.task!r}: {error}"
@@ -129,19 +128,50 @@ def request(name: str, item: str, one: Instance, benchmark: Benchmark) -> Reques
     return Request(**shared, max_new_tokens=most, temperature=warmth)
 
 
-def _manager(benchmarks: Mapping[str, Benchmark]) -> TaskManager:
-    """Knows the shipped tasks and those of a user's own files; the harness's 14,000 only where they are needed."""
-    own = {Path(one.task).resolve().parent for one in benchmarks.values() if one.file}
-    shipped = {path.stem for path in SHIPPED.glob("*.yaml")}
-    rest = any(one.file is None and one.task not in shipped for one in benchmarks.values())
-    return TaskManager(include_path=[str(path) for path in (SHIPPED, *own)], include_defaults=rest)
+def _loaded(name: str, benchmark: Benchmark) -> dict[str, Task]:
+    own = OwnTask(benchmark.file) if benchmark.file else None
+    manager, task = (_with(own), own.name) if own else (_manager(benchmark.task not in _shipped()), benchmark.task)
+    # By way of a group of one: only a member's own values are merged over those of the task it names.
+    group = {"group": f"of {name}", "task": [{"task": task, **_changes(benchmark, own)}]}
+    # Shipped tasks name their files from the project's root, a user's own from where they are.
+    with contextlib.chdir(own.file.resolve().parent if own else ROOT):
+        tasks: dict[str, Task] = manager.load([group])["tasks"]
+    return tasks
 
 
-def _changes(benchmark: Benchmark) -> dict[str, Any]:
+@cache
+def _manager(everything: bool) -> TaskManager:
+    """Knows the shipped tasks; the harness's 14,000 only where they are needed."""
+    return TaskManager(include_path=[str(SHIPPED)], include_defaults=everything)
+
+
+@cache
+def _shipped() -> frozenset[str]:
+    return frozenset(path.stem for path in SHIPPED.glob("*.yaml"))
+
+
+def _with(own: OwnTask) -> TaskManager:
+    """Knows the task in this file, and of a group its members: before any others of those names."""
+    found: dict[str, Entry] = {}
+    for file in (own.file, *own.members()):
+        with contextlib.nullcontext() if file == own.file else contextlib.suppress(Exception):  # not the one named
+            file = file.resolve()
+            TaskIndex.process_cfg(load_yaml(file, resolve_func=False), file, found)
+    named = [one.get("task") if isinstance(one, dict) else one for one in own.config["task"]] if own.is_group else []
+    manager = TaskManager(
+        include_path=[str(SHIPPED)], include_defaults=any(one not in found and one not in _shipped() for one in named)
+    )
+    manager.task_index.update(found)
+    return manager
+
+
+def _changes(benchmark: Benchmark, own: OwnTask | None) -> dict[str, Any]:
     changes: dict[str, Any] = {} if benchmark.shots is None else {"num_fewshot": benchmark.shots}
     if benchmark.data:
         changes |= {"dataset_path": "json", "dataset_name": None}
         changes |= {"dataset_kwargs": {"data_files": {"test": benchmark.data}}, "test_split": "test"}
+    elif own and own.config.get("dataset_kwargs"):
+        changes |= {"dataset_kwargs": own.dataset_kwargs()}
     return changes
 
 
