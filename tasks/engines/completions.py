@@ -23,25 +23,33 @@ class Completions:
     async def answer(self, call: Call) -> Answer:
         """Raises ValueError where this model's template or tokenizer cannot say what is asked."""
         plain = self._tokens.plain
-        texts = {"messages": plain.messages(call.messages), "response": plain.text(call.response)}
         ask = {"write": self._write, "score": self._score, "likelihood": self._likelihood}[call.kind]
-        return Answer(call=call.key, **await ask(call.model_copy(update=texts)))
+        if plain.holds([*(message["content"] for message in call.messages), call.prefix, call.response]):
+            if await self._reads_alike():
+                read, messages = plain.text, plain.messages(call.messages)
+                # An engine that is given a chat takes control tokens for what they are: it is given token ids.
+                by_ids = {"write": self._write_by_ids, "score": self._likelihood_of_each_label}
+                ask = by_ids.get(call.kind, ask)
+            else:
+                read = plain.broken_up
+                messages = tuple({**one, "content": read(one["content"])} for one in call.messages)
+            texts = {"messages": messages, "response": read(call.response), "prefix": read(call.prefix)}
+            return Answer(call=call.key, **await ask(call.model_copy(update=texts)))
+        return Answer(call=call.key, **await ask(call))
 
     async def _write(self, call: Call) -> dict[str, Any]:
         messages = list(call.messages)
-        more: dict[str, Any] = {"min_p": call.min_p} if call.min_p else {}
+        more: dict[str, Any] = {}
         if call.prefix:
             messages.append({"role": "assistant", "content": call.prefix})
-            more |= {"continue_final_message": True, "add_generation_prompt": False}
-        sampling = {"temperature": call.temperature, "top_p": call.top_p, "seed": call.seed}
-        reply = await self._ask(CHAT, {"messages": messages, "max_tokens": call.max_new_tokens, **sampling, **more})
-        (choice,), usage = reply["choices"], reply["usage"]
-        return {
-            "text": choice["message"]["content"] or "",
-            "finish": choice["finish_reason"],
-            "prompt_tokens": usage["prompt_tokens"],
-            "new_tokens": usage["completion_tokens"],
-        }
+            more = {"continue_final_message": True, "add_generation_prompt": False}
+        reply = await self._ask(CHAT, {"messages": messages, **_sampling(call), **more})
+        return _written(reply, reply["choices"][0]["message"]["content"] or "")
+
+    async def _write_by_ids(self, call: Call) -> dict[str, Any]:
+        prefix = ({"role": "assistant", "content": call.prefix},) if call.prefix else ()
+        reply = await self._ask(COMPLETIONS, {"prompt": await self._ids((*call.messages, *prefix)), **_sampling(call)})
+        return _written(reply, reply["choices"][0]["text"])
 
     async def _score(self, call: Call) -> dict[str, Any]:
         ids = await self._label_ids(call)
@@ -114,12 +122,17 @@ class Completions:
 
     async def _ids(self, messages: Messages, closed: bool = False) -> list[int]:
         """Token ids of a chat: with the generation prompt, or with its last answer, closed or not."""
-        if not hasattr(self, "_alike"):
-            self._alike = await self._read_alike()
-        return self._tokens.ids(messages, closed) if self._alike else await self._ids_by_the_engine(messages, closed)
+        if await self._reads_alike():
+            return self._tokens.ids(messages, closed)
+        return await self._ids_by_the_engine(messages, closed)
 
-    async def _read_alike(self) -> bool:
+    async def _reads_alike(self) -> bool:
         """Whether the engine reads a chat as is read here; else it is asked for each text, which is slower."""
+        if not hasattr(self, "_alike"):
+            self._alike = await self._compared()
+        return self._alike
+
+    async def _compared(self) -> bool:
         for messages, closed in ((SAID, False), (SAID, True), (SAID[:-1], False)):
             by_the_engine = await self._ids_by_the_engine(messages, closed)
             try:
@@ -138,3 +151,19 @@ class Completions:
 
     async def _ask(self, path: str, body: dict[str, Any]) -> Any:
         return await self._post(path, {"model": self._name, **body})
+
+
+def _sampling(call: Call) -> dict[str, Any]:
+    more = {"min_p": call.min_p} if call.min_p else {}
+    sampled = {"temperature": call.temperature, "top_p": call.top_p, "seed": call.seed}
+    return {"max_tokens": call.max_new_tokens, **sampled, **more}
+
+
+def _written(reply: dict[str, Any], text: str) -> dict[str, Any]:
+    (choice,), usage = reply["choices"], reply["usage"]
+    return {
+        "text": text,
+        "finish": choice["finish_reason"],
+        "prompt_tokens": usage["prompt_tokens"],
+        "new_tokens": usage["completion_tokens"],
+    }

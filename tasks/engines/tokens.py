@@ -48,8 +48,7 @@ class Tokens:
         Raises jinja2.TemplateError where the template refuses the chat or cannot be read here.
         """
         text = self._text(messages, closed)
-        ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
-        return ids
+        return self.plain.ids(text, lambda part: self._tokenizer.encode(part, add_special_tokens=False).ids)
 
     def _text(self, messages: Messages, closed: bool) -> str:
         if messages[-1]["role"] != "assistant":

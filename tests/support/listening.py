@@ -58,7 +58,7 @@ def listening(reply: Reply, health: int = 200, said: Any = None) -> Iterator[str
         yield address
 
 
-def asking(url: str, in_flight: int, plain: PlainText = PlainText([])) -> EngineClient:  # noqa: B008
+def asking(url: str, in_flight: int, plain: PlainText = PlainText(())) -> EngineClient:  # noqa: B008
     """A client that knows no template: it has the engine tokenize."""
     return EngineClient([Server(url, "key")], "", "model", in_flight, Tokens(plain, Tokenizer(BPE()), None, {}))
 

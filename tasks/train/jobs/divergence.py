@@ -12,11 +12,11 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM
 
 from tasks.engines.calls import chat
-from tasks.engines.control_tokens import PlainText
 from tasks.engines.processes.job import Job, run_job
+from tasks.train.jobs.plain_chat import PlainChat
 
 MOST_ROWS = 512
 
@@ -32,7 +32,7 @@ def measure(job: Job) -> dict[str, Any]:
     """What goes into the record."""
     given = job.given
     device = "cpu" if given["cpu"] else "cuda"
-    tokenizer, plain = AutoTokenizer.from_pretrained(given["model"]), PlainText.of(Path(given["model"]))
+    reader = PlainChat(Path(given["model"]))
     models = [
         AutoModelForCausalLM.from_pretrained(given[name], dtype=torch.float32).to(device).eval()
         for name in ("model", "base")
@@ -43,11 +43,11 @@ def measure(job: Job) -> dict[str, Any]:
         for done, row in enumerate(rows):
             history = tuple(row["history"])
             asked, answered = (
-                plain.messages(chat(row["instruction"], text, history=history)) for text in (None, row["response"])
+                reader.plain.messages(chat(row["instruction"], text, history=history))
+                for text in (None, row["response"])
             )
-            prompt = tokenizer.apply_chat_template(list(asked), add_generation_prompt=True, return_dict=True)
-            whole = tokenizer.apply_chat_template(list(answered), return_dict=True)["input_ids"][: given["max_tokens"]]
-            candidate, base = (response_log_probs(model, prompt["input_ids"], whole) for model in models)
+            prompt, whole = reader.ids(asked, prompt=True), reader.ids(answered)[: given["max_tokens"]]
+            candidate, base = (response_log_probs(model, prompt, whole) for model in models)
             total += float((candidate.exp() * (candidate - base)).sum())
             tokens += len(candidate)
             job.say("KL to M_0", done + 1, len(rows))

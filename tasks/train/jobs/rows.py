@@ -11,6 +11,7 @@ from tasks.engines.calls import Messages, chat
 from tasks.engines.control_tokens import PlainText
 from tasks.engines.processes.job import Job
 from tasks.store.rows import SYSTEM, Rejected
+from tasks.train.jobs.plain_chat import PlainChat
 
 TARGETS = {"sft": {"completion": "response"}, "dpo": {"chosen": "chosen", "rejected": "rejected"}}
 
@@ -42,12 +43,10 @@ def _prompt(row: dict[str, Any]) -> Messages:
     return chat(row["instruction"], system=row.get("system", SYSTEM), history=tuple(row["history"]))
 
 
-def tokens(rows: Dataset, tokenizer: Any) -> list[list[int]]:
+def tokens(rows: Dataset, chat: PlainChat) -> list[list[int]]:
     """How many tokens each row's texts have, prompt included: one text for SFT, two for a pair."""
     targets = [column for column in rows.column_names if column != "prompt"]
-    whole = [[*row["prompt"], *row[target]] for row in rows for target in targets]
-    texts = [tokenizer.apply_chat_template(messages, tokenize=False) for messages in whole]
-    counts = [len(ids) for ids in tokenizer(texts, add_special_tokens=False)["input_ids"]]
+    counts = chat.lengths([[*row["prompt"], *row[target]] for row in rows for target in targets])
     return [counts[i : i + len(targets)] for i in range(0, len(counts), len(targets))]
 
 

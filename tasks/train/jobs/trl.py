@@ -24,16 +24,16 @@ from accelerate import PartialState
 from datasets import Dataset
 from peft import LoraConfig
 from peft.helpers import disable_input_dtype_casting
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, TrainerCallback
+from transformers import AutoConfig, AutoModelForCausalLM, TrainerCallback
 from trl import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer
 
-from tasks.engines.control_tokens import PlainText
 from tasks.engines.processes.job import Job, run_job
 from tasks.store.files import write_atomically
 from tasks.store.rows import Rejected
 from tasks.train.jobs import log_probs
 from tasks.train.jobs.fitting import loading, peak_gib, recomputes, without_padding
 from tasks.train.jobs.merge import begun_from, keep_adapter, merged, place
+from tasks.train.jobs.plain_chat import PlainChat
 from tasks.train.jobs.rows import dataset, shared, tokens, without_long
 
 LOSS_ROWS = 128  # whose loss is taken before and after: over 433 pairs it was a fifth of a DPO of 55 steps
@@ -102,7 +102,7 @@ def trainer(job: Job, rows: Dataset, lengths: list[int], epochs: float, processe
         **reference,
         args=arguments,
         train_dataset=rows.select(by_length),  # DPO's reference reads them here, in this order
-        processing_class=AutoTokenizer.from_pretrained(given["model"]),
+        processing_class=PlainChat(Path(given["model"])).tokenizer,
         peft_config=LoraConfig(
             r=lora["rank"],
             lora_alpha=lora["alpha"],
@@ -188,8 +188,9 @@ def work(job: Job) -> None:
         log_probs.use()
     torch.manual_seed(job.given["seed"])
     job = job.model_copy(update={"given": job.given | {"model": str(begun_from(job, together))}})
-    given = dataset(job.given["method"], Path(job.given["rows"]), PlainText.of(Path(job.given["model"])))
-    config, counts = job.given["config"], tokens(given, AutoTokenizer.from_pretrained(job.given["model"]))
+    chat = PlainChat(Path(job.given["model"]))
+    given = dataset(job.given["method"], Path(job.given["rows"]), chat.plain)
+    config, counts = job.given["config"], tokens(given, chat)
     rows, too_long = without_long(given, counts, job)
     if not len(rows):
         shortest = min(map(max, counts))
