@@ -64,6 +64,11 @@ def _sizes(
     except ValueError as error:
         unknown.append(str(error))
         return {}, None
+    if 0 < shape.context < recipe.engine.context_tokens:
+        problems.append(
+            f"engine.context_tokens is {recipe.engine.context_tokens}, and the model is made for {shape.context} at "
+            "most: lower it, and with it reading.max_words and what is written"
+        )
     # A plan with a GPU's memory is one for a GPU, wherever it is made.
     device = platform.GPU if gpu_memory_gib else platform.detect()
     dtype, cuda = device.dtype(recipe.engine.dtype), device.name == "cuda"

@@ -23,9 +23,12 @@ class ModelShape:
     intermediate: int = 0
     kv_width: int = 0  # key-value heads times their size
     vocabulary: int = 0
+    context: int = 0  # tokens, as far as the model was made for; 0: not said
 
 
-OF_THE_DEFAULT = ModelShape(134_515_008, layers=30, hidden=576, intermediate=1536, kv_width=192, vocabulary=49152)
+OF_THE_DEFAULT = ModelShape(
+    134_515_008, layers=30, hidden=576, intermediate=1536, kv_width=192, vocabulary=49152, context=8192
+)
 
 
 def shape_of(model: str) -> ModelShape:
@@ -52,21 +55,30 @@ def shape_of(model: str) -> ModelShape:
 
 
 def _shape(config: dict[str, Any], parameters: int) -> ModelShape:
-    heads = config["num_attention_heads"]
-    head = config.get("head_dim") or config["hidden_size"] // heads
+    """Of a model that also sees or hears, that of its part for text. Raises ValueError for a size that is not said."""
+    of_text = {**config, **(config.get("text_config") or {})}
+    needed = ("num_attention_heads", "num_hidden_layers", "hidden_size", "intermediate_size", "vocab_size")
+    if missing := [name for name in needed if not isinstance(of_text.get(name), int)]:
+        raise ValueError(f"memory and disk: config.json does not say {', '.join(missing)}")
+    heads = of_text["num_attention_heads"]
+    head = of_text.get("head_dim") or of_text["hidden_size"] // heads
     return ModelShape(
         parameters=parameters,
-        layers=config["num_hidden_layers"],
-        hidden=config["hidden_size"],
-        intermediate=config["intermediate_size"],
-        kv_width=config.get("num_key_value_heads", heads) * head,
-        vocabulary=config["vocab_size"],
+        layers=of_text["num_hidden_layers"],
+        hidden=of_text["hidden_size"],
+        intermediate=of_text["intermediate_size"],
+        kv_width=(of_text.get("num_key_value_heads") or heads) * head,
+        vocabulary=of_text["vocab_size"],
+        context=of_text.get("max_position_embeddings") or 0,
     )
 
 
 def _parameters(file: Path) -> int:
-    """From the header alone: 8 bytes of length, then JSON with the shape of each tensor."""
+    """From the header alone: 8 bytes of length, then JSON with the shape of each tensor. Raises ValueError."""
     with file.open("rb") as opened:
-        (length,) = struct.unpack("<Q", opened.read(8))
+        start = opened.read(8)
+        length = struct.unpack("<Q", start)[0] if len(start) == 8 else file.stat().st_size
+        if length > file.stat().st_size - 8:
+            raise ValueError(f"memory and disk: {file.name} is no safetensors file, or not whole")
         header = json.loads(opened.read(length))
     return sum(prod(tensor["shape"]) for name, tensor in header.items() if name != "__metadata__")

@@ -19,7 +19,7 @@ from tasks.engines.completions import Completions
 from tasks.engines.journal import Journal
 from tasks.engines.server import Server
 from tasks.engines.serving.weights import HEADER
-from tasks.engines.tokens import Tokens
+from tasks.engines.tokenizing.tokens import Tokens
 
 TIMEOUT_S = 1800.0  # of one request, waiting in the engine's queue included
 IDLE_S = 30.0  # a connection; the server keeps it longer, so that none is used while it closes it

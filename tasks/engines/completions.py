@@ -6,7 +6,8 @@ from typing import Any
 import jinja2
 
 from tasks.engines.calls import LABELS, Answer, Call, Messages, chat
-from tasks.engines.tokens import Tokens
+from tasks.engines.tokenizing.template import NO_THOUGHT
+from tasks.engines.tokenizing.tokens import Tokens
 
 Post = Callable[[str, dict[str, Any]], Awaitable[Any]]  # path and body to the reply's JSON
 CHAT, COMPLETIONS, TOKENIZE = "/v1/chat/completions", "/v1/completions", "/tokenize"
@@ -22,20 +23,18 @@ class Completions:
 
     async def answer(self, call: Call) -> Answer:
         """Raises ValueError where this model's template or tokenizer cannot say what is asked."""
-        plain = self._tokens.plain
+        plain, messages = self._tokens.plain, self._tokens.fitted(call.messages)
         ask = {"write": self._write, "score": self._score, "likelihood": self._likelihood}[call.kind]
-        if plain.holds([*(message["content"] for message in call.messages), call.prefix, call.response]):
-            if await self._reads_alike():
-                read, messages = plain.text, plain.messages(call.messages)
-                # An engine that is given a chat takes control tokens for what they are: it is given token ids.
-                by_ids = {"write": self._write_by_ids, "score": self._likelihood_of_each_label}
-                ask = by_ids.get(call.kind, ask)
-            else:
-                read = plain.broken_up
-                messages = tuple({**one, "content": read(one["content"])} for one in call.messages)
-            texts = {"messages": messages, "response": read(call.response), "prefix": read(call.prefix)}
-            return Answer(call=call.key, **await ask(call.model_copy(update=texts)))
-        return Answer(call=call.key, **await ask(call))
+        texts: dict[str, Any] = {"messages": messages}
+        if plain.holds([*(message["content"] for message in messages), call.prefix, call.response]):
+            # An engine that is given a chat takes control tokens for what they are: it is given token ids.
+            by_ids = await self._reads_alike()
+            read = plain.text if by_ids else plain.broken_up
+            if by_ids:
+                ask = {"write": self._write_by_ids, "score": self._likelihood_of_each_label}.get(call.kind, ask)
+            texts = {"messages": tuple({**one, "content": read(one["content"])} for one in messages)}
+            texts |= {"response": read(call.response), "prefix": read(call.prefix)}
+        return Answer(call=call.key, **await ask(call.model_copy(update=texts)))
 
     async def _write(self, call: Call) -> dict[str, Any]:
         messages = list(call.messages)
@@ -43,7 +42,7 @@ class Completions:
         if call.prefix:
             messages.append({"role": "assistant", "content": call.prefix})
             more = {"continue_final_message": True, "add_generation_prompt": False}
-        reply = await self._ask(CHAT, {"messages": messages, **_sampling(call), **more})
+        reply = await self._chat({"messages": messages, **_sampling(call), **more})
         return _written(reply, reply["choices"][0]["message"]["content"] or "")
 
     async def _write_by_ids(self, call: Call) -> dict[str, Any]:
@@ -58,7 +57,7 @@ class Completions:
         body: dict[str, Any] = {"messages": [*call.messages, {"role": "assistant", "content": call.prefix}]}
         body |= {"max_tokens": 1, "temperature": 0, "logprobs": True, "logprob_token_ids": ids}
         body |= {"return_tokens_as_token_ids": True}  # as text, a token may lose the blank that it begins with
-        reply = await self._ask(CHAT, body | {"continue_final_message": True, "add_generation_prompt": False})
+        reply = await self._chat(body | {"continue_final_message": True, "add_generation_prompt": False})
         (place,) = reply["choices"][0]["logprobs"]["content"]
         found = {entry["token"]: entry["logprob"] for entry in place["top_logprobs"]}
         # The sampled token comes too, and is one of the labels or another one.
@@ -92,7 +91,8 @@ class Completions:
         Taken for the end, it hid where texts break off: by it, truncated ones were seen at an AUC of 0.35, now 0.98.
         """
         if not hasattr(self, "_trailing"):
-            open_, closed = await self._ids(SAID), await self._ids(SAID, closed=True)
+            said = self._tokens.fitted(SAID)
+            open_, closed = await self._ids(said), await self._ids(said, closed=True)
             if len(closed) <= len(open_):
                 raise ValueError("the chat template does not say where an answer ends: likelihood is undefined")
             self._trailing = len(closed) - len(open_) - 1
@@ -133,7 +133,8 @@ class Completions:
         return self._alike
 
     async def _compared(self) -> bool:
-        for messages, closed in ((SAID, False), (SAID, True), (SAID[:-1], False)):
+        said = self._tokens.fitted(SAID)
+        for messages, closed in ((said, False), (said, True), (said[:-1], False)):
             by_the_engine = await self._ids_by_the_engine(messages, closed)
             try:
                 if self._tokens.ids(messages, closed) != by_the_engine:
@@ -145,9 +146,13 @@ class Completions:
     async def _ids_by_the_engine(self, messages: Messages, closed: bool) -> list[int]:
         answered = messages[-1]["role"] == "assistant"
         unclosed = {"continue_final_message": not closed} if answered else {}
-        reply = await self._ask(TOKENIZE, {"messages": messages, "add_generation_prompt": not answered, **unclosed})
+        chat = {"messages": messages, "add_generation_prompt": not answered, **unclosed}
+        reply = await self._ask(TOKENIZE, chat | {"chat_template_kwargs": NO_THOUGHT})
         ids: list[int] = reply["tokens"]
         return ids
+
+    async def _chat(self, body: dict[str, Any]) -> Any:
+        return await self._ask(CHAT, body | {"chat_template_kwargs": NO_THOUGHT})
 
     async def _ask(self, path: str, body: dict[str, Any]) -> Any:
         return await self._post(path, {"model": self._name, **body})

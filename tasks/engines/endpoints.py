@@ -11,7 +11,7 @@ from tasks.engines.calls import chat
 from tasks.engines.client import EngineClient
 from tasks.engines.completions import CHAT, COMPLETIONS
 from tasks.engines.server import EngineNotStarted, Server, SwapFailed, trusted
-from tasks.engines.tokens import Tokens
+from tasks.engines.tokenizing.tokens import Tokens
 from tasks.engines.vllm import SERVED_NAME
 from tasks.recipe.running import EngineConfig
 

@@ -11,6 +11,7 @@ from typing import Any
 from tasks.engines.processes import launch
 from tasks.engines.processes.job import Job
 from tasks.engines.processes.progress import Progress
+from tasks.engines.tokenizing.template import ChatTemplate
 from tasks.store.artifacts import Ref, Spec, Store
 from tasks.store.files import RECORD, sha256
 from tasks.store.home import Home, user_path
@@ -79,11 +80,12 @@ def fetched_meanwhile(name: str, home: Home, progress: Progress) -> Callable[[],
 
 def check_folder(folder: Path) -> None:
     """Raise ValueError unless the folder is a model that can be loaded without running anything from it."""
-    for file in sorted(folder.rglob("*")):
-        if file.suffix in REFUSED:
-            raise ValueError(
-                f"model {folder}: {file.name} is {REFUSED[file.suffix]}; give a folder with safetensors only"
-            )
+    if (adapter := folder / "adapter_config.json").is_file() and not (folder / "config.json").is_file():
+        base = json.loads(adapter.read_text(encoding="utf-8")).get("base_model_name_or_path") or "its base"
+        raise ValueError(
+            f"model {folder}: an adapter to {base}, and no model: merge it into that (peft's merge_and_unload) and "
+            "give the folder where you save it"
+        )
     _check_weights(folder)
     for name in ("config.json", "tokenizer_config.json", "tokenizer.json"):
         path = folder / name
@@ -101,17 +103,18 @@ def check_folder(folder: Path) -> None:
                 f"model {folder}: its weights are quantised ({how}), and what is learned cannot be added to such; give "
                 "the model that they were made from"
             )
-    template = "chat_template" in json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
-    if not template and not (folder / "chat_template.jinja").is_file():
-        raise ValueError(f"model {folder}: no chat template; LANCE needs an instruct model that has one")
+    if problem := next(ChatTemplate.of(folder).problems(), None):
+        raise ValueError(f"model {folder}: {problem}")
 
 
 def _check_weights(folder: Path) -> None:
     """One file or several, each of which its index names."""
     there = {file.name: file for file in folder.glob("*.safetensors")}
     if not there:
+        others = sorted(file for file in folder.glob("*") if file.suffix in REFUSED)
+        found = f" ({others[0].name} is {REFUSED[others[0].suffix]})" if others else ""
         raise ValueError(
-            f"model {folder}: no *.safetensors in it; save it with save_pretrained(safe_serialization=True)"
+            f"model {folder}: no *.safetensors in it{found}; save it with save_pretrained(safe_serialization=True)"
         )
     for name, file in sorted(there.items()):
         with file.open("rb") as opened:

@@ -17,7 +17,7 @@ from tasks.engines.server import EngineNotStarted, Server, SwapFailed
 from tasks.engines.serving.guard import Guard
 from tasks.engines.serving.weights import FOR_RUNS, Weights
 from tasks.engines.serving.worker import SwappedWeights
-from tasks.engines.tokens import Tokens
+from tasks.engines.tokenizing.tokens import Tokens
 from tasks.recipe.running import EngineConfig
 from tasks.store.home import Home
 

@@ -11,11 +11,11 @@ import pytest
 
 from tasks.engines.calls import Call, chat
 from tasks.engines.client import EngineClient
-from tasks.engines.control_tokens import PlainText
 from tasks.engines.journal import Journal
 from tasks.engines.processes.platform import model_python
 from tasks.engines.server import Server
-from tasks.engines.tokens import Tokens
+from tasks.engines.tokenizing.control_tokens import PlainText
+from tasks.engines.tokenizing.tokens import Tokens
 from tasks.engines.vllm import SERVED_NAME
 from tasks.store.home import ROOT
 from tasks.store.rows import SYSTEM
@@ -32,7 +32,7 @@ from tasks.train.jobs.rows import dataset, tokens
 model, kind, file = sys.argv[1:]
 chat = PlainChat(Path(model))
 tokenizer = chat.tokenizer
-rows = dataset(kind, Path(file), chat.plain)
+rows = dataset(kind, Path(file), chat)
 for row, lengths in zip(rows, tokens(rows, chat)):
     for column, length in zip([c for c in ("completion", "chosen", "rejected") if c in row], lengths):
         messages = row["prompt"] + row[column]

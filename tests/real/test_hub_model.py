@@ -68,8 +68,15 @@ def hub(files: dict[str, bytes], slow_s: float) -> Iterator[str]:
         yield address
 
 
+TEMPLATE = (
+    "{% for m in messages %}[{{ m.role }}]{{ m.content }}[end]{% endfor %}"
+    "{% if add_generation_prompt %}[assistant]{% endif %}"
+)
+TOKENIZER = json.dumps({"chat_template": TEMPLATE}).encode()
+
+
 def test_what_is_there_so_far_is_said(tmp_path: Path) -> None:
-    small = {"config.json": b"{}", "tokenizer.json": b"{}", "tokenizer_config.json": b'{"chat_template": "x"}'}
+    small = {"config.json": b"{}", "tokenizer.json": b"{}", "tokenizer_config.json": TOKENIZER}
     files = small | {"model.safetensors": b"w" * 30 * 10**6, "pytorch_model.bin": b"w" * 2 * 10**6}
     with hub(files, slow_s=0.1) as address:
         job, code = fetch(tmp_path, address)

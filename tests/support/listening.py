@@ -12,9 +12,9 @@ from tokenizers import Tokenizer
 from tokenizers.models import BPE
 
 from tasks.engines.client import EngineClient
-from tasks.engines.control_tokens import PlainText
 from tasks.engines.server import Server
-from tasks.engines.tokens import Tokens
+from tasks.engines.tokenizing.control_tokens import PlainText
+from tasks.engines.tokenizing.tokens import Tokens
 
 Reply = Callable[[str, Any], tuple[int, Any]]  # from path and body to status and body
 USAGE = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
@@ -60,7 +60,7 @@ def listening(reply: Reply, health: int = 200, said: Any = None) -> Iterator[str
 
 def asking(url: str, in_flight: int, plain: PlainText = PlainText(())) -> EngineClient:  # noqa: B008
     """A client that knows no template: it has the engine tokenize."""
-    return EngineClient([Server(url, "key")], "", "model", in_flight, Tokens(plain, Tokenizer(BPE()), None, {}))
+    return EngineClient([Server(url, "key")], "", "model", in_flight, Tokens(plain, Tokenizer(BPE()), None))
 
 
 @contextlib.contextmanager

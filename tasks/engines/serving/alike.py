@@ -4,17 +4,20 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tasks.engines.tokens import chat_template
+from tasks.engines.tokenizing.template import ChatTemplate
 
+GENERATION = "generation_config.json"
 OF_THE_WRITER = ("transformers_version", "_name_or_path", "dtype", "torch_dtype", "use_cache", "truncation", "padding")
 
 
 def difference(one: Path, other: Path) -> str:
     """What is in the way, for a person; empty if nothing is. Raises OSError or ValueError for what is no model."""
-    for name in ("config.json", "generation_config.json", "tokenizer.json"):
+    for name in ("config.json", "tokenizer.json"):
         if _of_the_model(one / name) != _of_the_model(other / name):
             return f"{other / name} is not that of {one}"
-    if chat_template(one) != chat_template(other):
+    if _ends(one) != _ends(other):
+        return f"{other / GENERATION} has not the token ids of {one}"
+    if ChatTemplate.of(one).source != ChatTemplate.of(other).source:
         return f"{other} has another chat template than {one}"
     return "" if _tensors(one) == _tensors(other) else f"{other} has other tensors than {one}"
 
@@ -26,6 +29,11 @@ def _of_the_model(file: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     return {name: value for name, value in said.items() if name not in OF_THE_WRITER}
+
+
+def _ends(folder: Path) -> dict[str, Any]:
+    """What of the generation's defaults counts: an engine for runs takes no other from there."""
+    return {name: ids for name, ids in _of_the_model(folder / GENERATION).items() if name.endswith("_token_id")}
 
 
 def _tensors(folder: Path) -> dict[str, list[int]]:

@@ -43,8 +43,7 @@ def measure(job: Job) -> dict[str, Any]:
         for done, row in enumerate(rows):
             history = tuple(row["history"])
             asked, answered = (
-                reader.plain.messages(chat(row["instruction"], text, history=history))
-                for text in (None, row["response"])
+                reader.messages(chat(row["instruction"], text, history=history)) for text in (None, row["response"])
             )
             prompt, whole = reader.ids(asked, prompt=True), reader.ids(answered)[: given["max_tokens"]]
             candidate, base = (response_log_probs(model, prompt, whole) for model in models)

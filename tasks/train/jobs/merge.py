@@ -4,6 +4,7 @@ Never in what the training computed with: merged into bfloat16, an update of a t
 Where another training follows, the adapter alone is kept, a hundredth of the model, and merged again for that one.
 """
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import torch
 from accelerate import PartialState
 from peft import PeftModel
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
 from tasks.engines.processes.job import Job
 from tasks.store.artifacts import Draft
@@ -59,9 +60,23 @@ def merged(model: Any, master: Path) -> tuple[Any, float]:
 
 
 def keep_adapter(model: Any, draft: Draft) -> None:
-    """In PEFT's format; which model it belongs to stands in the record, and no path of this machine beside it."""
-    model.peft_config["default"].base_model_name_or_path = None
+    """In PEFT's format, without the path of this machine that it notes as the base: that one is in the record."""
     model.save_pretrained(draft.path)
+    file = draft.path / "adapter_config.json"
+    known = json.loads(file.read_text(encoding="utf-8"))
+    file.write_text(json.dumps(known | {"base_model_name_or_path": None}, indent=2), encoding="utf-8")
+
+
+def keep_whole(model: Any, tokenizer: Any, folder: Path) -> None:
+    """A model as transformers loads it. Defaults for sampling that contradict each other it would not save: they go."""
+    ends = model.generation_config
+    try:
+        ends.validate(strict=True)
+    except ValueError:
+        names = ("bos_token_id", "eos_token_id", "pad_token_id")
+        model.generation_config = GenerationConfig(**{name: getattr(ends, name) for name in names})
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
 
 
 def begun_from(job: Job, together: PartialState) -> Path:
@@ -75,8 +90,8 @@ def begun_from(job: Job, together: PartialState) -> Path:
         job.say("merging")
         whole = AutoModelForCausalLM.from_pretrained(master, dtype=torch.float32)
         half_written = job.work / "model.tmp"
-        PeftModel.from_pretrained(whole, job.given["adapter"]).merge_and_unload().save_pretrained(half_written)
-        AutoTokenizer.from_pretrained(master).save_pretrained(half_written)
+        whole = PeftModel.from_pretrained(whole, job.given["adapter"]).merge_and_unload()
+        keep_whole(whole, AutoTokenizer.from_pretrained(master), half_written)
         half_written.rename(folder)
     together.wait_for_everyone()
     return folder

@@ -1,25 +1,34 @@
 """A model's tokenizer as TRL is given it: what looks like a control token in a chat's texts is read as text.
 
-TRL has chats rendered and read in one step, `apply_chat_template`; texts with marks (tasks/engines/control_tokens.py)
+TRL has chats rendered and read in one step, `apply_chat_template`; texts with marks (tasks/engines/tokenizing)
 are read in parts there. All others go the tokenizer's own way.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from transformers import AutoTokenizer
 
-from tasks.engines.control_tokens import OPEN, PlainText
+from tasks.engines.calls import Messages
+from tasks.engines.tokenizing.control_tokens import OPEN, PlainText
+from tasks.engines.tokenizing.template import NO_THOUGHT, ChatTemplate
 
-Chat = Sequence[dict[str, str]]
+Chat = Sequence[Mapping[str, str]]
 
 
 class PlainChat:
     def __init__(self, model: Path):
-        self.plain, self.tokenizer = PlainText.of(model), AutoTokenizer.from_pretrained(model)
-        self._render = self.tokenizer.apply_chat_template
+        """Raises ValueError where the model has no tokenizer.json or no chat template."""
+        self._plain, self._template = PlainText.of(model), ChatTemplate.of(model)
+        self.tokenizer = AutoTokenizer.from_pretrained(model)
+        self._render = partial(self.tokenizer.apply_chat_template, **NO_THOUGHT)
         self.tokenizer.apply_chat_template = self._apply
+
+    def messages(self, chat: Chat) -> Messages:
+        """As they are to be read: with marks, and as the template takes them."""
+        return self._plain.messages(self._template.fitted(chat))
 
     def lengths(self, chats: Sequence[Chat]) -> list[int]:
         """In tokens."""
@@ -41,4 +50,4 @@ class PlainChat:
         return {"input_ids": ids, "attention_mask": [1] * len(ids)}
 
     def _ids(self, rendered: str) -> list[int]:
-        return self.plain.ids(rendered, lambda part: self.tokenizer(part, add_special_tokens=False)["input_ids"])
+        return self._plain.ids(rendered, lambda part: self.tokenizer(part, add_special_tokens=False)["input_ids"])

@@ -8,7 +8,6 @@ from accelerate import PartialState
 from datasets import Dataset, load_from_disk
 
 from tasks.engines.calls import Messages, chat
-from tasks.engines.control_tokens import PlainText
 from tasks.engines.processes.job import Job
 from tasks.store.rows import SYSTEM, Rejected
 from tasks.train.jobs.plain_chat import PlainChat
@@ -16,13 +15,13 @@ from tasks.train.jobs.plain_chat import PlainChat
 TARGETS = {"sft": {"completion": "response"}, "dpo": {"chosen": "chosen", "rejected": "rejected"}}
 
 
-def dataset(method: str, path: Path, plain: PlainText) -> Dataset:
+def dataset(method: str, path: Path, chat_of: PlainChat) -> Dataset:
     """TRL's conversational form, in the one chat format: prompt with completion, or with chosen and rejected."""
     rows, targets = pq.read_table(path).to_pylist(), TARGETS[method]
     return Dataset.from_list(
         [
-            {"prompt": list(plain.messages(_prompt(row)))}
-            | {column: list(plain.messages(chat("", row[field])[-1:])) for column, field in targets.items()}
+            {"prompt": list(chat_of.messages(_prompt(row)))}
+            | {column: list(chat_of.messages(chat("", row[field])[-1:])) for column, field in targets.items()}
             for row in rows
         ]
     )

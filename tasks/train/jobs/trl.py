@@ -32,7 +32,7 @@ from tasks.store.files import write_atomically
 from tasks.store.rows import Rejected
 from tasks.train.jobs import log_probs
 from tasks.train.jobs.fitting import loading, peak_gib, recomputes, without_padding
-from tasks.train.jobs.merge import begun_from, keep_adapter, merged, place
+from tasks.train.jobs.merge import begun_from, keep_adapter, keep_whole, merged, place
 from tasks.train.jobs.plain_chat import PlainChat
 from tasks.train.jobs.rows import dataset, shared, tokens, without_long
 
@@ -189,7 +189,7 @@ def work(job: Job) -> None:
     torch.manual_seed(job.given["seed"])
     job = job.model_copy(update={"given": job.given | {"model": str(begun_from(job, together))}})
     chat = PlainChat(Path(job.given["model"]))
-    given = dataset(job.given["method"], Path(job.given["rows"]), chat.plain)
+    given = dataset(job.given["method"], Path(job.given["rows"]), chat)
     config, counts = job.given["config"], tokens(given, chat)
     rows, too_long = without_long(given, counts, job)
     if not len(rows):
@@ -222,8 +222,7 @@ def work(job: Job) -> None:
         return
     with job.draft() as draft:
         if job.given.get("whole", True):
-            model.save_pretrained(draft.path)
-            found.processing_class.save_pretrained(draft.path)
+            keep_whole(model, found.processing_class, draft.path)
         else:
             keep_adapter(learned, draft)
         if too_long:

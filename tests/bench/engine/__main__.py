@@ -24,7 +24,7 @@ from tasks.engines.calls import Answer, Call, chat
 from tasks.engines.models import DEFAULT, starting_model
 from tasks.engines.processes import platform
 from tasks.engines.processes.progress import Progress
-from tasks.engines.tokens import Tokens
+from tasks.engines.tokenizing.tokens import Tokens
 from tasks.recipe.recipe import Recipe
 from tasks.recipe.running import EngineConfig
 from tasks.store.artifacts import Draft, Ref, Spec, Store

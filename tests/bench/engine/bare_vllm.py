@@ -16,7 +16,7 @@ from tasks.engines.calls import Call
 from tasks.engines.completions import CHAT, COMPLETIONS
 from tasks.engines.processes import platform
 from tasks.engines.processes.ports import free_port
-from tasks.engines.tokens import Tokens
+from tasks.engines.tokenizing.tokens import Tokens
 
 # The fastest found for the default model on two cores: 64 in flight wrote 359 tokens a second, 128 441, 256 530; 8,192
 # tokens of prompts in one step for 2,048 made 1.1 of it at 128; compiled, 468 for 488.

@@ -24,7 +24,7 @@ from tasks.engines.models import DEFAULT, starting_model
 from tasks.engines.processes import platform
 from tasks.engines.processes.child import ChildFailed
 from tasks.engines.processes.progress import Progress
-from tasks.engines.tokens import Tokens
+from tasks.engines.tokenizing.tokens import Tokens
 from tasks.engines.vllm import SERVED_NAME
 from tasks.recipe.running import EngineConfig
 from tasks.store.artifacts import Ref, Store

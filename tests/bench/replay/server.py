@@ -14,7 +14,7 @@ from aiohttp import web
 
 from tasks.engines.completions import CHAT, COMPLETIONS, TOKENIZE
 from tasks.engines.serving.weights import MODEL
-from tasks.engines.tokens import Tokens
+from tasks.engines.tokenizing.tokens import Tokens
 
 SAID = "It says what was asked for, in plain words, and leaves nothing out that matters. Score: 7"
 LOG_PROB = -2.302585

@@ -18,7 +18,7 @@ from peft import LoraConfig
 from transformers import AutoTokenizer
 from trl import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer
 
-from tasks.engines.control_tokens import PlainText
+from tasks.train.jobs.plain_chat import PlainChat
 from tasks.train.jobs.rows import dataset
 
 
@@ -51,7 +51,7 @@ def main() -> None:
     trainer = kind(
         model=model,
         args=arguments,
-        train_dataset=dataset(method, Path(rows), PlainText.of(Path(model))),
+        train_dataset=dataset(method, Path(rows), PlainChat(Path(model))),
         processing_class=AutoTokenizer.from_pretrained(model),
         peft_config=LoraConfig(r=8, lora_alpha=16, target_modules="all-linear", task_type="CAUSAL_LM"),
     )

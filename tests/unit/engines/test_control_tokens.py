@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from tasks.engines.control_tokens import CLOSE, OPEN, PlainText
+from tasks.engines.tokenizing.control_tokens import CLOSE, OPEN, PlainText
 
 CONTROL = ["<|im_end|>", "<|im_start|>", "<|im|>", "<s>"]
 TEXTS = [

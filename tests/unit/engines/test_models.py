@@ -12,13 +12,19 @@ from tasks.engines.processes.progress import Progress
 from tasks.store.artifacts import Store
 from tasks.store.home import Home
 
+TEMPLATE = (
+    "{% for m in messages %}[{{ m.role }}]{{ m.content }}[end]{% endfor %}"
+    "{% if add_generation_prompt %}[assistant]{% endif %}"
+)
+WITHOUT = {"model__safetensors": "-"}
+
 
 def folder(path: Path, **files: str) -> Path:
     """A folder that passes; `files` replace or add to it, `-` takes one out."""
     whole = {
         "model.safetensors": "weights",
         "config.json": json.dumps({"model_type": "llama"}),
-        "tokenizer_config.json": json.dumps({"chat_template": "{{ messages }}"}),
+        "tokenizer_config.json": json.dumps({"chat_template": TEMPLATE}),
         "tokenizer.json": "{}",
     }
     path.mkdir(exist_ok=True)
@@ -31,11 +37,13 @@ def folder(path: Path, **files: str) -> Path:
 @pytest.mark.parametrize(
     ("files", "says"),
     [
-        ({"pytorch_model__bin": "x"}, "pytorch_model.bin is pickled weights"),
-        ({"weights__pt": "x"}, "weights.pt is pickled weights"),
-        ({"data__pkl": "x"}, "data.pkl is a pickle"),
-        ({"modeling__py": "import os"}, "modeling.py is code"),
-        ({"model__gguf": "x"}, "model.gguf is a format that cannot be trained"),
+        (WITHOUT | {"pytorch_model__bin": "x"}, r"no \*.safetensors in it \(pytorch_model.bin is pickled weights"),
+        (WITHOUT | {"weights__pt": "x"}, "weights.pt is pickled weights"),
+        (WITHOUT | {"model__gguf": "x"}, "model.gguf is a format that cannot be trained"),
+        (
+            {"config__json": "-", "adapter_config__json": json.dumps({"base_model_name_or_path": "owner/base"})},
+            "an adapter to owner/base, and no model: merge it",
+        ),
         ({"config__json": json.dumps({"auto_map": {}})}, "config.json has auto_map, which asks for remote code"),
         ({"config__json": json.dumps({"quantization_config": {"quant_method": "awq"}})}, r"are quantised \(awq\)"),
         ({"model__safetensors": "version https://git-lfs.github.com/spec/v1\n"}, "is a Git LFS pointer"),
@@ -48,11 +56,20 @@ def folder(path: Path, **files: str) -> Path:
         ({"tokenizer_config__json": "-"}, "tokenizer_config.json is missing"),
         ({"model__safetensors": "-"}, r"no \*.safetensors"),
         ({"tokenizer_config__json": "{}"}, "no chat template"),
+        ({"tokenizer_config__json": json.dumps({"chat_template": "x"})}, "leaves out what is said"),
     ],
 )
 def test_what_could_run_code_or_not_work_is_refused(tmp_path: Path, files: dict[str, str], says: str) -> None:
     with pytest.raises(ValueError, match=says):
         check_folder(folder(tmp_path / "model", **files))
+
+
+def test_what_lies_beside_and_is_not_needed_is_left_there(tmp_path: Path) -> None:
+    given = folder(tmp_path / "model", training_args__bin="x", modeling__py="import os", data__pkl="x")
+    store = Store(tmp_path / "store")
+    taken = store.record(starting_model(str(given), store, tmp_path, print))["files"]
+    assert {"model.safetensors", "config.json"} <= taken.keys()
+    assert not [name for name in taken if name.endswith((".bin", ".py", ".pkl"))]
 
 
 @pytest.mark.parametrize("name", ["no-such-model", "./missing", "/missing/model", "a/b/c"])
