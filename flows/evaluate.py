@@ -50,7 +50,7 @@ def evaluate(
         measured = _model(model, runner, home)
         items = benchmarking.items(Stages(runner, 0))
         stages = Stages(runner, 0, items=items)
-        found = evaluating.measure(stages, model, measured, seeding.take_in_seeds(Stages(runner, 0)))
+        found = evaluating.measure(stages, model, measured, seeding.take_in_seeds(Stages(runner, 0), measured))
         figures = results(evaluating.evidence(stages, found))
     columns = ("axis", "value", "95% interval", "documents")
     table = [dict(zip(columns, one.shown, strict=True)) for one in figures]

@@ -100,7 +100,7 @@ class Evolution:
                 ledger.save(self.document)
             with runner.progress.bar(f"model {recipe.model}") as bar:
                 base = models.starting_model(recipe.model, runner.store, home.work, bar.hear)
-            seeds, vetoed = seeding.take_in_seeds(Stages(runner, 0)), vetoes.read(home.vetoes(recipe.name))
+            seeds, vetoed = seeding.take_in_seeds(Stages(runner, 0), base), vetoes.read(home.vetoes(recipe.name))
             first, last = 1, recipe.iterations
             if go_on and ledger.iterations:
                 _check_what_it_goes_on_from(ledger, recipe, runner.store, vetoed)

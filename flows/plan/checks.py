@@ -3,6 +3,7 @@
 `problems` would end the run; `unknown` is what could not be found out here.
 """
 
+import contextlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -21,9 +22,12 @@ from tasks.recipe.recipe import Recipe
 from tasks.review import anchors, constitution
 from tasks.seeds import reading as seeds
 from tasks.seeds.files import there
+from tasks.seeds.room import Room
 from tasks.store.home import user_path
 from tasks.store.rows import Seed
 from tasks.text.words import length
+
+LEAST_TOKENS = 100  # of a seed: an instruction and its answer of some sentences
 
 
 @dataclass
@@ -36,8 +40,12 @@ class Checks:
     given: Given = field(default_factory=lambda: Given(0))
     longest_words: int = 0
     known: int = 0  # seeds that know what is right
+    room: Room | None = None  # for a seed, where the model's tokenizer is here
 
     def __post_init__(self) -> None:
+        if (folder := user_path(self.recipe.model)).is_dir():
+            with contextlib.suppress(Exception):  # whatever is wrong with the model is said below
+                self.room = Room.of(folder, self.recipe.seed_tokens)
         self._look_at_seeds()
         self._check_model()
         self._check_reviewer()
@@ -75,7 +83,7 @@ class Checks:
         """None where the source is not here."""
         if path := there(given) if given else None:
             try:
-                found = seeds.read(path, reading, lambda count: None)
+                found = seeds.read(path, reading, lambda count: None, self.room)
                 self.known = len(found.known) if key == "seeds" else self.known
                 return found.seeds
             except ValueError as error:
@@ -143,11 +151,16 @@ class Checks:
             )
 
     def _check_lengths(self) -> None:
-        recipe, longest = self.recipe, forecast.longest_prompt_tokens(self.recipe, self.longest_words)
-        if longest > recipe.engine.context_tokens:
+        recipe, longest = self.recipe, self.longest_words * forecast.TOKENS_PER_WORD
+        if recipe.seed_tokens < LEAST_TOKENS:
             self.problems.append(
-                f"the longest request may take {longest} tokens, engine.context_tokens is "
-                f"{recipe.engine.context_tokens}: raise it, or lower reading.max_words and what is written"
+                f"engine.context_tokens is {recipe.engine.context_tokens}, which leaves {recipe.seed_tokens} tokens to "
+                "a seed, beside what is asked around it and written for it: raise it"
+            )
+        elif self.room is None and longest > recipe.seed_tokens:
+            self.unknown.append(
+                f"how many seeds are too long for the model: the longest may have {longest} tokens, and "
+                f"engine.context_tokens has room for {recipe.seed_tokens}; longer ones are left out"
             )
         row = self.longest_words * forecast.TOKENS_PER_WORD
         for method, config in (("sft", recipe.sft), ("dpo", recipe.dpo)):

@@ -10,7 +10,7 @@ from flows.plan.workload import MEAN_TOKENS_PER_WORD, TEMPLATE_TOKENS, Given, Wo
 from tasks.engines.calls import Call
 from tasks.evaluate import panels
 from tasks.recipe.data import Branch
-from tasks.recipe.recipe import Recipe
+from tasks.recipe.recipe import AROUND_TOKENS, Recipe
 from tasks.recipe.training import DpoConfig, SftConfig
 from tasks.recipe.values import Threshold
 from tasks.recipe.verification import Way
@@ -19,7 +19,6 @@ from tasks.store.rows import Seed
 from tasks.text.words import length
 
 TOKENS_PER_WORD = 2  # of one text that must fit: English is 1.3 with most tokenizers; code and other languages more
-AROUND_TOKENS = 400  # the longest prompt: principles, question, chat template
 
 
 def workload(recipe: Recipe, given: Given, number: int = 1) -> list[Workload]:
@@ -207,13 +206,3 @@ def _trained(stage: str, config: SftConfig, tokens: float) -> Workload:
 def _above(threshold: Threshold, otherwise: float = 1.0) -> float:
     """The share above a threshold: known of a quantile."""
     return otherwise if threshold.quantile is None else 1 - threshold.quantile
-
-
-def longest_prompt_tokens(recipe: Recipe, longest_words: int) -> int:
-    """Of the longest request: the longest seed (instruction and response), what is said around it, and the answer."""
-    answers = [recipe.write.max_new_tokens, recipe.evaluate.max_new_tokens]
-    if recipe.verify.used:
-        answers.append(recipe.verify.max_new_tokens)
-    if "sampled" in recipe.signals.use:
-        answers.append(recipe.signals.sampled.max_new_tokens)
-    return longest_words * TOKENS_PER_WORD + AROUND_TOKENS + max(answers)

@@ -26,6 +26,9 @@ NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 THRESHOLD = {"score", "quantile"}  # the keys of one, of which it has one
 
 
+AROUND_TOKENS = 400  # of the longest prompt: principles, question, chat template
+
+
 class Recipe(Config):
     """One evolution: from which model and seeds, and how each stage does its work."""
 
@@ -95,6 +98,14 @@ class Recipe(Config):
         if not self.branches and not self.verify.used and self.mix.human_share < 1:
             raise ValueError("without branches nothing is written: set mix.human_share to 1 to train on the seeds")
         return self
+
+    @property
+    def seed_tokens(self) -> int:
+        """What the longest request has room for, of a seed: less what is asked around it, and the answer to it."""
+        answers = [self.write.max_new_tokens, self.evaluate.max_new_tokens]
+        answers += [self.verify.max_new_tokens] if self.verify.used else []
+        answers += [self.signals.sampled.max_new_tokens] if "sampled" in self.signals.use else []
+        return self.engine.context_tokens - AROUND_TOKENS - max(answers)
 
     @property
     def trains_sft(self) -> bool:

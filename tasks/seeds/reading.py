@@ -18,13 +18,22 @@ from tasks.seeds.files import read_rows
 from tasks.seeds.formats.raw import RawRow, refusal
 from tasks.seeds.forms import form_of
 from tasks.seeds.messages import PAIR, Turn, Unfit
+from tasks.seeds.room import Room
 from tasks.store.rows import SYSTEM, History, Rejected, Seed, text_digest
 from tasks.store.tables import Gathering, Rows
 from tasks.store.verified import Asked
 from tasks.text.words import extent, normalised
 
 MALFORMED = ("unreadable", "columns", "not_text", "tools", "turns", "system")  # no seeds in this form
-DROPS = (*MALFORMED, "empty", "duplicate", "over_long", "wrong_check", "measured_on")  # rules that take one row out
+DROPS = (
+    *MALFORMED,
+    "empty",
+    "duplicate",
+    "over_long",
+    "over_context",
+    "wrong_check",
+    "measured_on",
+)  # rules that take one row out
 # What was done to read a file, and rules that change a row, which may be dropped later.
 REPAIRS = ("byte_order_mark", "encoding", "separator", "other_splits", "nul_bytes", "system_message", "greeting")
 CUT = "over_max_rows"  # one line for all the rows it left out
@@ -63,12 +72,12 @@ class SeedSet:
         return sum(reject.rule in REPAIRS for reject in self.rejects)
 
 
-def read(source: Path, config: ReadingConfig, on_row: Callable[[int], None]) -> SeedSet:
+def read(source: Path, config: ReadingConfig, on_row: Callable[[int], None], room: Room | None = None) -> SeedSet:
     """The seeds of what `read_rows` reads, in order; `on_row` is told how many rows were read. Raises ValueError.
 
     With `config.max_rows`, the first that many seeds are taken, and the rows after them only counted.
     """
-    reading = _Reading(config)
+    reading = _Reading(config, room)
     count = 0
     for count, row in enumerate(read_rows(source), 1):
         reading.add(row)
@@ -92,8 +101,8 @@ def read(source: Path, config: ReadingConfig, on_row: Callable[[int], None]) -> 
 class _Reading:
     """What came of the rows so far."""
 
-    def __init__(self, config: ReadingConfig):
-        self.config = config
+    def __init__(self, config: ReadingConfig, room: Room | None):
+        self.config, self.room = config, room
         self.seeds, self.count = Gathering(Seed), 0
         self.rejects: list[Rejected] = []
         self.ignored: set[str] = set()
@@ -171,6 +180,9 @@ class _Reading:
             raise Unfit("empty", "an earlier turn is" if not all(earlier) else f"no {missing}", text)
         if words > self.config.max_words:
             raise Unfit("over_long", f"{words} words, at most {self.config.max_words}", text)
+        if self.room and (tokens := self.room.needed((*earlier, instruction, response))):
+            detail = f"{tokens} tokens, expected at most {self.room.tokens}, which engine.context_tokens has room for"
+            raise Unfit("over_context", detail, text)
         if key in self.first:
             raise Unfit("duplicate", f"same as {self.first[key]}", text)
         try:

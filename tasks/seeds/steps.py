@@ -12,6 +12,7 @@ from tasks.seeds import parts as dividing
 from tasks.seeds import reading
 from tasks.seeds.files import READERS, files_of, there
 from tasks.seeds.formats.opened import kind
+from tasks.seeds.room import Room
 from tasks.store.artifacts import Draft, Ref
 from tasks.store.examples import SftRow
 from tasks.store.files import sha256
@@ -26,16 +27,20 @@ DATASET = "tasks.seeds.jobs.dataset"
 POOL_VERSION = 3  # 2: without what models are measured on; 3: what a vetoed row was made from stays known
 
 
-def take_in_seeds(stages: Stages) -> Ref:
-    """The seeds as an artifact: `rows` to work on, `held_out` to measure on, `rejects`. ValueError for bad input."""
+def take_in_seeds(stages: Stages, model: Ref | None = None) -> Ref:
+    """The seeds as an artifact: `rows` to work on, `held_out` to measure on, `rejects`. ValueError for bad input.
+
+    Without those that are too long for `model`.
+    """
     recipe = stages.recipe
     config = recipe.reading
+    room = Room.of(stages.store.folder(model), recipe.seed_tokens) if model else None
     source = _files(stages, "seeds", recipe.seeds)
     measured = _files(stages, "held_out", recipe.held_out) if recipe.held_out else None
 
     def read(path: Path, config: ReadingConfig) -> reading.SeedSet:
         with stages.runner.progress.bar(f"reading {path.name}") as bar:
-            return reading.read(path, config, lambda count: bar.to(count))
+            return reading.read(path, config, lambda count: bar.to(count), room)
 
     def save(draft: Draft) -> None:
         found = read(source, config)
@@ -74,6 +79,8 @@ def take_in_seeds(stages: Stages) -> Ref:
 
     inputs: dict[str, Ref | str] = {**_digests(source)}
     inputs |= {f"held_out/{name}": sha for name, sha in _digests(measured).items()} if measured else {}
+    if model:
+        inputs |= {"tokenizer": stages.store.record(model)["files"]["tokenizer.json"], "room": str(recipe.seed_tokens)}
     return stages.compute("seeds", version=VERSION, config=config, inputs=inputs, save=save)
 
 

@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tokenizers import Tokenizer, models
 
 from tasks.engines.calls import chat
 from tasks.recipe.data import ReadingConfig
 from tasks.seeds.parts import divide
 from tasks.seeds.reading import CUT, DROPS, REPAIRS, SeedSet, read
+from tasks.seeds.room import Room
 from tasks.store.home import ROOT
 from tasks.store.rows import SYSTEM, Seed
 
@@ -120,6 +122,19 @@ def test_a_row_is_dropped_or_repaired_with_its_rule(
     found = read_lines(tmp_path, [GOOD, *rows], ReadingConfig(max_words=20))
     assert rules(found) == rejects
     assert [seed.instruction for seed in found.seeds] == [GOOD["prompt"], *prompts]
+
+
+def test_what_is_too_long_for_the_model_is_left_out_before_anything_is_asked(tmp_path: Path) -> None:
+    letters = Tokenizer(models.BPE({letter: n for n, letter in enumerate("abc ")}, []))
+    rows = [{"prompt": "a" * n, "response": "b" * n} for n in (3, 4, 5)]
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = read(tmp_path / "a.jsonl", ReadingConfig(), lambda count: None, Room(letters, 8))
+    assert [seed.instruction for seed in found.seeds] == ["aaa", "aaaa"]
+    (reject,) = found.rejects
+    assert (reject.rule, reject.row) == ("over_context", "a.jsonl:3")
+    assert reject.detail.startswith("10 tokens, expected at most 8, which engine.context_tokens has room for")
+    # Of what is no letter of its own there is no token: bytes say nothing then, tokens do.
+    assert Room(letters, 8).needed(["é" * 9]) == 0
 
 
 def test_rejects_say_why_and_keep_the_text(tmp_path: Path) -> None:
