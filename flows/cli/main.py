@@ -10,6 +10,7 @@ from rich.markup import escape
 
 from flows.cli import models as cli_models
 from flows.cli import operate as cli_operate
+from flows.cli import rows as cli_rows
 from flows.cli.terminal import AsJson, output
 from tasks.execution.budget import BudgetSpent
 from tasks.recipe import recipe as recipes
@@ -24,6 +25,7 @@ app = typer.Typer(
 BAD_INPUT, FAILED, BUDGET_SPENT, INTERRUPTED = 2, 3, 4, 130
 app.add_typer(cli_models.app)
 app.add_typer(cli_operate.app)
+app.add_typer(cli_rows.app)
 
 
 @app.command()

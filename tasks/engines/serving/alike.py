@@ -33,7 +33,8 @@ def _of_the_model(file: Path) -> dict[str, Any]:
 
 def _ends(folder: Path) -> dict[str, Any]:
     """What of the generation's defaults counts: an engine for runs takes no other from there."""
-    return {name: ids for name, ids in _of_the_model(folder / GENERATION).items() if name.endswith("_token_id")}
+    said = _of_the_model(folder / GENERATION)
+    return {name: ids for name, ids in said.items() if name.endswith("_token_id") and ids is not None}
 
 
 def _tensors(folder: Path) -> dict[str, list[int]]:
