@@ -3,9 +3,12 @@
 Nothing else is kept of a row that nobody asks for.
 """
 
+import os
 from collections.abc import Iterable, Iterator, Set
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -81,8 +84,10 @@ class Table:
 
     @cached_property
     def _kind(self) -> str:
-        """A table's rows are of one kind, which their ids begin with."""
-        return str(self._ids[0]).partition("-")[0] if len(self) else ""
+        """A table's rows are of one kind, which their ids begin with: the first one tells."""
+        with pq.ParquetFile(self.file, metadata=self._meta) as file:
+            first = next(file.iter_batches(1, columns=["id"]), None)
+        return str(first["id"][0]).partition("-")[0] if first is not None and len(first) else ""
 
     def rows_of(self, ids: Set[str]) -> Iterator[tuple[str, tuple[str, ...], Place]]:
         """Each of these that stands here, with its parents."""
@@ -97,6 +102,8 @@ class Table:
         starts = self._parents.offsets.to_numpy()
         flat = self._parents.values.slice(starts[0], starts[-1] - starts[0])
         hits = np.flatnonzero(pc.is_in(flat, pa.array(sorted(ids))).to_numpy(zero_copy_only=False)) + starts[0]
+        if not len(hits):  # then ids need not be read
+            return []
         rows = np.unique(np.searchsorted(starts, hits, side="right") - 1)
         found: list[str] = self._ids.take(pa.array(rows)).to_pylist()
         return found
@@ -139,7 +146,9 @@ class RowIndex:
         return {one: there for one in wanted if (there := self._known[one])}
 
     def children(self, ids: Set[str]) -> list[str]:
-        return list(dict.fromkeys(child for table in self.tables for child in table.children_of(ids)))
+        with ThreadPoolExecutor(os.cpu_count()) as threads:  # Arrow reads beside other threads
+            found = threads.map(lambda table: table.children_of(ids), self.tables)
+            return list(dict.fromkeys(chain.from_iterable(found)))
 
     def content(self, place: Place) -> dict[str, Any]:
         where = (place.iteration, place.label, place.ref, place.table)
