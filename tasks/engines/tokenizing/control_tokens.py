@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from tokenizers import Tokenizer
 
@@ -34,10 +35,10 @@ class PlainText:
         try:
             told = json.loads((model / "tokenizer.json").read_text(encoding="utf-8"))
             added = told["added_tokens"]
-            plain = Tokenizer.from_str(json.dumps(told | {"added_tokens": [], "truncation": None, "padding": None}))
-        except Exception as error:  # tokenizers raises nothing more special
+        except (OSError, ValueError, KeyError) as error:
             raise ValueError(f"{model}: expected a tokenizer.json with added_tokens: {error}") from error
-        return cls(tuple(one["content"] for one in added if one["special"] or MARKUP.fullmatch(one["content"])), plain)
+        names = tuple(one["content"] for one in added if one["special"] or MARKUP.fullmatch(one["content"]))
+        return cls(names, _without(told))
 
     @cached_property
     def _control(self) -> re.Pattern[str]:
@@ -88,3 +89,11 @@ class PlainText:
     def broken_up(self, text: str) -> str:
         """Each control token with a space behind its first letter: another text, where there is no other way."""
         return self._control.sub(lambda found: f"{found.group()[0]} {found.group()[1:]}", text)
+
+
+def _without(told: dict[str, Any]) -> Tokenizer | None:
+    """The tokenizer that knows no control token; None for one that is none without them."""
+    try:
+        return Tokenizer.from_str(json.dumps(told | {"added_tokens": [], "truncation": None, "padding": None}))
+    except Exception:  # tokenizers raises nothing more special
+        return None

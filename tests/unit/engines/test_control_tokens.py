@@ -108,6 +108,11 @@ def test_a_tokenizer_says_which_they_are(model: Path, tmp_path: Path) -> None:
     assert set(PlainText.of(tmp_path).tokens) == {*CONTROL, "[PAD]", "<tool_call>"}
 
 
+def test_of_a_tokenizer_that_is_none_without_them_they_are_broken_up(tmp_path: Path) -> None:
+    (tmp_path / "tokenizer.json").write_text(json.dumps({"added_tokens": [{"content": "<s>", "special": True}]}))
+    assert PlainText.of(tmp_path).text("a <s> b") == "a < s> b"
+
+
 def test_without_a_tokenizer_it_says_so(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"expected a tokenizer\.json"):
         PlainText.of(tmp_path)
