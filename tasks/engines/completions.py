@@ -82,8 +82,11 @@ class Completions:
     async def _likelihood(self, call: Call) -> dict[str, Any]:
         prompt = await self._ids(call.messages)
         # Closed: whether a text ends where it may is part of how likely it is.
-        whole = await self._ids((*call.messages, {"role": "assistant", "content": call.response}), closed=True)
-        if whole[: len(prompt)] != prompt:
+        answered = (*call.messages, {"role": "assistant", "content": call.response})
+        whole = await self._ids(answered, closed=True)
+        if whole[: len(prompt)] != prompt and await self._reads_alike():
+            whole = prompt + (self._tokens.behind(call.messages, answered) or [])
+        if whole[: len(prompt)] != prompt or len(whole) == len(prompt):
             raise ValueError(
                 "the chat template writes another prompt once there is a response: likelihood is undefined"
             )

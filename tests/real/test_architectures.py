@@ -78,9 +78,10 @@ def test_it_is_asked_by_its_own_template_and_none_of_its_defaults(trained: Train
     scored = Call(kind="score", row="s", messages=messages, prefix="Score: ")
     *written, likelihood, score = trained.ask(trained.models[0], [*sampled, read, scored])
     asked, said = tokens.fitted(messages), tokens.fitted(chat("Count to three.", "one two"))
+    behind = tokens.behind(asked, said)
     assert {one.prompt_tokens for one in written} == {len(tokens.ids(asked, False))}
     assert len({one.text for one in written}) > 1, "top_k is 1 in its generation_config.json"
-    assert len(likelihood.log_probs) == len(tokens.ids(said, False)) - len(tokens.ids(asked, False)) + 1
+    assert behind and len(likelihood.log_probs) == len(behind) - 1, "but for the line break behind the turn's end"
     assert len(score.log_probs) == 10
     if trained.kind == "gemma3":
         assert asked[0]["role"] == "user" and asked[0]["content"].startswith("You are a helpful assistant.")

@@ -55,9 +55,22 @@ class Tokens:
 
         Raises jinja2.TemplateError where the template refuses the chat or cannot be read here.
         """
+        return self._read(self._text(messages, closed))
+
+    def behind(self, prompt: Messages, whole: Messages) -> list[int] | None:
+        """Ids of what the second, closed, adds to the first, read by itself; None where it begins otherwise.
+
+        A prompt that ends in line breaks may be read in other tokens once a word follows, and not by who writes that.
+        """
+        before, text = self._text(prompt, False), self._text(whole, True)
+        return self._read(text[len(before) :]) if text.startswith(before) else None
+
+    def _text(self, messages: Messages, closed: bool) -> str:
         if self._template is None:
             raise jinja2.TemplateError("no template is known")
-        text = self._template.text(messages, closed)
+        return self._template.text(messages, closed)
+
+    def _read(self, text: str) -> list[int]:
         return self.plain.ids(text, lambda part: self._tokenizer.encode(part, add_special_tokens=False).ids)
 
 

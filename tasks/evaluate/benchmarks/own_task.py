@@ -57,7 +57,8 @@ class OwnTask:
         """Of a group: the other tasks in its folder, which it may name."""
         if not self.is_group:
             return []
-        there = (path for path in sorted(self.file.parent.rglob("*")) if path.suffix in ENDINGS)
+        found = sorted(self.file.parent.rglob("*"), key=lambda path: (len(path.parts), path))  # the nearest first
+        there = (path for path in found if path.suffix in ENDINGS)
         return [path for path in there if path.resolve() != self.file.resolve()]
 
     def data_of(self, split: str) -> list[Path]:

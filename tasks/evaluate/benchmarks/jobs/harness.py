@@ -19,7 +19,7 @@ from lm_eval.api.model import LM
 from lm_eval.api.task import Task
 from lm_eval.evaluator import evaluate
 from lm_eval.tasks import TaskManager
-from lm_eval.tasks._index import Entry, TaskIndex
+from lm_eval.tasks._index import Entry, Kind, TaskIndex
 from lm_eval.tasks._yaml_loader import load_yaml
 
 from tasks.evaluate.benchmarks.own_task import OwnTask
@@ -132,7 +132,10 @@ def _loaded(name: str, benchmark: Benchmark) -> dict[str, Task]:
     own = OwnTask(benchmark.file) if benchmark.file else None
     manager, task = (_with(own), own.name) if own else (_manager(benchmark.task not in _shipped()), benchmark.task)
     # By way of a group of one: only a member's own values are merged over those of the task it names.
-    group = {"group": f"of {name}", "task": [{"task": task, **_changes(benchmark, own)}]}
+    # Of a group its members' names would be the group's, were it referred to as a task.
+    known = manager.task_index.get(task)
+    kind = "group" if known and known.kind is Kind.GROUP else "task"
+    group = {"group": f"of {name}", "task": [{kind: task, **_changes(benchmark, own)}]}
     # Shipped tasks name their files from the project's root, a user's own from where they are.
     with contextlib.chdir(own.file.resolve().parent if own else ROOT):
         tasks: dict[str, Task] = manager.load([group])["tasks"]
