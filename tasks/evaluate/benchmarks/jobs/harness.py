@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
 from functools import cache
 from typing import Any
 
@@ -17,6 +18,7 @@ os.environ.setdefault("TQDM_DISABLE", "1")
 from lm_eval.api.instance import Instance
 from lm_eval.api.model import LM
 from lm_eval.api.task import Task
+from lm_eval.config.group import GroupConfig
 from lm_eval.evaluator import evaluate
 from lm_eval.tasks import TaskManager
 from lm_eval.tasks._index import Entry, Kind, TaskIndex
@@ -29,6 +31,7 @@ from tasks.store.home import ROOT
 from tasks.store.rows import SYSTEM
 
 FEW_SHOT_SEED = 1234  # the harness's own default
+OF_GROUPS = {field.name for field in fields(GroupConfig)}
 
 
 class Tasks:
@@ -131,15 +134,28 @@ def request(name: str, item: str, one: Instance, benchmark: Benchmark) -> Reques
 def _loaded(name: str, benchmark: Benchmark) -> dict[str, Task]:
     own = OwnTask(benchmark.file) if benchmark.file else None
     manager, task = (_with(own), own.name) if own else (_manager(benchmark.task not in _shipped()), benchmark.task)
-    # By way of a group of one: only a member's own values are merged over those of the task it names.
-    # Of a group its members' names would be the group's, were it referred to as a task.
-    known = manager.task_index.get(task)
-    kind = "group" if known and known.kind is Kind.GROUP else "task"
-    group = {"group": f"of {name}", "task": [{kind: task, **_changes(benchmark, own)}]}
+    # By way of a group of ours: only a member's own values are merged over those of the task it names. And not by a
+    # group's name, for its members would all get that.
+    members = _tasks(manager.task_index, {"task": task}, _changes(benchmark, own))
+    group = {"group": f"of {name}", "task": members}
     # Shipped tasks name their files from the project's root, a user's own from where they are.
     with contextlib.chdir(own.file.resolve().parent if own else ROOT):
         tasks: dict[str, Task] = manager.load([group])["tasks"]
     return tasks
+
+
+def _tasks(index: Mapping[str, Entry], named: dict[str, Any], changes: dict[str, Any]) -> list[dict[str, Any]]:
+    """The task, or those of the group or tag of that name, each with the changes."""
+    name = named.get("group") or named["task"]
+    entry = index.get(name)
+    if entry and entry.kind is Kind.TAG:
+        return [one for tagged in sorted(entry.tags) for one in _tasks(index, {"task": tagged}, changes)]
+    config = entry.cfg if entry else named
+    if ("group" not in named and not (entry and entry.kind is Kind.GROUP)) or not config:
+        return [{**named, **changes}]
+    own = {key: value for key, value in config.items() if key not in OF_GROUPS}
+    members = (one if isinstance(one, dict) else {"task": one} for one in config["task"])
+    return [found for one in members for found in _tasks(index, {**own, **one}, changes)]
 
 
 @cache
