@@ -1,6 +1,8 @@
-"""Two processes train one model, each on its share of a step's rows, as one does, and one of them may be killed."""
+"""The same training in several ways: by two processes, with other kernels, from an adapter, and one of two killed."""
 
+import json
 import signal
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -8,33 +10,60 @@ import psutil
 import pytest
 
 from tasks.engines.processes.child import ChildFailed
+from tasks.store.artifacts import Store
 from tests.support.processes import command_line, wait_until
 from tests.support.trainings import CONFIGS, job, train
 
 
-@pytest.mark.parametrize("method", CONFIGS)
-def test_losses_are_those_of_one_process(tiny_model: Path, tmp_path: Path, method: str) -> None:
-    alone, together = (train(job(tmp_path, tiny_model, method, processes)) for processes in (1, 2))
-    print([entry["loss"] for entry in alone["curve"]], [entry["loss"] for entry in together["curve"]])
-    for step, (one, both) in enumerate(zip(alone["curve"], together["curve"], strict=True)):
+@dataclass(frozen=True)
+class Alone:
+    """SFT by one process, with what is shipped."""
+
+    model: Path
+    record: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def alone(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Alone:
+    asked = job(tmp_path_factory.mktemp("alone"), tiny_model, "sft", 1)
+    record = train(asked)
+    return Alone(Store(asked.store).path(asked.spec), record)
+
+
+def check_same(record: dict[str, Any], other: dict[str, Any]) -> None:
+    for step, (one, both) in enumerate(zip(record["curve"], other["curve"], strict=True)):
         assert both["loss"] == pytest.approx(one["loss"], rel=1e-4), step
     for when in ("before", "after"):  # means over batches, which are others
-        assert together["loss"][when] == pytest.approx(alone["loss"][when], rel=1e-2)
-    assert together["moved"] == pytest.approx(alone["moved"], rel=1e-3)
+        assert other["loss"][when] == pytest.approx(record["loss"][when], rel=1e-2)
+    assert other["moved"] == pytest.approx(record["moved"], rel=1e-3)
 
 
-def test_attention_and_checkpointing_change_no_loss(tiny_model: Path, tmp_path: Path) -> None:
-    shipped, other = (
-        train(job(tmp_path / str(number), tiny_model, "sft", 1, **how))
-        for number, how in enumerate(({}, {"attention": "sdpa", "checkpointing": "always"}))
-    )
-    assert (shipped["attention"], shipped["recomputed"]) == ("eager", False)
+def test_sft_by_two_processes_is_that_by_one(alone: Alone, tiny_model: Path, tmp_path: Path) -> None:
+    check_same(alone.record, train(job(tmp_path, tiny_model, "sft", 2)))
+
+
+def test_dpo_by_two_processes_and_from_an_adapter_is_that_by_one_from_the_merged_model(
+    alone: Alone, tiny_model: Path, tmp_path: Path
+) -> None:
+    sft = job(tmp_path / "sft", tiny_model, "sft", 1, whole=False)
+    learned, kept = train(sft), Store(sft.store).path(sft.spec)
+    assert learned["loss"]["after"] == pytest.approx(alone.record["loss"]["after"], rel=1e-6)
+    assert learned["loss"]["after"] < 0.99 * learned["loss"]["before"], "DPO would do the same without the adapter"
+    assert (alone.model / "model.safetensors").exists() and not (kept / "model.safetensors").exists()
+    assert str(tiny_model) not in json.dumps(json.loads((kept / "adapter_config.json").read_text()))
+
+    from_model = train(job(tmp_path / "model", alone.model, "dpo", 1))
+    check_same(from_model, train(asked := job(tmp_path / "adapter", tiny_model, "dpo", 2, adapter=str(kept))))
+    found = Store(asked.store).path(asked.spec)
+    assert {"model.safetensors", "tokenizer.json", "config.json"} <= {file.name for file in found.iterdir()}
+    assert not asked.work.exists(), "the model that it began from is left behind"
+
+
+def test_attention_and_checkpointing_change_no_loss(alone: Alone, tiny_model: Path, tmp_path: Path) -> None:
+    other = train(job(tmp_path, tiny_model, "sft", 1, attention="sdpa", checkpointing="always"))
+    assert (alone.record["attention"], alone.record["recomputed"]) == ("eager", False)
     assert (other["attention"], other["recomputed"]) == ("sdpa", True)
-    assert _losses(other) == pytest.approx(_losses(shipped), rel=1e-4)
-
-
-def _losses(record: dict[str, Any]) -> list[float]:
-    return [entry["loss"] for entry in record["curve"]]
+    check_same(alone.record, other)
 
 
 def test_flash_attention_is_refused_where_there_is_none(tiny_model: Path, tmp_path: Path) -> None:
@@ -45,7 +74,8 @@ def test_flash_attention_is_refused_where_there_is_none(tiny_model: Path, tmp_pa
 def test_one_of_them_killed_ends_the_other_and_a_retry_goes_on_from_the_checkpoint(
     tiny_model: Path, tmp_path: Path
 ) -> None:
-    asked = job(tmp_path, tiny_model, "sft", 2, config=CONFIGS["sft"].model_dump(mode="json") | {"epochs": 30})
+    config = CONFIGS["sft"].model_dump(mode="json") | {"epochs": 8}
+    asked = job(tmp_path, tiny_model, "sft", 2, config=config)
 
     def computing() -> list[psutil.Process]:
         mine = [one for one in psutil.process_iter() if str(asked.file) in command_line(one)]
