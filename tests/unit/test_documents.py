@@ -102,6 +102,15 @@ def test_every_relative_link_leads_somewhere(name: str) -> None:
             assert anchor in anchors(target.read_text(encoding="utf-8")), f"{name}: no heading for {link}"
 
 
+def test_each_line_of_the_threat_model_has_its_test() -> None:
+    (section,) = re.findall(r"## Security\n(.+?)\n## ", DOCUMENTS["infra/README.md"], re.DOTALL)
+    lines = [line for line in section.splitlines() if line.startswith("| ")][1:]
+    named = [re.findall(r"\[(test_\w+)\]\(([^)]+)\)", line) for line in lines]
+    assert len(named) >= 10 and all(named)
+    for name, path in (one for line in named for one in line):
+        assert f"def {name}(" in (ROOT / "infra" / path).read_text(encoding="utf-8"), name
+
+
 def test_no_sentence_stands_twice() -> None:
     counted: Counter[str] = Counter()
     for name, text in DOCUMENTS.items():
