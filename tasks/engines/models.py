@@ -96,7 +96,10 @@ def check_folder(folder: Path) -> None:
         except ValueError as error:
             raise ValueError(f"model {folder}: {name} is not valid JSON: {error}") from error
         if "auto_map" in values:
-            raise ValueError(f"model {folder}: {name} has auto_map, which asks for remote code; none is run")
+            raise ValueError(
+                f"model {folder}: {name} has auto_map, which asks for remote code; none is run: give a model that "
+                "transformers knows by itself"
+            )
         if quantised := values.get("quantization_config"):
             how = quantised.get("quant_method", "its quantization_config does not say how")
             raise ValueError(

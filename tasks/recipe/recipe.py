@@ -14,6 +14,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from tasks.recipe.data import AnnotateConfig, Branch, CleanConfig, ReadingConfig, SplitConfig, TargetConfig, WriteConfig
 from tasks.recipe.evaluation import EvaluateConfig, GateConfig
+from tasks.recipe.refusals import told
 from tasks.recipe.review import AnchorsConfig, CalibrationConfig, ReviewConfig, SignalsConfig
 from tasks.recipe.running import BudgetConfig, EngineConfig, ExecutionConfig, TrainerConfig
 from tasks.recipe.training import DpoConfig, MixConfig, SftConfig, TeachConfig
@@ -138,16 +139,29 @@ def _path(recipe: str) -> Path:
     return path
 
 
+class Once(yaml.SafeLoader):
+    """Refuses a key that stands twice in one mapping: YAML would take the last one and say nothing."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for number, key in enumerate(keys):
+            if key in keys[:number] and key != "<<":
+                where = node.value[number][0].start_mark
+                raise yaml.YAMLError(f"line {where.line + 1}: {key!r} stands there twice")
+        return super().construct_mapping(node, deep)
+
+
 def _values(path: Path, below: tuple[Path, ...] = ()) -> dict[str, Any]:
     """The file's values over those of the recipe that it `extends`: a name, or a path from where the file lies."""
     if path.resolve() in below:
         raise ValueError(f"{path} extends itself, by way of {', '.join(file.name for file in below)}")
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = yaml.load(path.read_text(encoding="utf-8"), Once)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: not valid YAML: {error}") from error
     if not isinstance(values, dict):
-        raise ValueError(f"{path}: expected a mapping of keys to values, found {type(values).__name__}")
+        found = "nothing" if values is None else f"a {'list' if isinstance(values, list) else 'single value'}"
+        raise ValueError(f"{path}: expected a mapping of keys to values, found {found}")
     extended = values.pop("extends", None)
     if extended is None:
         return values
@@ -175,8 +189,7 @@ def changed(values: dict[str, Any], settings: Sequence[str], source: str = "the 
     try:
         return Recipe.model_validate(values)
     except ValidationError as error:
-        lines = [f"  {'.'.join(map(str, e['loc']))}: {e['msg']} (found {e['input']!r})" for e in error.errors()]
-        raise ValueError("\n".join([f"{source}: {len(lines)} value(s) are not as expected", *lines])) from error
+        raise ValueError(told(error, source, Recipe)) from error
 
 
 def _apply(values: dict[str, Any], setting: str) -> None:

@@ -41,7 +41,7 @@ class EngineConfig(Config):
 
     dtype: Literal["float32", "bfloat16", "float16", "auto"] = "auto"
     """What the model is served and measured in; `auto`: bfloat16 where the device has units for it, else float32."""
-    endpoints: tuple[str, ...] = ()
+    endpoints: tuple[Annotated[str, Field(pattern="^https?://")], ...] = ()
     """Addresses of servers that are there already (`lance serve NAME --for-runs`) and share LANCE_HOME; their key is
     in LANCE_ENGINE_KEY. None: an engine of the run's own."""
     context_tokens: Positive = 2048

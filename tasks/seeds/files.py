@@ -130,4 +130,4 @@ def _reader(path: Path) -> Read:
         return json_text.rows
     known = ", ".join(READERS)
     found = f"the ending {path.suffix!r}"
-    raise refusal(path, f"JSON, or one of the endings {known}", found, "convert or rename the file")
+    raise refusal(path, f"JSON, or one of the endings {known}", found, "save it in one of these formats")

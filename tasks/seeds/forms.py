@@ -55,8 +55,8 @@ FORMS = (
     Form(("prompt", "response")),
     Form(("instruction", "response")),
     Form(("instruction", "output")),
-    Form(("question", "answer")),
     Form(("question", "response")),
+    Form(("question", "answer")),
     Form(("prompt", "completion")),
     Form(("prompt", "answer")),  # the right answer is the response, where there is no longer one
     Form(("instruction", "answer")),
@@ -74,10 +74,24 @@ def form_of(values: Mapping[str, object]) -> Form:
     """Of a row; raises Unfit where its columns are those of none."""
     by_columns = [form for form in FORMS if set(form.columns) <= values.keys()]
     if not by_columns:
-        found = f"the columns {', '.join(map(repr, values)) or 'of an empty row'}"
-        known = ", ".join(map(str, FORMS))
-        advice = "rename them, or say what they are in reading.columns"
-        raise Unfit("columns", str(Unreadable(f"the columns of one of {known}", found, advice)))
+        raise Unfit("columns", str(_unknown(values)))
     filled = [form for form in by_columns if any(values[column] is not None for column in form.columns)] or by_columns
     by_type = (form for form in filled if isinstance(values[form.columns[0]], list) == form.messages)
     return next(by_type, filled[0])
+
+
+def _unknown(values: Mapping[str, object]) -> Unreadable:
+    """What is missing beside a column of a form; else which forms there are."""
+    found = f"the columns {', '.join(map(repr, values))}" if values else "no columns"
+    beside = [(set(form.columns) & values.keys(), form) for form in FORMS if not form.messages]
+    halves = [(next(iter(there)), *(set(form.columns) - there)) for there, form in beside if there]
+    if halves:
+        (has, _), *_rest = halves
+        partners = list(dict.fromkeys(partner for one, partner in halves if one == has))
+        return Unreadable(
+            f"{' or '.join(map(repr, partners))} beside {has!r}", found, "add it, or name it in reading.columns"
+        )
+    known = "'prompt' and 'response', 'instruction' and 'output', 'question' and 'answer', 'messages', or another form"
+    return Unreadable(
+        known, found, "rename the columns, or name them in reading.columns (deployments/README.md, Seeds)"
+    )

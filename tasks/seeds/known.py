@@ -6,6 +6,7 @@ Columns: `answer` (with `choices` where it is a letter), `tests` (Python, or a l
 object, or its JSON). A response that ends with `#### N`, as GSM8K's do, says N.
 """
 
+import ast
 import json
 import re
 from collections.abc import Mapping
@@ -29,7 +30,8 @@ def checks_of(values: Mapping[str, Any], response: str) -> tuple[Asked, ...]:
     elif marked := MARKED.search(response):
         asked.append(Asked.of("number", {"answer": marked[1]}))
     if tests := values.get("tests"):
-        asked.append(Asked.of("passes_tests", {"tests": "\n".join(tests) if isinstance(tests, list) else str(tests)}))
+        lines = map(str, tests) if isinstance(tests, list) else [str(tests)]
+        asked.append(Asked.of("passes_tests", {"tests": _python("\n".join(lines))}))
     if name := values.get("check"):
         asked.append(Asked.of(str(name), _arguments(values.get("arguments"))))
     for one in asked:
@@ -42,12 +44,30 @@ def _of_answer(answer: str, choices: object) -> Asked:
     if marked := MARKED.search(answer):
         return Asked.of("number", {"answer": marked[1]})
     if choices and re.fullmatch("[A-Z]", answer):
-        return Asked.of("choice", {"answer": answer, "choices": list(choices) if isinstance(choices, list) else []})
+        return Asked.of("choice", {"answer": answer, "choices": _choices(choices)})
     if NUMBER.fullmatch(answer):
         return Asked.of("number", {"answer": answer})
     if MATHEMATICS.search(answer):
         return Asked.of("same_mathematics", {"answer": answer})
     return Asked.of("same_words", {"answers": [answer]})
+
+
+def _python(tests: str) -> str:
+    try:
+        ast.parse(tests)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise ValueError(f"tests: expected Python, found {tests[:80]!r}: {error}") from error
+    return tests
+
+
+def _choices(given: object) -> list[Any]:
+    try:
+        read = json.loads(given) if isinstance(given, str) else given
+    except ValueError:
+        read = None
+    if not isinstance(read, list):
+        raise ValueError(f"choices: expected a list, or one as JSON, found {given!r}")
+    return read
 
 
 def _arguments(given: object) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 Who says a message is `role` or ShareGPT's `from`, what is said `content` or `value`: a text, or a list of parts.
 """
 
+import contextlib
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -85,13 +86,13 @@ def history(value: object, column: str) -> list[Turn]:
 
 def _listed(value: object, column: str, of: str) -> list[object]:
     """As it is, or as JSON; none where there is nothing."""
+    found = value
     if isinstance(value, str) and value.strip():
-        try:
-            value = parsed(value)
-        except Unreadable as error:
-            raise Unfit("columns", f"{column!r}, as JSON: {error}") from error
-    if value is None or value == "":
+        with contextlib.suppress(Unreadable):
+            found = parsed(value)
+    if found is None or found == "":
         return []
-    if not isinstance(value, list):
-        raise Unfit("columns", str(Unreadable(f"a list of {of} in {column!r}", shown(value), "make it a list")))
-    return value
+    if not isinstance(found, list):
+        advice = "make it a list, in double quotes where it is JSON"
+        raise Unfit("columns", str(Unreadable(f"a list of {of} in {column!r}", shown(value), advice)))
+    return found

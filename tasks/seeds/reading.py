@@ -177,9 +177,9 @@ class _Reading:
         key = text_digest(*map(normalised, (*earlier, instruction, response)))
         if not instruction or not response or not all(earlier):
             missing = "response" if instruction else "instruction"
-            raise Unfit("empty", "an earlier turn is" if not all(earlier) else f"no {missing}", text)
+            raise Unfit("empty", f"no {missing}" if all(earlier) else "an earlier turn is empty", text)
         if words > self.config.max_words:
-            raise Unfit("over_long", f"{words} words, at most {self.config.max_words}", text)
+            raise Unfit("over_long", f"{words} words, at most {self.config.max_words} (reading.max_words)", text)
         if self.room and (tokens := self.room.needed((*earlier, instruction, response))):
             detail = f"{tokens} tokens, expected at most {self.room.tokens}, which engine.context_tokens has room for"
             raise Unfit("over_context", detail, text)

@@ -19,6 +19,7 @@ from tasks.engines.calls import Messages, chat
 CUT = "\u2063cut here\u2063"  # stands in no text, and no template strips it
 NO_THOUGHT: dict[str, Any] = {"enable_thinking": False}  # Qwen3's; templates that do not know it leave it alone
 OWN_TAGS = re.compile(r"\{%-?\s*(?:end)?generation\s*-?%\}")  # transformers': they mark what is trained on
+MEND = "put another template into the model's folder, as chat_template.jinja"
 SYSTEM, ASKED, SAID = (f"{word} of a probe" for word in ("System text", "Question", "Answer"))
 
 
@@ -90,18 +91,18 @@ class ChatTemplate:
         try:
             prompt, whole, open_ = self.text(asked, False), self.text(answered, True), self.text(answered, False)
         except jinja2.TemplateError as error:
-            yield f"its chat template refuses a chat of user and assistant: {error}"
+            yield f"its chat template refuses a chat of user and assistant ({error}); {MEND}"
             return
         if ASKED not in prompt or SAID not in whole:
-            yield "its chat template leaves out what is said"
+            yield f"its chat template leaves out what is said; {MEND}"
         elif not whole.startswith(prompt):
             why = "it opens a thought there" if "<think>" in prompt else "it may add a thought, or leave out blanks"
             yield (
                 f"its chat template writes another prompt once there is an answer ({why}), so that an answer's "
-                "likelihood is undefined; put a template that does not into the folder, as chat_template.jinja"
+                f"likelihood is undefined; {MEND}"
             )
         elif len(whole) <= len(open_):
-            yield "its chat template does not say where an answer ends; put one that does beside it"
+            yield f"its chat template does not say where an answer ends; {MEND}"
 
 
 def _refuse(reason: str) -> None:

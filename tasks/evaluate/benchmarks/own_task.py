@@ -130,6 +130,9 @@ def _with_included(file: Path, within: tuple[Path, ...]) -> list[tuple[Path, dic
         raise ValueError(f"{file}: it includes itself, by {', '.join(map(str, within))}")
     try:
         config = yaml.load(file.read_text(encoding="utf-8"), _Loader)
+    except FileNotFoundError:
+        by = f", which {within[-1]} includes" if within else ""
+        raise ValueError(f"{file}: no such file{by}") from None
     except (yaml.YAMLError, OSError, ValueError) as error:
         raise ValueError(f"{file}: expected a task of lm-evaluation-harness in YAML: {error}") from error
     if not isinstance(config, dict):

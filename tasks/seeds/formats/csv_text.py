@@ -57,7 +57,8 @@ def rows(path: Path, kind: str) -> Iterator[RawRow]:
     text = text.removeprefix(BYTE_ORDER_MARK)
     csv.field_size_limit(max(len(text), csv.field_size_limit()))  # its default refuses texts over 131,072 characters
     separators = ["\t"] if kind == ".tsv" else list(SEPARATORS)
-    dialects = [Dialect(one, backslash) for one in separators for backslash in (False, True)]
+    escaped = [False, True] if '\\"' in text else [False]  # such a dialect lets pass what is not quoted at all
+    dialects = [Dialect(one, backslash) for one in separators for backslash in escaped]
     dialect = max(dialects, key=lambda one: one.fits(text))
     records = dialect.records(text)
     _, header = next(records, (0, []))

@@ -65,7 +65,9 @@ def _lines(path: Path, written_in: str) -> Iterator[RawRow]:
                 text = text.removeprefix(BYTE_ORDER_MARK) if number == 1 else text
                 if not text.strip():
                     continue
-                found = replace(where, values=_object(parsed(text.removesuffix("\n"), number), "write one a line"))
+                found = replace(
+                    where, values=_object(parsed(text.removesuffix("\n"), number), "write one object a line")
+                )
             except Unreadable as error:
                 found = replace(where, problem=str(error))
             row += 1
@@ -105,7 +107,7 @@ def _of_value(path: Path, written_in: str) -> Iterator[RawRow]:
         raise refusal(path.name, expected, shown(value), "bring the rows into one list")
     for row, item in enumerate(lists[0], 1):
         try:
-            yield RawRow(path.name, row, _object(item, "make every item of the list one"))
+            yield RawRow(path.name, row, _object(item, "make every item of the list an object"))
         except Unreadable as error:
             yield RawRow(path.name, row, {}, problem=str(error))
 
@@ -128,6 +130,14 @@ def parsed(text: str, first_line: int = 1) -> object:
     except json.JSONDecodeError as error:
         found = f"{error.msg!r} at line {first_line + error.lineno - 1}, column {error.colno}"
         raise Unreadable("valid JSON", found, "mend the file there") from error
-    except (ValueError, RecursionError) as error:  # besides surrogates: thousands of digits, thousands of brackets
-        raise Unreadable("JSON of text and plain numbers", str(error), f"mend line {first_line}") from error
+    except UnicodeEncodeError as error:
+        raise Unreadable("text", "half of a surrogate pair", f"mend line {first_line}") from error
+    except RecursionError as error:
+        raise Unreadable(
+            "rows of text", "lists within each other, thousands deep", f"mend line {first_line}"
+        ) from error
+    except ValueError as error:
+        raise Unreadable(
+            "plain numbers", "one of thousands of digits", f"put text there, in line {first_line}"
+        ) from error
     return value

@@ -21,7 +21,7 @@ import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError, validate_call
 
@@ -76,12 +76,17 @@ class Check:
     def arguments(self) -> dict[str, str]:
         """Name to type, without the text."""
         _, *others = inspect.signature(self.function).parameters.values()
-        return {one.name: inspect.formatannotation(one.annotation) for one in others}
+        return {one.name: inspect.formatannotation(_bare(one.annotation)) for one in others}
 
     @property
     def required(self) -> set[str]:
         _, *others = inspect.signature(self.function).parameters.values()
         return {one.name for one in others if one.default is inspect.Parameter.empty}
+
+
+def _bare(annotation: Any) -> Any:
+    """The type that a person gives, without the bounds that pydantic checks."""
+    return get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
 
 
 def check(

@@ -68,9 +68,9 @@ REFUSED = [
     ("writes.top_p=1", ["1 value(s)", "  writes: ", "(found {'top_p': 1})"]),
     ("score=5", ["1 value(s)", "  score: ", "(found 5)"]),
     ("write.top_p=high", ["1 value(s)", "  write.top_p: ", "number", "(found 'high')"]),
-    ("write.top_p=1.5", ["1 value(s)", "  write.top_p: ", "less than or equal to 1", "(found 1.5)"]),
+    ("write.top_p=1.5", ["1 value(s)", "  write.top_p: ", "expected at most 1", "(found 1.5)"]),
     ("sft.lora=8", ["1 value(s)", "  sft.lora: ", "(found 8)"]),
-    ("write.max_new_tokens=0", ["1 value(s)", "  write.max_new_tokens: ", "greater than or equal to 1", "(found 0)"]),
+    ("write.max_new_tokens=0", ["1 value(s)", "  write.max_new_tokens: ", "expected at least 1", "(found 0)"]),
     ("annotate.margin.score=", ["1 value(s)", "  annotate.margin: ", "`score`", "`quantile`"]),
     ("write.top_p", ["--set write.top_p: expected key=value"]),
     ("=0.5", ["--set =0.5: expected key=value"]),
@@ -109,12 +109,13 @@ def test_an_unknown_recipe_names_the_known_ones() -> None:
         (b"name: [x", "not valid YAML"),
         (b"name: x\n\tmodel: y", "not valid YAML"),
         (b"name: M\xfcnchen", ""),  # saved as Latin-1
-        (b"", "expected a mapping of keys to values, found NoneType"),
-        (b"- name", "expected a mapping of keys to values, found list"),
-        (b"demo", "expected a mapping of keys to values, found str"),
-        (b"model: x", "1 value(s) are not as expected\n  name: Field required"),
+        (b"", "expected a mapping of keys to values, found nothing"),
+        (b"- name", "expected a mapping of keys to values, found a list"),
+        (b"demo", "expected a mapping of keys to values, found a single value"),
+        (b"model: x", "1 value(s) are not as expected\n  name: is missing"),
+        (b"name: x\nseeds: a\nname: y", "not valid YAML: line 3: 'name' stands there twice"),
     ],
-    ids=["bracket", "tab", "encoding", "empty", "list", "scalar", "no name"],
+    ids=["bracket", "tab", "encoding", "empty", "list", "scalar", "no name", "twice"],
 )
 def test_a_file_that_is_no_recipe_is_refused_with_its_path(tmp_path: Path, content: bytes, message: str) -> None:
     path = tmp_path / "broken.yml"

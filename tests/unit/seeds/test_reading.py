@@ -142,7 +142,7 @@ def test_rejects_say_why_and_keep_the_text(tmp_path: Path) -> None:
     duplicate, long, empty = read_lines(tmp_path, rows, ReadingConfig(max_words=10)).rejects
     assert duplicate.detail == "same as a.jsonl:1"
     assert GOOD["response"] in duplicate.text
-    assert long.detail == "11 words, at most 10"
+    assert long.detail == "11 words, at most 10 (reading.max_words)"
     assert long.text.count("three") == 9
     assert empty.detail == "no response"
     assert GOOD["prompt"] in empty.text
@@ -282,7 +282,7 @@ def test_the_turns_before_the_last_question_are_the_seeds_history(tmp_path: Path
 def test_an_earlier_turn_may_not_be_empty(tmp_path: Path) -> None:
     talk = [said("user", " "), said("assistant", "Hello."), said("user", "Q"), said("assistant", "A")]
     found = read_lines(tmp_path, [{"messages": talk}, {"messages": talk[2:]}])
-    assert [(r.rule, r.detail) for r in found.rejects] == [("empty", "an earlier turn is")]
+    assert [(r.rule, r.detail) for r in found.rejects] == [("empty", "an earlier turn is empty")]
 
 
 def test_max_rows_takes_the_first_seeds_and_counts_the_rest_once(tmp_path: Path) -> None:
@@ -296,20 +296,25 @@ def test_max_rows_takes_the_first_seeds_and_counts_the_rest_once(tmp_path: Path)
 
 
 MALFORMED: list[tuple[str, dict[str, Any], str, list[str]]] = [
-    ("unknown form", {"text": "x", "score": 1}, "columns", ["prompt/response", "messages", "'text', 'score'"]),
-    ("half a form", {"prompt": "x"}, "columns", ["prompt/response", "'prompt'", "rename", "reading.columns"]),
-    ("no columns", {}, "columns", ["prompt/response", "an empty row"]),
+    ("unknown form", {"text": "x", "score": 1}, "columns", ["'prompt' and 'response'", "messages", "'text', 'score'"]),
+    ("half a form", {"prompt": "x"}, "columns", ["'response' or 'completion'", "beside 'prompt'", "reading.columns"]),
+    ("no columns", {}, "columns", ["'prompt' and 'response'", "found no columns"]),
     ("list", GOOD | {"prompt": [1]}, "not_text", ["text in 'prompt'", "found [1]", "put text"]),
     ("object", GOOD | {"response": {"a": 1}}, "not_text", ["text in 'response'", 'found {"a": 1}', "put text"]),
     ("input", {"instruction": "x", "input": {}, "output": "y"}, "not_text", ["text in 'input'", "found {}"]),
-    ("messages", {"messages": "x"}, "columns", ["'messages', as JSON", "valid JSON", "line 1"]),
+    ("messages", {"messages": "x"}, "columns", ["a list of messages in 'messages'", 'found "x"', "where it is JSON"]),
     ("number", {"messages": 1}, "columns", ["a list of messages in 'messages'", "found 1"]),
     ("message", {"messages": ["x"]}, "columns", ["in 'messages[0]'", 'found "x"', "give each message"]),
     ("no role", {"messages": [{"content": "x"}]}, "columns", ['"role"', 'found {"content": "x"}', "who says"]),
     ("no content", {"messages": [{"role": "user"}]}, "columns", ['"content"', 'found {"role": "user"}']),
     ("role null", {"messages": [said(None, "x")]}, "columns", ['"role"', 'found {"role": null']),
     ("image", {"messages": [said("user", [{"type": "image"}])]}, "not_text", ["'messages[0]'", "image"]),
-    ("mixed TRL", {"prompt": [said("user", "Q")], "completion": "A"}, "columns", ["'completion', as JSON"]),
+    (
+        "mixed TRL",
+        {"prompt": [said("user", "Q")], "completion": "A"},
+        "columns",
+        ["a list of messages in 'completion'"],
+    ),
     ("history", {"instruction": "Q", "output": "A", "history": [["one"]]}, "columns", ["'history[0]'", "both"]),
 ]
 
