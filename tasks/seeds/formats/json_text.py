@@ -19,6 +19,7 @@ from tasks.seeds.formats.raw import RawRow, Unreadable, refusal, shown
 
 LINES = (".jsonl", ".ndjson")
 START_BYTES = 2**20  # by which a file is known: lines of JSON, or one value
+OF_ONE_ROW = ("messages", "conversations", "conversation", "history")  # lists that are no rows
 MARKED = ("byte_order_mark", "removed from the start of the file")
 
 
@@ -99,9 +100,9 @@ def _of_value(path: Path, written_in: str) -> Iterator[RawRow]:
         raise ValueError(f"{path.name}: {error}") from error
     lists: list[Any] = [value]
     if isinstance(value, dict):
-        lists = [item for item in value.values() if isinstance(item, list)]
+        lists = [item for key, item in value.items() if isinstance(item, list) and key not in OF_ONE_ROW]
     if isinstance(value, dict) and not any(map(_holds_objects, lists)):
-        lists = [[value]]  # one row
+        lists = [[value]]
     if len(lists) != 1 or not isinstance(lists[0], list):
         expected = "a list of objects, or an object with exactly one list in it"
         raise refusal(path.name, expected, shown(value), "bring the rows into one list")

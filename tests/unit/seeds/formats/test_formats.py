@@ -165,6 +165,7 @@ def assert_refused(source: Path, parts: list[str]) -> None:
     assert [part for part in parts if part not in str(caught.value)] == [], str(caught.value)
 
 
-def test_one_object_in_a_json_file_is_one_row(tmp_path: Path) -> None:
-    (row,) = read_rows(write(tmp_path / "a.json", json.dumps(ROWS[0], indent=1)))
-    assert row == RawRow("a.json", 1, ROWS[0])
+@pytest.mark.parametrize("values", [ROWS[0], {"messages": [{"role": "user", "content": "Why?"}]}])
+def test_one_object_in_a_json_file_is_one_row(tmp_path: Path, values: dict[str, object]) -> None:
+    (row,) = read_rows(write(tmp_path / "a.json", json.dumps(values, indent=1)))
+    assert row == RawRow("a.json", 1, values)
