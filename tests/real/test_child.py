@@ -139,7 +139,7 @@ def test_a_deadline_ends_the_child_and_is_not_retried(tmp_path: Path) -> None:
         started = time.monotonic()
         wait_until(lambda: child.poll() is not None, 10, "the child has ended")
         assert child.poll() == DEADLINE
-        assert time.monotonic() - started < 6
+        assert time.monotonic() - started < 20
         with pytest.raises(ChildFailed, match="ran past its deadline") as failed:
             child.check()
     assert not failed.value.retryable

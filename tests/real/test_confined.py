@@ -72,7 +72,7 @@ def test_one_that_hangs_costs_the_others_nothing() -> None:
     started = time.monotonic()
     found = findings([*asked, ("passes_tests", "def f(): return 1", {"tests": "assert f() == 1"})])
     assert [one.outcome for one in found] == ["cannot tell", "fail", "cannot tell", "pass"]
-    assert time.monotonic() - started < 2 * SECONDS + 5
+    assert time.monotonic() - started < 2 * SECONDS + 30
 
 
 CASES = yaml.safe_load((ROOT / "tests/unit/verify/cases/programs.yaml").read_text(encoding="utf-8"))
