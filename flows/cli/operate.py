@@ -43,6 +43,18 @@ def up(
 
 
 @app.command()
+def site(
+    host: Annotated[str, typer.Option(help="Address to listen on; non-local ones need a password.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Its port.")] = 4210,
+) -> None:
+    """Show results in a browser until Ctrl-C: evolutions, verdicts, rows with search, lineage, and vetoes."""
+    from flows.site.serve import serve
+    from tasks.store.home import Home
+
+    serve(Home.here(), host, port, output())
+
+
+@app.command()
 def work(
     server: Annotated[str, typer.Option(help="The Prefect server, http://HOST:PORT.")],
     pool: Annotated[str, typer.Option(help="Work pool to take runs of.")] = "lance-gpu",

@@ -42,6 +42,10 @@ class Lineage:
         """Those that stand in a table: one of another evolution's time is left out."""
         return list(self._index.find(self.find(row).parents))
 
+    def children(self, row: str) -> list[str]:
+        """What was made from it, rejects among them."""
+        return self._index.children({row})
+
     def ancestors(self, row: str) -> list[str]:
         """All rows that it was made from, nearest first; a parent of another evolution's time is left out."""
 
