@@ -1,5 +1,6 @@
 """The report's pictures, as SVG that takes its ink from the page: light, dark and on paper."""
 
+import hashlib
 import io
 import re
 from collections.abc import Mapping, Sequence
@@ -138,5 +139,8 @@ def _svg(figure: Figure, says: str) -> str:
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", text, count=1)
     text = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", text, count=1)
+    # A page has several, and each calls its parts the same.
+    own = hashlib.sha256(text.encode()).hexdigest()[:8]
+    text = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{own}-", text)
     said = says.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
     return text.replace("<svg ", f'<svg role="img" aria-label="{said}" ', 1)

@@ -6,6 +6,7 @@ import re
 from markupsafe import Markup, escape
 
 WORDS = re.compile(r"\s+|\w+|[^\w\s]")
+ALIKE = 0.6  # blanks among what is the same; of texts that differ more, marks say nothing
 MOST_WORDS = 3000  # beyond that comparing takes seconds, and nobody reads it
 
 
@@ -15,7 +16,10 @@ def marked(one: str, other: str) -> tuple[Markup, Markup]:
     if len(first) + len(second) > MOST_WORDS:
         return escape(one), escape(other)
     sides: tuple[list[Markup], list[Markup]] = ([], [])
-    for kind, a, b, c, d in difflib.SequenceMatcher(None, first, second, autojunk=False).get_opcodes():
+    found = difflib.SequenceMatcher(None, first, second, autojunk=False)
+    if found.ratio() < ALIKE:
+        return escape(one), escape(other)
+    for kind, a, b, c, d in found.get_opcodes():
         for side, words in zip(sides, (first[a:b], second[c:d]), strict=True):
             text = escape("".join(words))
             side.append(text if kind == "equal" or not text.strip() else Markup("<mark>{}</mark>").format(text))

@@ -1,5 +1,6 @@
 """A row's lineage as a picture: what it came from on the left, what came of it on the right."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from markupsafe import Markup, escape
@@ -7,6 +8,7 @@ from markupsafe import Markup, escape
 from tasks.evolution.lineage import Lineage
 
 MOST = 8  # rows of one step that are drawn
+LOOKED_AT = 60  # in each direction: of a seed a thousand rows may have come, and each is looked for in all tables
 WIDTH, HEIGHT, ACROSS, DOWN = 190, 44, 60, 16
 
 
@@ -18,22 +20,28 @@ class Box:
     stands_in: str
 
 
-def boxes(lineage: Lineage, row: str) -> tuple[list[Box], int]:
-    """The row's own, and up to MOST of each step from it; and how many more there are."""
-    steps = {row: 0}
-    for direction in (-1, 1):
-        level, step = [row], 0
-        while level:
-            step += direction
-            found = [other for one in level for other in (lineage.parents(one) if step < 0 else lineage.children(one))]
-            level = [one for one in dict.fromkeys(found) if one not in steps]
-            steps |= dict.fromkeys(level, step)
+def boxes(lineage: Lineage, row: str) -> tuple[list[Box], bool]:
+    """The row's own, and up to MOST of each step from it; and whether these are all."""
+    before, after = (_steps(row, way, of) for way, of in ((-1, lineage.parents), (1, lineage.children)))
+    steps = {row: 0} | before | after
     chosen: list[Box] = []
     for one, step in sorted(steps.items(), key=lambda item: item[1]):
         if sum(box.step == step for box in chosen) < MOST:
             known = lineage.find(one)
             chosen.append(Box(one, step, known.parents, next(iter(known.places)).name))
-    return chosen, len(steps) - len(chosen)
+    return chosen, len(chosen) == len(steps) and max(len(before), len(after)) < LOOKED_AT
+
+
+def _steps(row: str, way: int, following: Callable[[str], list[str]]) -> dict[str, int]:
+    """By the longest way to each, so that what a row was made from stands before it; `way` is -1 or 1."""
+    steps, open_ = {row: 0}, [row]
+    while open_ and len(steps) <= LOOKED_AT:
+        one = open_.pop(0)
+        for other in following(one):
+            if abs(steps.get(other, 0)) < abs(steps[one]) + 1 and other != row:
+                steps[other] = steps[one] + way
+                open_.append(other)
+    return {one: step for one, step in steps.items() if one != row}
 
 
 def drawn(found: list[Box], row: str, link: str) -> Markup:

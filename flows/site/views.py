@@ -156,7 +156,7 @@ class Views:
         lineage = _lineage(self.home, self.home.ledger(name).read() or "", name)
         row = lineage.standing(row)
         known, content = lineage.find(row), lineage.content(row)
-        drawn, more = picture.boxes(lineage, row)
+        drawn, whole = picture.boxes(lineage, row)
         both = "chosen" in content and "rejected" in content
         filled = {key: of for key, of in content.items() if of not in (None, "", [], ()) and key != "id"}
         vetoed = next((one.why for one in vetoes.read(self.home.vetoes(name)) if one.row == row), "")
@@ -170,7 +170,7 @@ class Views:
             places=known.stands_in,
             trained=list(lineage.trained({row, *lineage.descendants(row)})),
             picture=picture.drawn(drawn, row, f"{address(name)}/row/{{}}"),
-            more=more,
+            whole=whole,
             vetoed=vetoed,
             veto=f"{address(name, 'row', row)}/veto",
             field=field,

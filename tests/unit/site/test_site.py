@@ -12,8 +12,12 @@ from starlette.testclient import TestClient
 from flows.site.access import FIELD
 from flows.site.app import site
 from flows.site.differences import marked
+from flows.site.picture import boxes, drawn
 from flows.site.tables import PAGE_ROWS, Query, page_of
+from tasks.evolution import lookup
+from tasks.evolution.lineage import Lineage
 from tasks.store import vetoes
+from tasks.store.artifacts import Store
 from tasks.store.home import Home
 from tests.unit.report.test_frames import home as home  # a fixture
 
@@ -146,6 +150,20 @@ def test_what_differs_is_marked_and_what_is_markup_is_text() -> None:
     assert chosen == "The &lt;b&gt;<mark>red</mark>&lt;/b&gt; house is old."
     assert "<mark>blue</mark>" in rejected and "&amp;" in rejected and "<b>" not in rejected
     assert marked("a " * 4000, "b")[0] == "a " * 4000
+    assert "<mark>" not in marked("Quite another text.", "None of these words is there, whatever one looks at.")[0]
+
+
+def test_what_a_row_was_made_from_is_drawn_before_it(home: Home) -> None:
+    lineage = Lineage(Store.of(home), lookup.ledger(home, NAME))
+    (pair, *_) = Store.of(home).table_files(lineage.ledger.iterations[0].stages["annotate"])
+    row = pq.read_table(pair, columns=["id"])["id"][0].as_py()
+    found, whole = boxes(lineage, row)
+    steps = {box.row: box.step for box in found}
+    assert whole and steps[row] == 0 and min(steps.values()) < 0
+    for box in found:
+        assert all(steps[parent] < box.step for parent in box.parents if parent in steps), box
+    text = drawn(found, row, "/x/{}")
+    assert text.count("<rect") == len(found) and text.count("<a ") == len(found) - 1
 
 
 def test_names_are_quoted_in_addresses(asking: TestClient) -> None:
