@@ -74,6 +74,7 @@ def test_a_finished_run_again_starts_no_child(finished: tuple[Served, str]) -> N
     done = served.lance("rerun", run[:8])
     (again,) = re.findall(r"run ([0-9a-f-]{36}) was created", done.stdout)
     assert served.wait(again)["state_type"] == "COMPLETED"
+    wait_until(lambda: {"dpo", "annotate"} <= served.states(again).keys(), 60, "its tasks, which come behind the state")
     assert set(served.states(again)["dpo"] + served.states(again)["annotate"]) == {"Cached"}
     assert asked() == before
 
@@ -85,6 +86,7 @@ def test_from_dpo_on_nothing_is_asked_or_tuned_again(finished: tuple[Served, str
     assert done.returncode == 0, done.stderr
     run = re.findall(r"run ([0-9a-f-]{36}) was created", done.stdout)[0]
     assert served.wait(run)["state_type"] == "COMPLETED"
+    wait_until(lambda: {"dpo", "gate"} <= served.states(run).keys(), 60, "its tasks, which come behind the state")
     states = served.states(run)
     assert states["dpo"] == ["Completed"] and states["sft"] == ["Cached"]
     written = [name for name in states if name.startswith(("write", "clean", "review", "signals [w", "signals [s"))]
