@@ -35,12 +35,17 @@ def _shuffled(text: str, _: Sequence[str], chance: random.Random) -> str | None:
     return " ".join(shuffled)
 
 
+MOST_BYTES = 200  # that are repeated; a token is one at least
+
+
 def _repeated(text: str, _: Sequence[str], chance: random.Random) -> str | None:
     """One of its sentences (the whole text, if it is only one) up to three times more at its end."""
-    sentences = [part for part in re.split(r"(?<=[.!?])\s+|\n+", text) if part.strip()]
+    sentences = [part for part in re.split(r"(?<=[.!?])\s+|\n+|(?<=[。！？])", text) if part.strip()]
     if not sentences:
         return None
-    return " ".join([text, *[chance.choice(sentences)] * (chance.randint(1, 3))])
+    # Of a long one its beginning: three times a text without a full stop may be more than a model reads.
+    again = chance.choice(sentences).encode()[:MOST_BYTES].decode(errors="ignore")
+    return " ".join([text, *[again] * (chance.randint(1, 3))])
 
 
 _NEGATED = re.compile(r"\b(is|are|was|were|can|could|will|would|should|must|does|do|did|has|have|had)( not\b)?")

@@ -97,3 +97,9 @@ def test_the_key_alone_makes_the_chance() -> None:
     assert set(drawn("mismatched")) == {"The Po.", "A hill."}
     one = corrupted(TEXT, OTHERS, "a", {"shuffled": RESPONSE["shuffled"]})
     assert one["shuffled"] == corrupted(TEXT, OTHERS, "a", RESPONSE)["shuffled"], "kinds share no chance"
+
+
+@pytest.mark.parametrize("text", ["人工智能是计算机科学的一个分支，" * 40, "word " * 400])
+def test_a_text_without_a_full_stop_does_not_grow_without_bound(text: str) -> None:
+    for made in drawn("repeated", text, 50):
+        assert made.startswith(text) and len(made.encode()) <= len(text.encode()) + 3 * 201
