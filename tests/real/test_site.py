@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.resources import files
@@ -19,6 +18,7 @@ from tasks.store.home import ROOT, Home
 from tests.real.test_export import ledger_of, two_iterations
 from tests.real.test_report import CONTRAST, SIZES
 from tests.support.evolution import LANCE
+from tests.support.old_store import unpacked
 from tests.support.processes import wait_until
 
 AXE = files("axe_core_python").joinpath("axe.min.js")
@@ -38,9 +38,7 @@ class Shown:
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
     folder = tmp_path_factory.mktemp("site")
-    with tarfile.open(ROOT / "tests/support/store_format_1.tar.xz") as packed:
-        packed.extractall(folder, filter="data")
-    home, port = Home(folder), free_port()
+    home, port = unpacked(folder), free_port()
     two: Ledger = ledger_of(*two_iterations(home)).model_copy(update={"name": "two"})
     two.save(home.ledger("two"))
     process = subprocess.Popen(

@@ -4,7 +4,6 @@
 weights and tokenizers left out.
 """
 
-import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,8 +14,9 @@ from flows.cli import explain, show
 from flows.report import html
 from tasks.evolution import lookup
 from tasks.store.artifacts import Store
-from tasks.store.home import ROOT, Home
+from tasks.store.home import Home
 from tasks.store.rows import Row
+from tests.support.old_store import unpacked
 
 NAME = "tiny"
 MODELS = ("sft", "dpo", "base-model")
@@ -24,10 +24,7 @@ MODELS = ("sft", "dpo", "base-model")
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    folder = tmp_path_factory.mktemp("format-1")
-    with tarfile.open(ROOT / "tests/support/store_format_1.tar.xz") as packed:
-        packed.extractall(folder, filter="data")
-    return Home(folder)
+    return unpacked(tmp_path_factory.mktemp("format-1"))
 
 
 def kinds(of: type[Row] = Row) -> Iterator[type[Row]]:

@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import tarfile
 from pathlib import Path
 
 import pandas as pd
@@ -12,15 +11,13 @@ from typer.testing import CliRunner
 
 from flows.cli.main import app
 from flows.report.frames import Results
-from tasks.store.home import ROOT, Home
+from tasks.store.home import Home
+from tests.support.old_store import unpacked
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    folder = tmp_path_factory.mktemp("home")
-    with tarfile.open(ROOT / "tests/support/store_format_1.tar.xz") as packed:
-        packed.extractall(folder, filter="data")
-    return Home(folder)
+    return unpacked(tmp_path_factory.mktemp("home"))
 
 
 @pytest.fixture(scope="module")
