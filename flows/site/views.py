@@ -19,7 +19,7 @@ from tasks.evolution import champion as champions
 from tasks.evolution import ledger as ledgers
 from tasks.evolution import lookup
 from tasks.evolution.funnel import funnel
-from tasks.evolution.ledger import Iteration, Ledger
+from tasks.evolution.ledger import Ledger
 from tasks.evolution.lineage import Lineage
 from tasks.review import drift
 from tasks.store import vetoes
@@ -111,12 +111,10 @@ class Views:
         return found
 
     def iteration(self, name: str, number: int) -> str:
-        one = lookup.find(self.home, f"{name}/{number}").iteration
-        stages = _stages(one)
+        found = lookup.find(self.home, f"{name}/{number}")
+        one, stages = found.iteration, found.stages
         tables = {
-            label: [
-                (file.stem, address(name, number, "rows", label, file.stem)) for file in self.store.table_files(ref)
-            ]
+            label: [(table, address(name, number, "rows", label, table)) for table in self._tables(ref)]
             for label, ref in stages.items()
         }
         way = [*ALL, (name, address(name)), (f"iteration {number}", "")]
@@ -127,8 +125,8 @@ class Views:
 
     def rows(self, name: str, number: int, stage: str, table: str, query: Query) -> str:
         """Raises ValueError for a table that is not there."""
-        stages = _stages(lookup.find(self.home, f"{name}/{number}").iteration)
-        files = {file.stem: file for file in self.store.table_files(stages[stage])} if stage in stages else {}
+        stages = lookup.find(self.home, f"{name}/{number}").stages
+        files = self._tables(stages[stage]) if stage in stages else {}
         if table not in files:
             raise ValueError(
                 f"{name}/{number}: no table {table!r} of {stage!r}; there are: {', '.join(files) or 'none'}"
@@ -190,10 +188,6 @@ def address(name: str, *below: object) -> str:
 
 def _page(template: str, way: Way, said: str = "", **values: Any) -> str:
     return OWN.get_template(f"{template}.html.j2").render(way=way, said=said, **values)
-
-
-def _stages(one: Iteration) -> dict[str, Ref]:
-    return {"seeds": one.seeds, **one.stages}
 
 
 def _champion(ledger: Ledger) -> str:

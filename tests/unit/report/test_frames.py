@@ -58,6 +58,17 @@ def test_rows_are_those_of_the_store_with_their_place(results: Results) -> None:
     assert set(scores[scores["in_stage"] == "review [seeds]"]["item"]) <= set(results.rows("pool")["id"])
 
 
+def test_one_iteration_may_be_asked_for_alone(results: Results) -> None:
+    (one,) = results.ledger.iterations
+    two = results.ledger.model_copy(update={"iterations": [one, one.model_copy(update={"number": 2})]})
+    both = Results(two, results.store)
+    assert list(both.rows("seeds")["in_iteration"].unique()) == [1, 2]
+    for found in (both.rows("seeds", 2), both.rejects(2), both.scores(2)):
+        assert len(found) and (found["in_iteration"] == 2).all()
+    for frame in (both.funnel(2), both.axes(2)):
+        assert len(frame) and (frame["iteration"] == 2).all()
+
+
 @pytest.mark.parametrize(
     ("stage", "more", "says"),
     [
