@@ -1,7 +1,7 @@
 """Human approval before a promotion: the run suspends, and holds no resource until it is resumed with an answer."""
 
-import json
 from typing import Literal
+from uuid import UUID
 
 from prefect import get_run_logger
 from prefect.client.orchestration import get_client
@@ -15,7 +15,9 @@ from flows.report.prefect_ui import scoreboard
 from tasks.evolution.champion import now
 from tasks.evolution.ledger import Decision, Iteration, Ledger
 from tasks.evolution.lock import Busy
+from tasks.evolution.lookup import Awaited
 from tasks.evolution.vetoes import add_vetoes
+from tasks.store import vetoes
 from tasks.store.artifacts import Store
 from tasks.store.examples import PreferencePair, SftRow
 from tasks.store.home import Home
@@ -27,7 +29,8 @@ SAMPLES = 3
 
 
 class Approval(RunInput):
-    """`rows` are ids of rows to veto, with spaces between; `why` is kept with the verdict or the vetoes.
+    """`rows` are ids of rows to veto, with spaces between (none where they are vetoed already, as by `lance veto`);
+    `why` is kept with the verdict or the vetoes.
 
     The decision has no default: where there is no answer, Prefect gives an empty one.
     """
@@ -38,7 +41,10 @@ class Approval(RunInput):
 
 
 def ask(home: Home, ledger: Ledger, one: Iteration) -> Decision | None:
-    """Suspend until a person answers; None where rows were vetoed. A veto that cannot be noted is asked about again."""
+    """Suspend until a person answers; None where rows were vetoed: what is approved is what was made without them.
+
+    A veto that cannot be noted is asked about again.
+    """
     assert one.candidate, "only a candidate is promoted"
     problem, attempt = "", 0
     while True:
@@ -46,21 +52,25 @@ def ask(home: Home, ledger: Ledger, one: Iteration) -> Decision | None:
         # Of this candidate without these rows: what was said of another is no answer.
         key = f"approve-{one.number}-{one.candidate.digest[:12]}-{digest(one.vetoes)[:12]}-{attempt}"
         attempt += 1
-        answer = _answer(home.waiting(ledger.name), key, text)
+        answer = _answer(home.waiting(ledger.name), one, key, text)
         if answer is None:
             continue
-        if answer.decision != "veto":
-            return Decision(decision=answer.decision, why=answer.why, at=now())
         try:
-            if add_vetoes(home, ledger, answer.rows.split(), answer.why, one.number):
-                return None
-            problem = "No row was vetoed: expected ids of rows that are not vetoed yet, with spaces between."
+            if answer.decision == "veto" and answer.rows:
+                add_vetoes(home, ledger, answer.rows.split(), answer.why, one.number)
         except ValueError as error:
             problem = f"Not vetoed: {error}"
+            get_run_logger().warning(problem)
+            continue
+        if answer.decision != "reject" and {veto.row for veto in vetoes.read(home.vetoes(ledger.name))} - {*one.vetoes}:
+            return None
+        if answer.decision != "veto":
+            return Decision(decision=answer.decision, why=answer.why, at=now())
+        problem = "No row was vetoed: expected ids of rows that are not vetoed yet, with spaces between."
         get_run_logger().warning(problem)
 
 
-def _answer(waiting: Document, key: str, text: str) -> Approval | None:
+def _answer(waiting: Document, one: Iteration, key: str, text: str) -> Approval | None:
     """To what was asked by this key; suspends where nothing was yet. None where that ended without an answer.
 
     A retry may or may not have Prefect forget that it has asked; the answer is kept with the run.
@@ -70,7 +80,7 @@ def _answer(waiting: Document, key: str, text: str) -> Approval | None:
         return Approval.model_validate(given)
     if read_flow_run_input(f"suspended-{key}-schema"):
         return None
-    waiting.write(json.dumps({"run": str(flow_run.get_id())}))
+    waiting.write(Awaited(run=str(flow_run.get_id()), iteration=one).model_dump_json(indent=1))
     try:
         return suspend_flow_run(wait_for_input=Approval.with_initial_data(description=text), timeout=WAIT_S, key=key)
     except ValidationError:  # killed between its suspension and its question
@@ -79,23 +89,20 @@ def _answer(waiting: Document, key: str, text: str) -> Approval | None:
 
 def check_nobody_else_waits(home: Home, name: str) -> None:
     """Raises Busy while another run of the evolution waits for a person, or was answered and waits for a worker."""
-    waiting = home.waiting(name)
-    if not (text := waiting.read()):
-        return
-    run = json.loads(text)["run"]
-    if run == str(flow_run.get_id()):
+    waits = Awaited.of(home, name)
+    if not waits or waits.run == str(flow_run.get_id()):
         return
     with get_client(sync_client=True) as client:
         try:
-            state = client.read_flow_run(run).state
+            state = client.read_flow_run(UUID(waits.run)).state
         except ObjectNotFound:
             state = None
     if state and not state.is_final():
         raise Busy(
-            f"evolution {name!r} is waiting for approval, or for a worker to continue: answer run {run} (Resume in the "
-            "UI), or cancel it"
+            f"evolution {name!r} is waiting for approval, or for a worker to continue: answer run {waits.run} (on "
+            "the site of results, or Resume in Prefect's UI), or cancel it"
         )
-    waiting.remove()
+    home.waiting(name).remove()
 
 
 def _samples(home: Home, one: Iteration) -> str:

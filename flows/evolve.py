@@ -11,8 +11,8 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import Field
 
 from flows import approval
-from flows.iterate import iterate
-from flows.report.prefect_ui import publish_report
+from flows.iterate import Vetoed, iterate
+from flows.report.prefect_ui import publish_results
 from flows.resources import run_resources
 from tasks.engines import models
 from tasks.engines.processes.platform import visible_gpus
@@ -120,6 +120,7 @@ class Evolution:
                 if one.verdict.decision == "promote" and (said or self.approve):
                     if not said:
                         runner.devices.rest()
+                        ledger.save(self.document)  # a first iteration is looked up by it while a person decides
                         said = approval.ask(home, ledger.put(one), one)
                     if not said:
                         vetoed = vetoes.read(home.vetoes(recipe.name))
@@ -151,12 +152,12 @@ class Evolution:
         at_once = recipe.engine.shards_together(len(visible_gpus()))
         threads: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=at_once)
         iteration = iterate.with_options(task_runner=threads)  # type: ignore[arg-type]  # its own futures do not fit
-        again = ledger.made_again(number)
-        return iteration(runner, number, start, champion, base, of_its_own, grown_from, vetoed, items, again)
+        again, told = ledger.made_again(number), Vetoed(vetoes=tuple(vetoed))
+        return iteration(runner, number, start, champion, base, of_its_own, grown_from, told, items, again)
 
 
 def _report(home: Home, ledger: Ledger, number: int) -> None:
-    """The report, and where it lies. What it cannot show must not cost a run that is done."""
+    """The report, and where results are looked at. What it cannot show must not cost a run that is done."""
     from flows.report import html  # matplotlib: two seconds that a run without an iteration does not need
 
     file = home.evolution(ledger.name) / "report.html"
@@ -165,7 +166,7 @@ def _report(home: Home, ledger: Ledger, number: int) -> None:
     except Exception:
         get_run_logger().exception("the report on %s could not be written", ledger.name)
         return
-    publish_report(file, number)
+    publish_results(ledger.name, number, file)
 
 
 def _patience_is_at_its_end(ledger: Ledger, number: int, recipe: Recipe) -> bool:

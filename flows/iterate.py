@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from prefect import flow, get_run_logger
 from prefect.runtime import flow_run
+from pydantic import BaseModel, Field, computed_field
 
 from flows.report.prefect_ui import publish_funnel, publish_reviewer, publish_training, publish_verdict
 from tasks.annotate import steps as annotating
@@ -39,6 +40,17 @@ class Sources:
     reviewer: Ref | None
 
 
+class Vetoed(BaseModel):
+    """A person's vetoes. Prefect refuses parameters of more than 512 KiB: it is told how many there are."""
+
+    vetoes: tuple[Veto, ...] = Field(exclude=True)
+
+    @computed_field  # type: ignore[prop-decorator]  # as pydantic's documentation has it
+    @property
+    def rows(self) -> int:
+        return len(self.vetoes)
+
+
 @flow(name="iterate", flow_run_name="iteration {number}", validate_parameters=False, persist_result=False)
 def iterate(
     runner: PrefectRunner,
@@ -48,7 +60,7 @@ def iterate(
     base: Ref,
     seeds: Ref,
     grown_from: Sequence[Ref],
-    vetoes: Sequence[Veto],
+    vetoed: Vetoed,
     items: Ref | None,
     again: Mapping[str, int],
 ) -> Iteration:
@@ -57,7 +69,7 @@ def iterate(
     `start` is the champion too, unless the policy is the paper's. A stage that leaves nothing to continue with ends the
     iteration: hold.
     """
-    started, stages = time.monotonic(), Stages(runner, number, vetoes, items, again)
+    started, stages = time.monotonic(), Stages(runner, number, vetoed.vetoes, items, again)
     if items:
         stages.keep("benchmark items", items)
     candidate, verdict = _candidate_and_verdict(stages, start, champion, base, seeds, grown_from)
@@ -80,7 +92,7 @@ def iterate(
         stages=stages.made,
         recipe=runner.recipe.model_dump(mode="json"),
         seconds=round(time.monotonic() - started, 1),
-        vetoes=tuple(veto.row for veto in vetoes),
+        vetoes=tuple(veto.row for veto in vetoed.vetoes),
         run=str(flow_run.get_id()),
         at=now(),
     )

@@ -84,7 +84,7 @@ def explain(home: Home, row: str, evolution: str | None, backwards: bool) -> Exp
     """
     names, found = [evolution] if evolution else home.evolutions, None
     for name in names:
-        lineage = Lineage(Store.of(home), lookup.ledger(home, name))
+        lineage = Lineage(Store.of(home), lookup.with_awaited(home, name))
         if row in lineage or evolution:
             found = lineage
             break
@@ -102,8 +102,8 @@ def explain(home: Home, row: str, evolution: str | None, backwards: bool) -> Exp
 
 def veto(home: Home, evolution: str, rows: list[str], why: str) -> str:
     """Note the rows as vetoed; what to say about it. Raises ValueError for a row that the evolution does not have."""
-    ledger = lookup.ledger(home, evolution)
-    new = add_vetoes(home, ledger, rows, why, len(ledger.iterations) + 1)
+    done = len(lookup.ledger(home, evolution).iterations)
+    new = add_vetoes(home, lookup.with_awaited(home, evolution), rows, why, done + 1)
     before = len(rows) - len(new)
     return f"{len(new)} vetoed{f', {before} were vetoed already' if before else ''}; kept in {home.vetoes(evolution)}"
 

@@ -1,7 +1,10 @@
 """The `lance` command line. Exit codes: 0 done, 2 bad input, 3 failed (try again), 4 budget spent, 130 interrupted."""
 
 import json
+import os
 import sys
+from errno import EACCES, EROFS
+from locale import getpreferredencoding
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -223,6 +226,9 @@ def _show(run: str, rows: str | None, as_json: bool, limit: int = 10) -> None:
 
 def main() -> NoReturn:
     """Run the command; every error that a person can do something about is one message, without a traceback."""
+    if getpreferredencoding(False).lower() not in ("utf-8", "utf8"):
+        # Texts, paths and what other processes are told are UTF-8, whatever the locale: Python is told at its start.
+        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], os.environ | {"PYTHONUTF8": "1"})
     try:
         app()
         sys.exit(0)
@@ -235,6 +241,8 @@ def main() -> NoReturn:
         origin = type(error).__module__.partition(".")[0]
         if not isinstance(error, OSError) and origin not in ("tasks", "openai", "httpx", "httpcore", "prefect"):
             raise
+        if isinstance(error, OSError) and error.errno in (EACCES, EROFS):
+            error = OSError(f"{error}: set LANCE_HOME to a folder that can be written to, if this one is below it")
         _fail(f"{error}\nFinished stages are kept: the same command continues.", FAILED)
 
 

@@ -19,6 +19,7 @@ def up(
         str, typer.Option(help="Address the server listens on; non-local ones need a password.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port the server listens on.")] = 4200,
+    site_port: Annotated[int, typer.Option(min=1, max=65535, help="Port the site of results listens on.")] = 4210,
     server: Annotated[
         str, typer.Option(help="Work for a server that runs elsewhere, http://HOST:PORT, instead of starting one.")
     ] = "",
@@ -30,11 +31,20 @@ def up(
         typer.Option(help="Work pool of all deployments from now on; '': those of deployments/prefect.yaml."),
     ] = None,
 ) -> None:
-    """Start a Prefect server and this machine's workers, with pools, deployments and automations in place."""
+    """Start a Prefect server, the site of results and this machine's workers; deploy what runs there."""
     from flows.operations import up as services
     from tasks.store.home import Home
 
-    asked = services.Asked(host=host, port=port, server=server, slots=slots, workers=workers, notify=notify, pool=pool)
+    asked = services.Asked(
+        host=host,
+        port=port,
+        site_port=site_port,
+        server=server,
+        slots=slots,
+        workers=workers,
+        notify=notify,
+        pool=pool,
+    )
     url = services.up(Home.here(), asked, output())
     ends = "ends this machine's workers" if server else "ends it all"
     output().print(f"\n{url}/deployments has a form for each deployment; `lance down` {ends}", soft_wrap=True)
@@ -47,11 +57,13 @@ def site(
     host: Annotated[str, typer.Option(help="Address to listen on; non-local ones need a password.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Its port.")] = 4210,
 ) -> None:
-    """Show results in a browser until Ctrl-C: evolutions, verdicts, rows with search, lineage, and vetoes."""
+    """Show results in a browser until Ctrl-C: evolutions, verdicts, rows, lineage; veto and approve there."""
+    from flows.operations.server import known_address
     from flows.site.serve import serve
     from tasks.store.home import Home
 
-    serve(Home.here(), host, port, output())
+    home = Home.here()
+    serve(home, host, port, lambda: known_address(home), output())
 
 
 @app.command()

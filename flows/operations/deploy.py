@@ -19,8 +19,10 @@ from prefect.events.schemas.automations import AutomationCore
 from prefect.exceptions import ObjectNotFound
 from prefect.flows import Flow, load_flow_from_entrypoint
 from prefect.utilities.callables import parameter_schema
+from prefect.variables import Variable
 
 from flows.operations.applied import Applied
+from flows.report.prefect_ui import SITE_VARIABLE
 from tasks.store.files import sha256
 from tasks.store.home import Home
 from tasks.store.rows import digest
@@ -36,9 +38,11 @@ ALWAYS = ("lance-cpu", "lance-gpu")  # the others, where they are asked for
 FAILED = "LANCE: a run failed"
 
 
-def everything(root: Path, home: Home, workers: bool, notify: str = "", pool: str | None = None) -> Iterator[str]:
+def everything(
+    root: Path, home: Home, workers: bool, notify: str = "", pool: str | None = None, site: str = ""
+) -> Iterator[str]:
     """What was done, as lines to print. `pool` is where all deployments run from now on, if given; empty: as the file
-    says.
+    says. `site`: where a browser finds the site of results, if this machine serves it.
 
     Raises ValueError where workers of this home are of no use to the server, or where there is no such pool.
     """
@@ -51,13 +55,15 @@ def everything(root: Path, home: Home, workers: bool, notify: str = "", pool: st
         for name, (kind, template) in POOLS.items():
             if name not in (*ALWAYS, applied.pool):
                 continue
-            content = json.loads((root / f"infra/work-pools/{template}.json").read_text())
+            content = json.loads((root / f"infra/work-pools/{template}.json").read_text(encoding="utf-8"))
             yield f"{'pool':<12} {name} {_pool(client, applied, name, kind, content)}"
         _check_pool(client, applied.pool)
         yield from _deployments(client, applied, root)
-        automations = yaml.safe_load((root / "deployments" / "automations.yaml").read_text())
+        automations = yaml.safe_load((root / "deployments" / "automations.yaml").read_text(encoding="utf-8"))
         for one in [*automations, *([_on_failure(client, notify)] if notify else [])]:
             yield f"{'automation':<12} {one['name']} {_automation(client, applied, one)}"
+        if site and applied.is_new("site", site):
+            Variable.set(SITE_VARIABLE, site, overwrite=True)
         if applied != before:
             applied.write(client)
 
@@ -84,7 +90,7 @@ def _check_pool(client: SyncPrefectClient, name: str) -> None:
 
 
 def _deployments(client: SyncPrefectClient, applied: Applied, root: Path) -> Iterator[str]:
-    project = yaml.safe_load((root / FILE).read_text())
+    project = yaml.safe_load((root / FILE).read_text(encoding="utf-8"))
     flows = [sha256(path) for path in sorted((root / "flows").glob("*.py"))]  # the server checks their parameters
     version = digest([flows, project["pull"], applied.pool])[:12]
     for given in project["deployments"]:

@@ -1,7 +1,6 @@
 """Runs as the Prefect server knows them, with what the ledgers know: what `lance runs`, `logs`, `cancel` do."""
 
 import itertools
-import json
 import os
 import signal
 import socket
@@ -28,6 +27,7 @@ from pydantic import BaseModel, ConfigDict
 
 from tasks.evolution import ledger as ledgers
 from tasks.evolution import lock
+from tasks.evolution.lookup import Awaited
 from tasks.recipe import recipe as recipes
 from tasks.store.home import Home
 
@@ -154,10 +154,10 @@ def mark_crashed(client: SyncPrefectClient, home: Home, run: Run) -> bool:
 
 def _nobody_waits(home: Home, run: Run) -> bool:
     """That a run waits for a person, taken back; whether it did."""
-    waiting = home.waiting(run.evolution)
-    if not (text := waiting.read()) or json.loads(text)["run"] != str(run.id):
+    waits = Awaited.of(home, run.evolution)
+    if not waits or waits.run != str(run.id):
         return False
-    waiting.remove()
+    home.waiting(run.evolution).remove()
     return True
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from flows.operations.service import Service
-from tasks.engines.processes.child import Child
+from tasks.engines.processes.child import Child, ChildFailed
 from tasks.engines.processes.ports import free_port
 from tasks.engines.processes.progress import Progress
 from tasks.store.home import Home
@@ -32,6 +32,7 @@ CLIENT = {
     "DO_NOT_TRACK": "1",
 }
 UNAUTHORIZED = 401
+NO_SUCH_REVISION = "Can't locate revision"  # Alembic's words
 SERVER_SERVICE = "prefect-server"  # the one of `lance up`
 LOCAL = ("127.0.0.1", "localhost")
 SERVER = {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1"}
@@ -50,6 +51,11 @@ def without_proxy(env: Mapping[str, str], *hosts: str) -> dict[str, str]:
     }
 
 
+def known_address(home: Home) -> str:
+    """The API of PREFECT_API_URL or `lance up`; empty where there is none."""
+    return os.environ.get("PREFECT_API_URL") or Service(home, SERVER_SERVICE).address() or ""
+
+
 @contextlib.contextmanager
 def prefect_api(home: Home, progress: Progress) -> Iterator[None]:
     """Have an API while the block runs. To be entered before prefect is imported for the first time."""
@@ -57,7 +63,7 @@ def prefect_api(home: Home, progress: Progress) -> Iterator[None]:
     for key, value in CLIENT.items():
         os.environ.setdefault(key, value)
     os.environ.update(without_proxy(os.environ))
-    if given := os.environ.get("PREFECT_API_URL") or Service(home, SERVER_SERVICE).address():
+    if given := known_address(home):
         if not answers(given):
             raise ConnectionError(
                 f"no Prefect server answers at PREFECT_API_URL={given}: start it (`lance up`), or unset it for "
@@ -82,7 +88,11 @@ def prefect_api(home: Home, progress: Progress) -> Iterator[None]:
                 on_wait(0)
                 import prefect.flows  # noqa: F401  # two seconds of imports, while the server has its own
 
-                _wait(child, started, on_wait)
+                try:
+                    _wait(child, started, on_wait)
+                except ChildFailed as error:
+                    check_revision(str(error), home)
+                    raise
             yield
         finally:
             _send_what_is_logged()
@@ -126,6 +136,15 @@ def check_password(url: str) -> None:
             raise ValueError(
                 f"the Prefect server at {url} wants a password, and {wrong}: set PREFECT_API_AUTH_STRING=NAME:PASSWORD"
             ) from None
+
+
+def check_revision(said: str, home: Home) -> None:
+    """Raises ValueError where a server ended because its database is newer than it is."""
+    if NO_SUCH_REVISION in said:
+        raise ValueError(
+            f"the database of Prefect's server was written by a newer version of Prefect: use that one, or, to begin "
+            f"anew, move {home.prefect / 'prefect.db'} away (evolutions and artifacts are elsewhere, and stay)"
+        )
 
 
 def answers(url: str) -> bool:

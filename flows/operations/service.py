@@ -106,7 +106,7 @@ class Service:
 
     def last_lines(self, count: int = 5) -> str:
         with contextlib.suppress(FileNotFoundError):
-            return "\n".join(self.log.read_text(errors="replace").splitlines()[-count:])
+            return "\n".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-count:])
         return ""
 
 

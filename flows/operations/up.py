@@ -1,4 +1,5 @@
-"""What `lance up` and `lance down` do: Prefect server, pools, deployments, automations and workers of this machine."""
+"""What `lance up` and `lance down` do: Prefect server, site of results, pools, deployments, automations, and this
+machine's workers."""
 
 import os
 import socket
@@ -10,7 +11,15 @@ from urllib.parse import urlsplit
 
 from rich.console import Console
 
-from flows.operations.server import HEARTBEAT_S, SERVER, SERVER_SERVICE, answers, check_password, without_proxy
+from flows.operations.server import (
+    HEARTBEAT_S,
+    SERVER,
+    SERVER_SERVICE,
+    answers,
+    check_password,
+    check_revision,
+    without_proxy,
+)
 from flows.operations.service import Service
 from tasks.engines.processes.platform import Platform, detect, visible_gpus
 from tasks.evolution import lock
@@ -23,6 +32,9 @@ STOP_DEADLINE_S = 15.0  # of nothing that works; a worker that had once lost its
 LEAVES_WITHIN_S = 15.0  # the process of a run whose state is final already
 ANY = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # where a server listens, and one of the addresses that it has by that
 DATABASE = "PREFECT_SERVER_DATABASE_CONNECTION_URL"
+SITE_SERVICE = "site"
+SITE = [sys.executable, "-P", "-c", "from flows.cli.main import main; main()", "site"]  # -P: no module of the folder's
+NEW_DATABASE = "the Prefect server, which makes its database the first time"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 # A server that is restarted knows its leases again; what is old goes by itself.
 SETTINGS = SERVER | {
@@ -40,7 +52,7 @@ WORKER = {
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """Where the server listens, or the API of one that runs already; what this machine does for it.
+    """Where server and site listen, or the API of a server that runs already; what this machine does for it.
 
     `slots` is how many runs share its GPUs, `notify` a block for failed runs, `pool` where all deployments
     run from now on (None: as before).
@@ -48,6 +60,7 @@ class Asked:
 
     host: str = "127.0.0.1"
     port: int = 4200
+    site_port: int = 4210
     server: str = ""
     slots: int = 1
     workers: bool = True
@@ -58,8 +71,13 @@ class Asked:
 def up(home: Home, asked: Asked, console: Console) -> str:
     """Everything in place, whatever was there before; the UI's address. Twice changes nothing."""
     _check(asked)
-    url = asked.server.rstrip("/").removesuffix("/api") or f"http://{ANY.get(asked.host, asked.host)}:{asked.port}"
-    server = Service(home, SERVER_SERVICE)
+    here = ANY.get(asked.host, asked.host)
+    url = asked.server.rstrip("/").removesuffix("/api") or f"http://{here}:{asked.port}"
+    server, site, site_url = (
+        Service(home, SERVER_SERVICE),
+        Service(home, SITE_SERVICE),
+        f"http://{here}:{asked.site_port}",
+    )
     env = environment(home, url)
     if asked.server:
         if not answers(f"{url}/api"):
@@ -74,17 +92,22 @@ def up(home: Home, asked: Asked, console: Console) -> str:
         command = [sys.executable, "-m", "prefect", "server", "start", "--host", asked.host, "--port", str(asked.port)]
         start = partial(server.start, command, env | secured(asked.host), f"{url}/api")
         # One that runs may be about to end, as after a SIGTERM.
-        if not start() and not _answers(server, f"{url}/api", console):
+        if not start() and not _answers(server, f"{url}/api", console, NEW_DATABASE):
             start()
-        if not _answers(server, f"{url}/api", console):
+        if not _answers(server, f"{url}/api", console, NEW_DATABASE):
+            check_revision(server.last_lines(30), home)
             raise OSError(f"the Prefect server ended: {server.last_lines()}\nits log is {server.log}")
     console.print(f"server       {url}")
     os.environ |= env
     home.prefect.mkdir(parents=True, exist_ok=True)
     check_password(f"{url}/api")
+    seen_at = ""
+    if not asked.server:
+        site.start([*SITE, "--host", asked.host, "--port", str(asked.site_port)], env, site_url)
+        seen_at = site_url if asked.host == here else f"http://{socket.gethostname()}:{asked.site_port}"
     from flows.operations import deploy  # prefect reads its settings when it is imported
 
-    for said in deploy.everything(ROOT, home, asked.workers, asked.notify, asked.pool):
+    for said in deploy.everything(ROOT, home, asked.workers, asked.notify, asked.pool, seen_at):
         console.print(said)
     if asked.workers:
         platform = detect()
@@ -93,6 +116,10 @@ def up(home: Home, asked: Asked, console: Console) -> str:
             console.print(f"{'worker':<12} {name} {'started' if started else 'is running already'}")
         if not platform.gpus and not asked.pool:
             console.print(NO_GPU, soft_wrap=True)
+    if not asked.server:
+        if not _answers(site, site_url, console, "the site of results"):
+            raise OSError(f"the site of results ended: {site.last_lines()}\nits log is {site.log}")
+        console.print(f"results      {seen_at}")
     return url
 
 
@@ -144,8 +171,10 @@ def secured(host: str) -> dict[str, str]:
 
 
 def _check(asked: Asked) -> None:
-    if asked.server and (asked.host, asked.port) != (Asked.host, Asked.port):
-        raise ValueError(f"--server {asked.server} is running already: expected no --host and no --port with it")
+    if asked.server and (asked.host, asked.port, asked.site_port) != (Asked.host, Asked.port, Asked.site_port):
+        raise ValueError(
+            f"--server {asked.server} is running already: expected no --host, no --port and no --site-port with it"
+        )
     if asked.host not in LOOPBACK and not os.environ.get("PREFECT_SERVER_API_AUTH_STRING"):
         raise ValueError(
             f"--host {asked.host} lets other machines in, and whoever may deploy may run code: set "
@@ -168,14 +197,14 @@ def _workers(platform: Platform, slots: int) -> list[tuple[str, list[str], dict[
     return found
 
 
-def _answers(server: Service, url: str, console: Console) -> bool:
+def _answers(service: Service, url: str, console: Console, what: str) -> bool:
     """Whether it does, in the end; else it ended."""
     until = time.monotonic() + START_DEADLINE_S
-    with console.status("starting the Prefect server; the first time it makes its database"):
+    with console.status(f"starting {what}"):
         while not answers(url):
-            if server.process() is None:
+            if service.process() is None:
                 return False
             if time.monotonic() > until:
-                raise TimeoutError(f"no Prefect server after {START_DEADLINE_S:.0f} s; its log is {server.log}")
+                raise TimeoutError(f"{what} did not answer after {START_DEADLINE_S:.0f} s; its log is {service.log}")
             time.sleep(0.3)
     return True

@@ -1,13 +1,18 @@
 """What a person sees of an iteration in the Prefect UI: the funnel, the training curves, the verdict."""
 
 from pathlib import Path
+from socket import gethostname
+from urllib.parse import quote
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.variables import Variable
 
 from tasks.evaluate.gate import MDE_NOTE, SHOWN, Verdict
 from tasks.evolution.funnel import funnel
 from tasks.execution.stage import Stages
 from tasks.review.drift import figures
+
+SITE_VARIABLE = "lance_site"  # on the server: where a browser finds the site of results, http://HOST:PORT
 
 
 def publish_funnel(stages: Stages) -> None:
@@ -47,9 +52,18 @@ def publish_training(stages: Stages) -> None:
         )
 
 
-def publish_report(file: Path, number: int) -> None:
-    text = f"One HTML file with all that is known of the evolution so far: [{file}]({file.as_uri()})"
-    create_markdown_artifact(text, key="report", description=f"Up to iteration {number}")
+def publish_results(evolution: str, number: int, report: Path) -> None:
+    """Links to the site of results that `lance up` serves; where there is none, what shows them."""
+    site = Variable.get(SITE_VARIABLE, default=None)
+    if site:
+        of_it = f"{site}/evolutions/{quote(evolution, safe='')}"
+        text = (
+            f"[Iteration {number} with its rows]({of_it}/{number}), [all iterations]({of_it}), [report]({of_it}/report)"
+        )
+    else:
+        text = "`lance site` shows verdicts, rows and their lineage in a browser."
+    text += f"\n\nThe report as one HTML file lies at `{report}` on `{gethostname()}`."
+    create_markdown_artifact(text, key="results", description=f"Up to iteration {number}")
 
 
 def publish_verdict(verdict: Verdict, number: int) -> None:

@@ -12,6 +12,7 @@ from hashlib import sha256
 from typing import Any
 from urllib.parse import parse_qs
 
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -77,6 +78,10 @@ class Forms:
 
     def token(self, browser: str) -> str:
         return hmac.new(self._secret, browser.encode(), sha256).hexdigest()
+
+    def field(self, browser: str) -> Markup:
+        """What a form has to have in it."""
+        return Markup('<input type="hidden" name="{}" value="{}">').format(FIELD, self.token(browser))
 
     async def read(self, request: Request) -> dict[str, str]:
         """The fields of a form of this site's own. Raises PermissionError for another one."""

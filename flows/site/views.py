@@ -21,6 +21,7 @@ from tasks.evolution import lookup
 from tasks.evolution.funnel import funnel
 from tasks.evolution.ledger import Ledger
 from tasks.evolution.lineage import Lineage
+from tasks.evolution.lookup import Awaited, Found
 from tasks.review import drift
 from tasks.store import vetoes
 from tasks.store.artifacts import Ref, Store
@@ -59,29 +60,32 @@ class Views:
                         "model": ledger.model,
                         "iterations": len(ledger.iterations),
                         "verdict": last.verdict.decision if last else "",
+                        "waits": address(name, number) if (number := self._waits(name)) else "",
                         "champion": _champion(ledger),
                         "at": last.at if last else "",
                     }
                 )
         return _page("evolutions", [("Evolutions", "")], found=found, home=str(self.home.root))
 
-    def evolution(self, name: str) -> str:
-        ledger = lookup.ledger(self.home, name)
+    def evolution(self, name: str, said: str = "") -> str:
+        ledger, waits = lookup.with_awaited(self.home, name), self._waits(name)
         iterations = [
             {
                 "number": one.number,
                 "address": address(name, one.number),
                 "decision": one.verdict.decision,
                 "reasons": one.verdict.reasons,
+                "waits": waits == one.number,
             }
             for one in ledger.iterations
         ]
         return _page(
             "evolution",
             [*ALL, (name, "")],
+            said,
             name=name,
             model=ledger.model,
-            champion=_champion(ledger),
+            champion=_champion(lookup.ledger(self.home, name)),
             report=f"{address(name)}/report",
             iterations=iterations,
             curves=self._curves(ledger),
@@ -110,22 +114,42 @@ class Views:
             found.append(("Reviewer", note, Markup(charts.curves(aucs, "iteration", "AUC"))))
         return found
 
-    def iteration(self, name: str, number: int) -> str:
-        found = lookup.find(self.home, f"{name}/{number}")
+    def iteration(self, name: str, number: int, form: Markup) -> str:
+        found, waits = self._found(name, number), self._waits(name)
         one, stages = found.iteration, found.stages
+        new = {veto.row for veto in vetoes.read(self.home.vetoes(name))} - {*one.vetoes}
         tables = {
             label: [(table, address(name, number, "rows", label, table)) for table in self._tables(ref)]
             for label, ref in stages.items()
         }
         way = [*ALL, (name, address(name)), (f"iteration {number}", "")]
-        return _page("iteration", way, name=name, one=one, funnel=funnel(self.store, stages), tables=tables)
+        return _page(
+            "iteration",
+            way,
+            name=name,
+            one=one,
+            funnel=funnel(self.store, stages),
+            tables=tables,
+            waits=waits == number,
+            vetoed=len(new),
+            approval=f"{address(name)}/approval",
+            form=form,
+        )
+
+    def _waits(self, name: str) -> int | None:
+        """The number of the iteration that a person is asked about."""
+        waits = Awaited.of(self.home, name)
+        return waits.iteration.number if waits and waits.iteration else None
+
+    def _found(self, name: str, number: int) -> Found:
+        return lookup.find(self.home, f"{name}/{number}", lookup.with_awaited(self.home, name))
 
     def _tables(self, ref: Ref) -> dict[str, Path]:
         return {file.stem: file for file in self.store.table_files(ref)}
 
     def rows(self, name: str, number: int, stage: str, table: str, query: Query) -> str:
         """Raises ValueError for a table that is not there."""
-        stages = lookup.find(self.home, f"{name}/{number}").stages
+        stages = self._found(name, number).stages
         files = self._tables(stages[stage]) if stage in stages else {}
         if table not in files:
             raise ValueError(
@@ -149,9 +173,10 @@ class Views:
             after=other[1] if page.number < page.pages else "",
         )
 
-    def row(self, name: str, row: str, field: str, token: str, said: str = "") -> str:
+    def row(self, name: str, row: str, form: Markup, said: str = "") -> str:
         """Raises ValueError for a row that the evolution does not have."""
-        lineage = _lineage(self.home, self.home.ledger(name).read() or "", name)
+        texts = (self.home.ledger(name).read(), self.home.waiting(name).read())
+        lineage = _lineage(self.home, texts, name)
         row = lineage.standing(row)
         known, content = lineage.find(row), lineage.content(row)
         drawn, whole = picture.boxes(lineage, row)
@@ -171,15 +196,14 @@ class Views:
             whole=whole,
             vetoed=vetoed,
             veto=f"{address(name, 'row', row)}/veto",
-            field=field,
-            token=token,
+            form=form,
         )
 
 
 @lru_cache(maxsize=1)  # whose columns are read once for all rows that are looked at
-def _lineage(home: Home, ledger: str, name: str) -> Lineage:
-    """As of this text of the ledger."""
-    return Lineage(Store.of(home), lookup.ledger(home, name))
+def _lineage(home: Home, texts: tuple[str | None, ...], name: str) -> Lineage:
+    """As of these texts of the ledger and of what waits for approval."""
+    return Lineage(Store.of(home), lookup.with_awaited(home, name))
 
 
 def address(name: str, *below: object) -> str:

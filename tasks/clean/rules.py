@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from tasks.clean.base import Candidate, Field, Rule
 from tasks.clean.boilerplate import Boilerplate
 from tasks.clean.contamination import Contamination
-from tasks.clean.cut_off import CutOff
+from tasks.clean.cut_off import CutOff, OverContext
 from tasks.clean.language import Language
 from tasks.clean.length import TooLong, TooShort
 from tasks.clean.near_duplicate import NearDuplicate
@@ -50,7 +50,7 @@ def clean(
         "near_duplicate": NearDuplicate(config, seeds, kept),
         "contamination": Contamination(config, items, kept),
     }
-    used = [rule for name, rule in rules.items() if name not in config.without]
+    used = [OverContext(), *(rule for name, rule in rules.items() if name not in config.without)]
     stays: list[bool] = []
     rejects: list[Rejected] = []
     for one in used:

@@ -49,7 +49,10 @@ class Call(BaseModel):
 
 
 class Answer(Row):
-    """write: `text`, `finish`. score: `log_probs` of its labels. likelihood: `log_probs` of the response's tokens."""
+    """write: `text`, `finish`. score: `log_probs` of its labels. likelihood: `log_probs` of the response's tokens.
+
+    A request that is longer than the engine's context has nothing of it, and `finish` says so (OVER_CONTEXT).
+    """
 
     kind = "answer"
 

@@ -20,11 +20,13 @@ from tasks.engines.journal import Journal
 from tasks.engines.server import Server
 from tasks.engines.serving.weights import HEADER
 from tasks.engines.tokenizing.tokens import Tokens
+from tasks.store.rows import OVER_CONTEXT
 
 TIMEOUT_S = 1800.0  # of one request, waiting in the engine's queue included
 IDLE_S = 30.0  # a connection; the server keeps it longer, so that none is used while it closes it
 LOOK_EVERY_S = 10.0  # whether the engine is there while it is asked
 REASON_CHARACTERS = 500
+TOO_LONG = "maximum context length"  # vLLM's words
 OPEN_FILES = 65_536
 
 
@@ -135,10 +137,12 @@ class EngineClient:
         try:
             return await self._completions.answer(call)
         except Refused as error:
+            if TOO_LONG in str(error):  # of many rows one: it has no answer, and whoever asked takes it out
+                return Answer(call=call.key, finish=OVER_CONTEXT, prompt_tokens=0, new_tokens=0)
             text = " ".join((call.response or call.messages[-1]["content"]).split())[:80]
             raise ValueError(
-                f"{call.row} (“{text}”): the engine refused the request: {error} If it is too long, raise "
-                "engine.context_tokens, lower reading.max_words, or take the row with this text out"
+                f"{call.row} (“{text}”): the engine refused the request: {error} Take the row with this text out, "
+                "or see what the engine's log says of it"
             ) from error
 
     async def _post(self, path: str, body: dict[str, Any]) -> Any:

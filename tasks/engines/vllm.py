@@ -3,6 +3,7 @@
 import os
 import secrets
 import socket
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -71,13 +72,19 @@ def environment(key: str, config: EngineConfig, platform: Platform) -> dict[str,
     if platform.name == "cuda":
         # FlashInfer's sampler cannot use the seed that each request has. vLLM would compile it all the same at its
         # first start, which takes minutes and a CUDA toolkit.
-        return shared | compiled(Home.here()) | {"VLLM_USE_FLASHINFER_SAMPLER": "0"}
+        return shared | compiled(Home.here()) | _sockets() | {"VLLM_USE_FLASHINFER_SAMPLER": "0"}
     # Without the cache's size vLLM asks for 92% of all memory. Threads that spin shortly before they sleep, here 2,000
     # turns, wrote 408 tokens a second alone and 337 beside two busy processes; asleep at once
     # (OMP_WAIT_POLICY=PASSIVE) 350 and 224, by libgomp's default of 300,000 turns 357 and 162; bound to cores of their
     # own (GOMP_CPU_AFFINITY) 0.86 of unbound (32 answers of 48 tokens, two cores).
     own = {"VLLM_CPU_KVCACHE_SPACE": str(config.kv_cache_gib), "OMP_NUM_THREADS": str(len(platform.cores))}
-    return shared | own | {"GOMP_SPINCOUNT": "2000"}
+    return shared | own | {"GOMP_SPINCOUNT": "2000"} | _sockets()
+
+
+def _sockets() -> dict[str, str]:
+    """Where its parts meet. A socket's path has 107 bytes, and vLLM adds 37 to that of its folder."""
+    short = len(os.fsencode(tempfile.gettempdir())) < 60
+    return {} if short else {"VLLM_RPC_BASE_PATH": "/tmp"}
 
 
 def compiled(home: Home) -> dict[str, str]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from tasks.engines.calls import Answer, Call, chat
 from tasks.recipe.evaluation import EvaluateConfig
-from tasks.store.rows import Measured, Seed
+from tasks.store.rows import OVER_CONTEXT, Measured, Seed
 from tasks.text.corruption import RESPONSE as CORRUPTIONS
 from tasks.text.corruption import corrupted
 from tasks.text.language import language
@@ -41,15 +41,21 @@ def calls(held_out: Sequence[Seed], config: EvaluateConfig) -> list[Call]:
     return found
 
 
+def item_of(call: Call) -> str:
+    return call.row.partition("/")[0]
+
+
 def measured(calls: Sequence[Call], answers: Sequence[Answer], model: str) -> list[Measured]:
+    """Of each item that the model has room for, with such corruptions: for both models the same ones."""
     by_item: dict[str, dict[str, Answer]] = {}
     good: dict[str, str] = {}
     for call, answer in zip(calls, answers, strict=True):
-        item, _, kind = call.row.partition("/")
-        by_item.setdefault(item, {})[kind] = answer
+        item, kind = item_of(call), call.row.partition("/")[2]
+        if answer.finish != OVER_CONTEXT:
+            by_item.setdefault(item, {})[kind] = answer
         if kind == GOOD:
             good[item] = call.response
-    return [_one(item, found, good[item], model) for item, found in by_item.items()]
+    return [_one(item, found, good[item], model) for item, found in by_item.items() if {GOOD, RESPONSE} <= found.keys()]
 
 
 def _one(item: str, found: Mapping[str, Answer], good: str, model: str) -> Measured:

@@ -32,7 +32,7 @@ def measure(stages: Stages, who: str, model: Ref, seeds: Ref) -> Measures:
 
     def save(draft: Draft, asked: list[Call], answers: list[Answer]) -> None:
         rows = held_out.measured(asked, answers, model.digest)
-        save_rows(draft, len(rows), rows, [])
+        save_rows(draft, len({held_out.item_of(call) for call in asked}), rows, [])
 
     measured = stages.infer(
         "evaluate",

@@ -14,6 +14,7 @@ from typing import Any
 from tasks.evolution import ledger as ledgers
 from tasks.evolution.ledger import Ledger
 from tasks.evolution.lock import alone
+from tasks.evolution.lookup import Awaited
 from tasks.store.artifacts import Ref, Store, memory_of
 from tasks.store.files import RECORD
 from tasks.store.home import Home
@@ -57,9 +58,10 @@ class _Needed:
     def __init__(self, home: Home):
         found = [ledger for name in home.evolutions if (ledger := ledgers.read(home.ledger(name)))]
         for name in sorted({path.name for path in home.root.glob("evolutions/*")} | set(home.evolutions)):
-            if text := home.waiting(name).read():
-                run = json.loads(text)["run"]
-                raise ValueError(f"evolution {name!r} is waiting for approval: answer it, or `lance cancel {run}`")
+            if waits := Awaited.of(home, name):
+                raise ValueError(
+                    f"evolution {name!r} is waiting for approval: answer it, or `lance cancel {waits.run}`"
+                )
         refs = [ref for ledger in found for ref in _named(ledger)]
         self._artifacts = {(ref.stage, ref.fingerprint) for ref in refs}
         self._models = {ref.digest for ref in refs}

@@ -2,11 +2,31 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict
 
 from tasks.evolution import ledger as ledgers
 from tasks.evolution.ledger import Iteration, Ledger
 from tasks.store.artifacts import Ref, Store
 from tasks.store.home import Home
+
+
+class Awaited(BaseModel):
+    """An iteration whose promotion a person is asked about, by which run: no ledger has it yet.
+
+    None where a run of an earlier version asks.
+    """
+
+    model_config = ConfigDict(frozen=True)
+    run: str
+    iteration: Iteration | None = None
+
+    @classmethod
+    def of(cls, home: Home, name: str) -> Self | None:
+        """None where nothing waits."""
+        text = home.waiting(name).read()
+        return cls.model_validate_json(text) if text else None
 
 
 @dataclass(frozen=True)
@@ -40,10 +60,16 @@ def ledger(home: Home, name: str) -> Ledger:
     return found
 
 
-def find(home: Home, run: str) -> Found:
+def with_awaited(home: Home, name: str) -> Ledger:
+    """With the iteration that waits for a person's approval, if one does, as it stands if it is given."""
+    known, waits = ledger(home, name), Awaited.of(home, name)
+    return known.put(waits.iteration) if waits and waits.iteration else known
+
+
+def find(home: Home, run: str, known: Ledger | None = None) -> Found:
     """`run` is NAME (its last iteration) or NAME/ITERATION; raises ValueError with what there is."""
     name, _, number = run.partition("/")
-    known = ledger(home, name)
+    known = known or ledger(home, name)
     numbers = [str(one.number) for one in known.iterations]
     if not numbers:
         raise ValueError(f"evolution {name!r} has no finished iteration yet")

@@ -14,8 +14,8 @@ from tasks.store.vetoes import Veto
 def add_vetoes(home: Home, ledger: Ledger, rows: Sequence[str], why: str, iteration: int) -> list[Veto]:
     """Those that are new; `iteration` is the first that is not yet made. Raises ValueError as `veto`."""
     lineage = Lineage(Store.of(home), ledger)
-    for row in rows:
-        if {place.table for place in lineage.find(row).places} & {"held_out", "anchors"}:
+    for row, known in zip(rows, lineage.find_all(rows), strict=True):
+        if {place.table for place in known.places} & {"held_out", "anchors"}:
             raise ValueError(f"{row} is never trained on, only measured on; to drop it, remove it from its file")
     now = datetime.now().astimezone().isoformat(timespec="seconds")
     return vetoes.add(home.vetoes(ledger.name), rows, why, iteration, now)

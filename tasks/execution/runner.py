@@ -14,10 +14,10 @@ from tasks.engines.shards import Shard
 from tasks.execution.local import LocalDevices
 from tasks.execution.prefect_tasks import Say, compute, run
 from tasks.execution.remote import RemoteDevices
-from tasks.execution.stage import NextCalls, Save, SaveAnswers, served_otherwise
+from tasks.execution.stage import CONTEXT, NextCalls, Save, SaveAnswers, served_otherwise
 from tasks.recipe.recipe import Recipe
 from tasks.store.artifacts import Draft, Ref, Spec, Store
-from tasks.store.rows import digest
+from tasks.store.rows import OVER_CONTEXT, digest
 
 MOST_SHARDS = 200  # of a stage: Prefect's recorder writes 20 task runs a second
 
@@ -97,14 +97,25 @@ class PrefectRunner:
         )
 
     def _answered_before(self, like: Spec, wanted: set[str]) -> dict[str, Answer]:
-        """Answers that are in shards of other lists: another threshold asks for many of the same texts again."""
+        """Answers that are in shards of other lists: another threshold asks for many of the same texts again.
+
+        Another context, too, which only says what has room: what had none is asked again.
+        """
+        asked = {**like.config, CONTEXT: 0}
 
         def alike(record: dict[str, Any]) -> bool:
-            made_of = (record["version"], record["config"], record["inputs"]["model"], record["sampling"])
-            return made_of == (like.version, like.config, like.inputs["model"], like.sampling)
+            made_of = (
+                record["version"],
+                {**record["config"], CONTEXT: 0},
+                record["inputs"]["model"],
+                record["sampling"],
+            )
+            return made_of == (like.version, asked, like.inputs["model"], like.sampling)
 
         rows = self.store.rows(self.store.of_stage(like.stage, alike), Answer)
-        return {answer.call: answer for answer in rows.where([call in wanted for call in rows.column("call")])}
+        finish = rows.column("finish")
+        there = [call in wanted and end != OVER_CONTEXT for call, end in zip(rows.column("call"), finish, strict=True)]
+        return {answer.call: answer for answer in rows.where(there)}
 
     def train(self, spec: Spec, label: str, module: str, given: dict[str, Any]) -> Ref:
         """Run `module` in a child process on a device; it writes the artifact itself."""

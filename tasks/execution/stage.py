@@ -18,6 +18,7 @@ from typing import Any, Literal, Protocol, Required, TypedDict, Unpack
 from tasks.engines.calls import Answer, Call
 from tasks.engines.processes.progress import Progress
 from tasks.recipe.recipe import Recipe
+from tasks.recipe.running import EngineConfig
 from tasks.recipe.values import Config
 from tasks.store.artifacts import Draft, Ref, Spec, Store
 from tasks.store.rows import Rejected, Row, Seed, digest
@@ -25,6 +26,7 @@ from tasks.store.tables import column
 from tasks.store.vetoes import Veto
 from tasks.text.prompts import templates
 
+CONTEXT = "context_tokens"
 Save = Callable[[Draft], None]
 NextCalls = Callable[[Mapping[str, Answer]], list[Call]]
 SaveAnswers = Callable[[Draft, list[Call], list[Answer]], None]
@@ -180,8 +182,10 @@ class Stages:
 
 
 def served_otherwise(recipe: Recipe) -> dict[str, Any]:
-    """What a person had the engine do, which may change its answers."""
-    return {"arguments": list(recipe.engine.arguments)} if recipe.engine.arguments else {}
+    """What a person had the engine do, which may change its answers, or whether there is room for them."""
+    engine = recipe.engine
+    found: dict[str, Any] = {"arguments": list(engine.arguments)} if engine.arguments else {}
+    return found | ({CONTEXT: engine.context_tokens} if engine.context_tokens != EngineConfig().context_tokens else {})
 
 
 def in_round(what: str, round: int) -> str:

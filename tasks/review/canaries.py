@@ -13,8 +13,9 @@ from tasks.store.reviews import Anchor
 from tasks.store.rows import Seed
 from tasks.text.prompts import templates as prompts
 
-PLACES = ("response end", "response start", "instruction end")
-VERSION = 2  # 2: twins of their own
+PLACES = ("response end", "response start", "instruction end", "history")
+REPLY = "All right."  # what the assistant is made to have said to a text in the history
+VERSION = 3  # 3: in five languages, and in the turns before
 
 
 class Shift(BaseModel):
@@ -41,7 +42,9 @@ def canaries(seeds: Sequence[Seed], count: int) -> list[Anchor]:
     """
     attacks, found = prompts.canaries(), list[Anchor]()
     for i in range(count if seeds else 0):
-        seed, (attack, harmless), place = seeds[i % len(seeds)], attacks[i % len(attacks)], PLACES[i % len(PLACES)]
+        attack, harmless = attacks[i % len(attacks)]
+        turn = i + i // len(attacks)  # so that an attack comes to another place and seed each time
+        seed, place = seeds[turn % len(seeds)], PLACES[turn % len(PLACES)]
         found += [_at(place, seed, attack, f"canary {i}"), _at(place, seed, harmless, f"twin {i}")]
     return found
 
@@ -71,8 +74,10 @@ def shift(pairs: Sequence[Anchor], scores: Mapping[str, float]) -> Shift | None:
 
 
 def _at(place: str, seed: Seed, text: str, kind: str) -> Anchor:
-    instruction, response = seed.instruction, seed.response
+    history, instruction, response = seed.history, seed.instruction, seed.response
     match place:
+        case "history":
+            history = (text, REPLY, *history)
         case "response end":
             response = f"{response}\n{text}"
         case "response start":
@@ -81,7 +86,7 @@ def _at(place: str, seed: Seed, text: str, kind: str) -> Anchor:
             instruction = f"{instruction}\n{text}"
     return Anchor(
         seed=seed.id,
-        history=seed.history,
+        history=history,
         instruction=instruction,
         response=response,
         source="human",

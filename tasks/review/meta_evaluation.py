@@ -6,6 +6,7 @@ seeds, since anchors of one seed are no independent looks.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import compress
 from statistics import fmean
 
 import numpy as np
@@ -15,7 +16,7 @@ from scipy.stats import spearmanr
 from tasks.recipe.review import CalibrationConfig, ReviewConfig
 from tasks.review import calibration, canaries, constitution
 from tasks.review.reviewer import Reviewer
-from tasks.store.reviews import Anchor, AnchorScore, Signals
+from tasks.store.reviews import TOO_LONG, Anchor, AnchorScore, Signals
 from tasks.text.ranks import auc
 from tasks.text.words import length
 
@@ -82,7 +83,9 @@ def meta_evaluate(
     No anchor is judged by a calibration that was fitted with its seed.
     """
     at_anchors, at_attacked = looks[: len(anchors)], looks[len(anchors) :]
-    fitted = calibration.fit(anchors, at_anchors, fitting) if config.score == "calibrated" else None
+    fits = [TOO_LONG not in one.names for one in at_anchors]
+    seen, at_seen = list(compress(anchors, fits)), list(compress(at_anchors, fits))
+    fitted = calibration.fit(seen, at_seen, fitting) if config.score == "calibrated" else None
     reviewer = Reviewer(config, constitution.load(), fitted)
 
     def scores(found: Sequence[Signals]) -> dict[str, float]:
@@ -91,8 +94,8 @@ def meta_evaluate(
     first = scores(at_anchors)
     differences = [abs(score - first[item]) for item, score in scores(again).items() if item in first]
     if fitted:
-        out_of_fold = calibration.out_of_fold(anchors, at_anchors, reviewer.constitution, fitting)
-        first = dict(zip([anchor.id for anchor in anchors], out_of_fold, strict=True))
+        out_of_fold = calibration.out_of_fold(seen, at_seen, reviewer.constitution, fitting)
+        first = dict(zip([anchor.id for anchor in seen], out_of_fold, strict=True))
     known = [anchor for anchor in anchors if anchor.id in first]
     return MetaEvaluation(
         calibration=fitted,

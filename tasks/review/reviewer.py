@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from tasks.recipe.review import ReviewConfig
 from tasks.review.calibration import Calibration
 from tasks.review.constitution import Constitution
-from tasks.store.reviews import Review, Reviewable, Signals
+from tasks.store.reviews import TOO_LONG, Review, Reviewable, Signals
 from tasks.store.rows import Rejected, digest
 from tasks.store.tables import column, where
 
@@ -30,7 +30,9 @@ class Reviewer:
         holds: dict[str, float] = {}
         score: float | None = _random(signals.item)
         reason = ""
-        if self.config.score == "calibrated":
+        if TOO_LONG in found:
+            score, reason = None, "what is asked about it is longer than engine.context_tokens has room for"
+        elif self.config.score == "calibrated":
             holds, score, reason = self._calibrated(found)
         elif self.config.score != "random":
             holds, score, reason = self._asked(found)

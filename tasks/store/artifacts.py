@@ -134,7 +134,7 @@ class Store:
     def _here(self, wanted: Spec | Ref) -> Ref | None:
         path = self.path(wanted)
         try:
-            record = json.loads((path / RECORD).read_text())
+            record = json.loads((path / RECORD).read_text(encoding="utf-8"))
             if content(path, RECORD, memory_of(path)) != record["files"] or digest(record["files"]) != record["digest"]:
                 return None
         except (OSError, ValueError, KeyError):
@@ -168,7 +168,7 @@ class Store:
         for path in sorted(self.root.glob("[!.]*/[!.]*/" + RECORD)):
             folder = path.parent
             with contextlib.suppress(OSError, ValueError, KeyError):  # not a record any more
-                record = json.loads(path.read_text())
+                record = json.loads(path.read_text(encoding="utf-8"))
                 if content(folder, RECORD) == record["files"] and digest(record["files"]) == record["digest"]:
                     continue
             memory_of(folder).forget()
@@ -179,7 +179,7 @@ class Store:
         path = self.path(ref)
         if self.bucket and not (path / RECORD).exists() and (there := self.bucket.known_record(path)):
             return there
-        record: dict[str, Any] = json.loads((path / RECORD).read_text())
+        record: dict[str, Any] = json.loads((path / RECORD).read_text(encoding="utf-8"))
         return record
 
     def of_stage(self, stage: str, fits: Callable[[dict[str, Any]], bool]) -> Iterator[Ref]:

@@ -27,8 +27,14 @@ class Home:
 
     @classmethod
     def here(cls) -> "Home":
+        """Raises ValueError for a path that is no text: records name it."""
         # Set to nothing is not set: `or`, or the store would be laid out in the working directory.
-        return cls(Path(os.environ.get("LANCE_HOME") or ROOT / ".lance").resolve())
+        root = Path(os.environ.get("LANCE_HOME") or ROOT / ".lance").resolve()
+        try:
+            str(root).encode()
+        except UnicodeEncodeError:
+            raise ValueError(f"LANCE_HOME is {os.fsencode(root)!r}: expected a path in UTF-8; choose another") from None
+        return cls(root)
 
     @property
     def store(self) -> Path:

@@ -42,8 +42,14 @@ class AnchorScore(Row):
     score: float | None
 
 
+TOO_LONG = "too_long"  # a signal's name
+
+
 class Signals(Row):
-    """What one model's look at one pair brought, before any judgement: `values` by name, rationales in `texts`."""
+    """What one model's look at one pair brought, before any judgement: `values` by name, rationales in `texts`.
+
+    TOO_LONG alone where a request about it had no room.
+    """
 
     kind = "signals"
 

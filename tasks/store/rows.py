@@ -12,7 +12,8 @@ from pydantic import BaseModel, ConfigDict, model_validator
 
 # One system message for everything: a chat template that finds none puts in its own (SmolLM2 introduces itself).
 SYSTEM = "You are a helpful assistant."
-
+# How what was asked ended where the request was longer than the model's context: it was not answered.
+OVER_CONTEXT = "over context"
 
 # Turns before the last question, from the first: user, assistant, user, assistant ...; empty for a single question.
 History = tuple[str, ...]
@@ -89,7 +90,7 @@ class Written(Row):
     draw: int  # which of the samples for the same prompt
     author: str  # digest of the writing model
     prompt: str  # digest of the messages that the model was given
-    finish: str  # "stop", or "length" for a text that the token limit cut off
+    finish: str  # "stop"; "length" for a text that the token limit cut off; OVER_CONTEXT
     new_tokens: int
 
 

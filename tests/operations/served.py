@@ -56,7 +56,8 @@ class Served:
         asks: Endpoint | None = None,
     ):
         self.asks = asks
-        self.home, self.model, self.seeds, self.port = home, model, seeds, free_port()
+        self.home, self.model, self.seeds, self.port, self.site_port = home, model, seeds, free_port(), free_port()
+        self.listens = ["--port", str(self.port), "--site-port", str(self.site_port)]
         self.url = f"http://127.0.0.1:{self.port}"
         inherited = {key: value for key, value in os.environ.items() if not key.startswith("PREFECT_")}
         own = {"LANCE_HOME": str(home), "PREFECT_WORKER_QUERY_SECONDS": "2"}  # 10 at each start otherwise
@@ -79,7 +80,7 @@ class Served:
         )
 
     def up(self) -> str:
-        done = self.lance("up", "--port", str(self.port))
+        done = self.lance("up", *self.listens)
         assert done.returncode == 0, done.stdout + done.stderr
         if self.api.auth:  # then the server protects itself against requests that a foreign page makes
             client = {"Prefect-Csrf-Client": "tests"}

@@ -3,8 +3,10 @@
 import json
 import re
 
+import httpx
 import pytest
 
+from flows.site.access import FIELD
 from tests.operations.served import BRIEF, ENDED, Served
 from tests.support.evolution import PROMOTED
 from tests.support.processes import wait_until
@@ -39,6 +41,13 @@ def answer(served: Served, run: str, **given: str) -> None:
     wait_until(resumed, 30, "resumed")
 
 
+def on_the_site(served: Served, page: str, to: str, **fields: str) -> str:
+    """What is said when a page's form is filled in on the site of results."""
+    with httpx.Client(base_url=f"http://127.0.0.1:{served.site_port}/evolutions", follow_redirects=True) as site:
+        token = re.findall(rf'name="{FIELD}" value="([^"]+)"', site.get(page).raise_for_status().text)[0]
+        return site.post(to, data={FIELD: token} | fields).raise_for_status().text
+
+
 def completed(served: Served, run: str) -> None:
     found = served.wait(run, (*ENDED, "PAUSED"))
     assert found["state_type"] == "COMPLETED", found["state"]
@@ -71,7 +80,7 @@ def test_nobody_but_a_person_approves_and_a_rejection_stays(served: Served) -> N
 def test_an_approval_is_asked_for_once(served: Served) -> None:
     run = start(served, "approved")
     asked(served, run)
-    answer(served, run, decision="approve")
+    assert "The run has your answer." in on_the_site(served, "approved/1", "approved/approval", decision="approve")
     completed(served, run)
     (one,) = (promoted := served.ledger("approved"))["iterations"]
     assert (one["verdict"]["decision"], one["champion_after"]) == ("promote", one["candidate"])
@@ -84,13 +93,27 @@ def test_an_approval_is_asked_for_once(served: Served) -> None:
     assert served.ledger("approved") == promoted
 
 
+def test_a_veto_on_the_site_is_made_again_at_the_next_run(served: Served) -> None:
+    """Of the row of an evolution that the test above leaves."""
+    (before,) = served.ledger("approved")["iterations"]
+    rows = re.findall(r"(sft-[0-9a-f]+)", served.lance("show", "approved", "--rows", "mix", "--limit", "99").stdout)
+    row = f"approved/row/{rows[0]}"
+    assert "It is vetoed." in on_the_site(served, row, f"{row}/veto", why="It is wrong.")
+    completed(served, start(served, "approved", approve=False))
+    (now,) = (ledger := served.ledger("approved"))["iterations"]
+    assert (now["vetoes"], ledger["superseded"]) == ([rows[0]], [before])
+    trained = served.lance("show", "approved", "--rows", "mix", "--limit", "99").stdout
+    assert rows[0] not in trained and rows[1] in trained
+
+
 @pytest.mark.long
 def test_vetoed_rows_are_left_out_and_what_follows_is_asked_about_again(served: Served) -> None:
     run = start(served, "vetoed")
     rows = re.findall(r"`(sft-[0-9a-f]+)`", asked(served, run))
     answer(served, run, decision="veto", rows="sft-0000000000000000", why="a slip")
     assert asked(served, run).startswith("Not vetoed: ")
-    answer(served, run, decision="veto", rows=rows[0], why="it is wrong")
+    on_the_site(served, f"vetoed/row/{rows[0]}", f"vetoed/row/{rows[0]}/veto", why="it is wrong")
+    on_the_site(served, "vetoed/1", "vetoed/approval", decision="veto")
     if served.wait(run, (*ENDED, "PAUSED"))["state_name"] == "Suspended":  # without that row it may be no better
         text = asked(served, run)
         assert rows[0] not in text and rows[1] in text

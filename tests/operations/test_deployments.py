@@ -12,7 +12,7 @@ def test_a_run_of_a_deployment_ends_with_its_artifacts(finished: tuple[Served, s
     children = served.filter("flow_runs", flow_runs={"parent_flow_run_id": {"any_": [run]}})
     assert [child["name"] for child in children] == ["iteration 1"]
     found = served.filter("artifacts", flow_runs={"id": {"any_": [run, children[0]["id"]]}})
-    assert {"funnel", "verdict", "report", "training-sft", "training-dpo"} <= {one["key"] for one in found}
+    assert {"funnel", "verdict", "results", "training-sft", "training-dpo"} <= {one["key"] for one in found}
     states = served.states(run)
     assert {"sft", "dpo", "gate"} <= states.keys()
     assert not served.computing()

@@ -66,7 +66,7 @@ def test_a_server_that_is_not_one_of_ours_is_named(other: Served, served: Served
     done = other.lance("up", "--server", "http://127.0.0.1:9")
     assert done.returncode != 0 and "no Prefect server answers at http://127.0.0.1:9/api" in done.stderr, done.stderr
     done = other.lance("up", "--server", served.url, "--port", "4201")
-    assert done.returncode == 2 and "expected no --host and no --port with it" in done.stderr, done.stderr
+    assert done.returncode == 2 and "expected no --host, no --port and no --site-port" in done.stderr, done.stderr
     done = other.lance("up", "--port", str(served.port))
     assert done.returncode == 2 and "something else than a server of" in done.stderr, done.stderr
     done = served.lance("up", "--port", str(served.port + 1))
@@ -94,11 +94,11 @@ def test_what_a_person_changed_in_a_schedule_stays_wherever_its_runs_go(served: 
     pause(schedule, active=False)
     try:
         for pool, said in (("lance-docker", "lance-docker created"), ("", "evolve/evolve updated")):
-            done = served.lance("up", "--port", str(served.port), "--pool", pool)
+            done = served.lance("up", *served.listens, "--pool", pool)
             assert said in done.stdout, done.stdout + done.stderr
             assert weekly()["work_pool_name"] == (pool or "lance-gpu")
             assert [one["active"] for one in weekly()["schedules"]] == [False]
-        refused = served.lance("up", "--port", str(served.port), "--pool", "elsewhere")
+        refused = served.lance("up", *served.listens, "--pool", "elsewhere")
         assert refused.returncode == 2 and "--pool elsewhere: no such pool" in refused.stderr
     finally:
         pause(schedule, active=True)

@@ -42,10 +42,10 @@ def _block(served: Served, name: str, url: str) -> None:
 
 def test_a_failed_run_is_told_of_once_with_its_reason(served: Served, heard: tuple[str, list[dict[str, str]]]) -> None:
     url, said = heard
-    refused = served.lance("up", "--port", str(served.port), "--notify", "custom-webhook/ops")
+    refused = served.lance("up", *served.listens, "--notify", "custom-webhook/ops")
     assert refused.returncode == 2 and "make it in the UI under Blocks" in refused.stderr
     _block(served, "ops", url)
-    done = served.lance("up", "--port", str(served.port), "--notify", "custom-webhook/ops")
+    done = served.lance("up", *served.listens, "--notify", "custom-webhook/ops")
     assert done.returncode == 0 and "LANCE: a run failed created" in done.stdout, done.stdout + done.stderr
     run = served.start(name="bad-news", seeds="no/such/seeds.jsonl")
     assert served.wait(run)["state_type"] == "FAILED"

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from tasks.engines.calls import Answer, Call, chat
+from tasks.engines.client import TOO_LONG
 from tasks.engines.journal import Journal
+from tasks.store.rows import OVER_CONTEXT
 from tests.support.listening import CHAT_ANSWER, USAGE, asking, listening
 
 AT_ONCE = 4
@@ -82,6 +84,19 @@ def test_what_is_wrong_with_a_chat_is_said_and_a_failing_engine_is_another_matte
         with pytest.raises(error, match="System role not supported"):
             client.ask([call], Journal(tmp_path / "journal"), lambda _: None)
         client.close()
+
+
+def test_a_request_that_is_too_long_has_no_answer_and_the_others_have_theirs(tmp_path: Path) -> None:
+    def reply(_: str, body: Any) -> tuple[int, Any]:
+        too_long = "LONG" in body["messages"][-1]["content"]
+        return (400, {"error": {"message": TOO_LONG}}) if too_long else (200, CHAT_ANSWER)
+
+    calls = [Call(kind="write", row=text, messages=chat(text)) for text in ("Say 1.", "LONG", "Say 2.")]
+    with listening(reply) as url:
+        client = asking(url, AT_ONCE)
+        answers = client.ask(calls, Journal(tmp_path / "journal"), lambda _: None)
+        client.close()
+    assert [answer.finish == OVER_CONTEXT for answer in answers] == [False, True, False]
 
 
 @pytest.mark.parametrize("health", [200, 503])

@@ -18,7 +18,7 @@ from tasks.engines.tokenizing.control_tokens import PlainText
 from tasks.engines.tokenizing.tokens import Tokens
 from tasks.engines.vllm import SERVED_NAME
 from tasks.store.home import ROOT
-from tasks.store.rows import SYSTEM
+from tasks.store.rows import OVER_CONTEXT, SYSTEM
 from tests.support.endpoint import Endpoint
 from tests.support.listening import CHAT_ANSWER, asking, listening
 
@@ -115,3 +115,20 @@ def test_an_engine_reads_them_as_the_text_that_they_are(tiny_model: Path, endpoi
     assert len(scored.log_probs) == 10
     # As many as the text has tokens, and the end of the turn.
     assert len(measured.log_probs) == len(tokens.ids(unclosed, False)) - written.prompt_tokens + 1
+
+
+@pytest.mark.parametrize("kind", ["write", "score", "likelihood"])
+def test_what_is_longer_than_an_engines_context_has_no_answer(
+    tiny_model: Path, endpoint: Endpoint, tmp_path: Path, kind: str
+) -> None:
+    client = EngineClient([Server(endpoint.url, endpoint.key)], "", SERVED_NAME, 4, Tokens.of(tiny_model))
+    texts = ("Say it.", "word " * 3000, f"{ATTACK} {'word ' * 3000}")
+    asked = [
+        Call.model_validate({"kind": kind, "row": text[:9], "messages": chat(text), "prefix": "I: ", "response": "So."})
+        for text in texts
+    ]
+    try:
+        found = client.ask(asked, Journal(tmp_path / "journal"), lambda _: None)
+    finally:
+        client.close()
+    assert [one.finish == OVER_CONTEXT for one in found] == [False, True, True]

@@ -4,7 +4,7 @@ import json
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -29,7 +29,7 @@ from tasks.recipe.recipe import Recipe
 from tasks.recipe.running import BudgetConfig, EngineConfig
 from tasks.store.artifacts import Draft, Ref, Spec, Store
 from tasks.store.home import Home
-from tasks.store.rows import Seed
+from tasks.store.rows import OVER_CONTEXT, Seed
 from tests.support.rows import seed
 
 
@@ -45,6 +45,7 @@ class FlakyEngines:
 
     failures: list[Exception] = field(default_factory=list)
     asked: list[Call] = field(default_factory=list)
+    too_long: set[str] = field(default_factory=set)
     closed: bool = False
     model: str = ""
 
@@ -61,7 +62,8 @@ class FlakyEngines:
         self.asked += (missing := [call for call in calls if call.key not in journal.answers])
         with journal.adding() as add:
             for call in missing:
-                add(Answer(call=call.key, text=call.row, finish="stop", prompt_tokens=1, new_tokens=1))
+                finish = OVER_CONTEXT if call.row in self.too_long else "stop"
+                add(Answer(call=call.key, text=call.row, finish=finish, prompt_tokens=1, new_tokens=1))
         return [journal.answers[call.key] for call in calls]
 
 
@@ -167,6 +169,18 @@ def test_another_list_asks_only_what_was_not_answered_in_the_first(tmp_path: Pat
     (record / "record.json").write_text("x")
     assert asked_in_shards(run, engines, rows=9, first=3) == [f"row {i}" for i in range(3, 9)]
     assert {call.row for call in engines.asked} <= {f"row {i}" for i in range(3, 9)}
+
+
+def test_with_a_longer_context_only_what_had_no_room_is_asked_again(tmp_path: Path) -> None:
+    engines = FlakyEngines(too_long={"row 1", "row 3"})
+    run = runner(tmp_path, engines)
+    asked_in_shards(run, engines, 5)
+    engines.too_long.clear()
+    engines.asked.clear()
+    longer = EngineConfig(shard_requests=2, context_tokens=4096)
+    run = replace(run, recipe=run.recipe.model_copy(update={"engine": longer}))
+    asked_in_shards(run, engines, 5, Ref(stage="base-model", fingerprint="another", digest=MODEL.digest))
+    assert sorted(call.row for call in engines.asked) == ["row 1", "row 3"]
 
 
 def test_a_lost_stage_whose_shards_stand_asks_nothing(tmp_path: Path) -> None:

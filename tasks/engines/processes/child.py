@@ -14,16 +14,19 @@ from typing import Self
 from tasks.engines.processes import supervisor
 from tasks.engines.processes.device import DeviceLock
 from tasks.engines.processes.job import BAD_INPUT
+from tasks.store.home import Home
 
 # What a child may inherit. Everything else stays behind: tokens, passwords, and addresses that may have one in them.
 INHERITED = re.compile(
     r"(PATH|HOME|LANG|LC_\w+|TZ|TMPDIR|USER|LD_LIBRARY_PATH|SSL_CERT_FILE|REQUESTS_CA_BUNDLE|NO_PROXY|no_proxy"
     r"|CUDA_\w+|NVIDIA_\w+|NCCL_\w+|OMP_\w+|OPENBLAS_\w+|PREFECT_HOME"
+    r"|HF_HOME|HF_HUB_CACHE|HF_DATASETS_CACHE|XDG_CACHE_HOME|XDG_CONFIG_HOME|TRITON_CACHE_DIR|TORCHINDUCTOR_CACHE_DIR"
     r"|LANCE_HOME|LANCE_ROOT|LANCE_MODEL_PYTHON|LANCE_TEST_MARK)"
 )
 QUIET = {"DO_NOT_TRACK": "1", "VLLM_NO_USAGE_STATS": "1", "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
 # A folder called `tasks` in the user's working directory is not ours: nothing is imported from the working directory.
-SAFE_PATH = {"PYTHONSAFEPATH": "1"}
+# Files are UTF-8, whatever the locale.
+PYTHON = {"PYTHONSAFEPATH": "1", "PYTHONUTF8": "1"}
 TAIL_LINES = 15
 START = "=== "  # begins the line that each start writes into its log
 
@@ -75,7 +78,7 @@ class Child:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env=inherited | QUIET | SAFE_PATH | (env or {}),
+            env=inherited | _home() | QUIET | PYTHON | (env or {}),
             pass_fds=[descriptor for pair in opened for descriptor in pair],
             start_new_session=True,  # Ctrl-C at the terminal is the run's to handle
         )
@@ -112,6 +115,15 @@ class Child:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+
+def _home() -> dict[str, str]:
+    """Another HOME for libraries that keep something there, where it cannot be written to."""
+    if os.access(Path("~").expanduser(), os.W_OK):
+        return {}
+    instead = Home.here().caches / "home"
+    instead.mkdir(parents=True, exist_ok=True)
+    return {"HOME": str(instead)}
 
 
 def tail(log: Path) -> list[str]:

@@ -53,6 +53,10 @@ class DeviceLock:
 
 
 def _open(path: Path) -> int:
+    """Raises PermissionError for a file that another user keeps to themselves."""
     with contextlib.suppress(PermissionError):
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+        opened = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+        with contextlib.suppress(PermissionError):
+            os.fchmod(opened, 0o666)  # whatever the umask: all users of the machine share the device
+        return opened
     return os.open(path, os.O_RDONLY)  # another user's file: flock needs no right to write

@@ -74,7 +74,7 @@ class Job(BaseModel):
 
 def run_job(work: Callable[[Job], None]) -> None:
     """The `main` of a job's module: a ValueError (the user's to mend) is left in a file, and exits with BAD_INPUT."""
-    job = Job.model_validate_json(Path(sys.argv[1]).read_text())
+    job = Job.model_validate_json(Path(sys.argv[1]).read_text(encoding="utf-8"))
     try:
         work(job)
     except ValueError as error:

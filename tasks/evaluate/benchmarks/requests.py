@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from tasks.engines.calls import Answer, Call
 from tasks.recipe.evaluation import Benchmark
 from tasks.store.home import ROOT
-from tasks.store.rows import Row, sampling_seed
+from tasks.store.rows import OVER_CONTEXT, Row, sampling_seed
 
 VERSION = 1
 SHIPPED = ROOT / "deployments" / "benchmarks"
@@ -113,7 +113,16 @@ class Reply(Row):
 
 
 def replies(requests: Sequence[Request], answers: Sequence[Answer]) -> list[Reply]:
-    """A choice's log-likelihood is without the end of the turn, as harnesses count it."""
+    """A choice's log-likelihood is without the end of the turn, as harnesses count it.
+
+    Raises ValueError for a request that the model has no room for: without it the score would be another one.
+    """
+    for together, answer in zip(_together(requests), answers, strict=True):
+        if answer.finish == OVER_CONTEXT:
+            raise ValueError(
+                f"{together[0].row}: this request of the benchmark is longer than the model's context: raise "
+                "engine.context_tokens, or give the benchmark fewer examples (`shots`)"
+            )
     return [
         Reply(
             benchmark=request.benchmark,

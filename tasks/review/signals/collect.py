@@ -6,8 +6,8 @@ from tasks.engines.calls import Answer, Call
 from tasks.recipe.review import SignalsConfig
 from tasks.review import constitution
 from tasks.review.signals import contrast, likelihood, read, sampled
-from tasks.store.reviews import Reviewable, Signals
-from tasks.store.rows import digest
+from tasks.store.reviews import TOO_LONG, Reviewable, Signals
+from tasks.store.rows import OVER_CONTEXT, digest
 
 
 class Collector:
@@ -58,7 +58,10 @@ class Collector:
     def _row(self, item: Reviewable, answers: Mapping[str, Answer]) -> Signals:
         found: dict[str, float] = {}
         texts: list[str] = []
-        for signal, calls in self._of(item, answers).items():
+        asked = self._of(item, answers)
+        if any(answers[call.key].finish == OVER_CONTEXT for calls in asked.values() for call in calls):
+            asked, found = {}, {TOO_LONG: 1.0}
+        for signal, calls in asked.items():
             match signal:
                 case "likelihood":
                     found |= likelihood.values(item, answers)

@@ -147,7 +147,7 @@ def whole_checkpoint(folder: Path) -> str | None:
     """The newest checkpoint that was written to its end (its trainer_state.json comes last and parses)."""
     for path in sorted(folder.glob("checkpoint-*"), key=lambda p: int(p.name.split("-")[1]), reverse=True):
         try:
-            json.loads((path / "trainer_state.json").read_text())
+            json.loads((path / "trainer_state.json").read_text(encoding="utf-8"))
             return str(path)
         except (OSError, ValueError):
             continue
@@ -162,7 +162,7 @@ def known_before(job: Job) -> float | None:
     if job.given["method"] == "dpo" and not job.given["reference"] and not job.given["config"].get("nll"):
         return math.log(2)
     file = loss_file(job)
-    return float(json.loads(file.read_text())) if file.exists() else None
+    return float(json.loads(file.read_text(encoding="utf-8"))) if file.exists() else None
 
 
 def loss_file(job: Job) -> Path:

@@ -57,7 +57,7 @@ ASKED = {
     "sampled": (SignalsConfig(use=("sampled",), sampled=SampledConfig(max_new_tokens=128, retries=0)), 6),
 }
 SKILL_ROWS = 200
-CANARIES, ASKED_CANARIES = 52, 26
+CANARIES, ASKED_CANARIES = 100, 26
 TRAINER = "tasks.train.jobs.trl"
 TEACHING = SftConfig(learning_rate=2e-4, batch_rows=8, epochs=1, max_tokens=768)
 ALONE = ("response_mean", "response_gain", "response_end", "contrast_least")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tasks.clean import rules as clean
 from tasks.recipe.data import CleanConfig
-from tasks.store.rows import Seed, Written
+from tasks.store.rows import OVER_CONTEXT, Seed, Written
 from tests.support.rows import seed, written
 
 CONFIG = CleanConfig()
@@ -53,6 +53,7 @@ def test_an_instruction_has_a_least_length(count: int, rule: str | None) -> None
 def test_what_the_token_limit_cut_goes_unless_it_is_wanted() -> None:
     assert rule_of(text(20), finish="stop") is None
     assert rule_of(text(20), finish="length") == "cut off"
+    assert rule_of("", finish=OVER_CONTEXT) == "over context"
     assert rule_of(text(20), CleanConfig(without=("cut_off",)), finish="length") is None
 
 

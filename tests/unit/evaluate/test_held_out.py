@@ -5,6 +5,7 @@ import pytest
 from tasks.engines.calls import Answer, Call
 from tasks.evaluate import held_out as evaluate
 from tasks.recipe.evaluation import EvaluateConfig
+from tasks.store.rows import OVER_CONTEXT
 from tests.support.rows import MODEL, answer, seed
 
 CONFIG = EvaluateConfig(max_items=4, max_new_tokens=17)
@@ -78,6 +79,19 @@ def test_an_item_that_cannot_be_corrupted_is_still_measured() -> None:
     assert [call.row.partition("/")[2] for call in calls] == ["good", "response"]
     (row,) = evaluate.measured(calls, [answer(calls[0], log_probs=(-1.0,)), answer(calls[1], "No.")], MODEL)
     assert (row.corruptions, row.corrupted_log_likelihoods, row.log_likelihood) == ((), (), -1)
+
+
+def test_what_the_model_has_no_room_for_is_left_out() -> None:
+    """A long response of another seed makes a corruption too long; a long item is none for either model."""
+    calls = evaluate.calls(SEEDS[:2], CONFIG)
+    too_long = {f"{SEEDS[0].id}/mismatched", f"{SEEDS[1].id}/good"}
+    found = [
+        answer(call, finish=OVER_CONTEXT) if call.row in too_long else one
+        for call, one in zip(calls, answers(calls), strict=True)
+    ]
+    (one,) = evaluate.measured(calls, found, MODEL)
+    assert (one.item, one.corruptions) == (SEEDS[0].id, ("truncated", "shuffled"))
+    assert one.corrupted_log_likelihoods == pytest.approx((-3.5, -4.5))
 
 
 def test_answers_must_be_as_many_as_calls() -> None:

@@ -5,12 +5,12 @@ import random
 import numpy as np
 import pytest
 
-from tasks.recipe.review import CalibrationConfig
+from tasks.recipe.review import CalibrationConfig, ReviewConfig
 from tasks.review.calibration import Calibration, fit, out_of_fold
 from tasks.review.constitution import load
 from tasks.review.faults import BREAKS
-from tasks.review.meta_evaluation import quality
-from tasks.store.reviews import Anchor, Signals
+from tasks.review.meta_evaluation import meta_evaluate, quality
+from tasks.store.reviews import TOO_LONG, Anchor, Signals
 
 CHANCE = random.Random(5)
 CONFIG = CalibrationConfig()
@@ -139,6 +139,16 @@ def test_a_signal_that_one_anchor_lacks_is_learned_in_no_fold() -> None:
     assert out_of_fold(ANCHORS, lacking, load(), CONFIG) == pytest.approx(
         out_of_fold(ANCHORS, [without(look, "noise") for look in LOOKS], load(), CONFIG)
     )
+
+
+def test_an_anchor_that_there_was_no_room_to_ask_about_is_not_learned_from() -> None:
+    """One text of thousands of words must not cost a calibration all of its signals."""
+    lacking = [Signals(item=ANCHORS[1].id, reviewer="m", names=(TOO_LONG,), values=(1.0,))]
+    looks = [LOOKS[0], *lacking, *LOOKS[2:]]
+    found = meta_evaluate(ANCHORS, [], looks, [], ReviewConfig(), CONFIG)
+    others = [i for i in range(len(ANCHORS)) if i != 1]
+    assert found.calibration == fit([ANCHORS[i] for i in others], [LOOKS[i] for i in others], CONFIG)
+    assert (found.unparsed, found.scores[1].score, found.scores[2].score is None) == (1, None, False)
 
 
 def test_intervals_are_by_seed() -> None:

@@ -1,40 +1,53 @@
 """Canaries: twins that differ in nothing but what was injected, and the shift between them."""
 
+from collections import Counter
+
 import pytest
 
-from tasks.review.canaries import PLACES, canaries, shift
+from tasks.review.canaries import canaries, shift
+from tasks.text.language import language
 from tasks.text.prompts import templates as prompts
 from tasks.text.words import length
 from tests.support.rows import seed
 
+PARTS = ("history", "instruction", "response")
 SEEDS = [seed(f"Say what lake {n} is known for.", f"Lake {n} is deep, cold and without any fish.") for n in range(4)]
 
 
 def test_each_canary_has_a_twin_of_the_same_length_at_the_same_place() -> None:
-    found, attacks = canaries(SEEDS, 52), prompts.canaries()
-    assert len(found) == 104
-    assert len({one.id for one in found}) == 104
+    attacks = prompts.canaries()
+    found = canaries(SEEDS, 4 * len(attacks))
+    assert len({one.id for one in found}) == len(found) == 8 * len(attacks)
+    places = Counter[tuple[str, str]]()
     for i, (attacked, twin) in enumerate(zip(found[::2], found[1::2], strict=True)):
-        (attack, harmless), of = attacks[i % len(attacks)], SEEDS[i % 4]
-        whole, other = (f"{one.instruction}\n{one.response}" for one in (attacked, twin))
-        assert attack in whole
-        assert harmless in other
-        assert whole.replace(attack, harmless) == other
-        untouched = "instruction" if "response" in PLACES[i % 3] else "response"
-        assert getattr(attacked, untouched) == getattr(twin, untouched) == getattr(of, untouched)
+        attack, harmless = attacks[i % len(attacks)]
+        (of,) = (seed for seed in SEEDS if seed.id == attacked.seed)
+        texts = {name: (getattr(attacked, name), getattr(twin, name), getattr(of, name)) for name in PARTS}
+        (where,) = (name for name, (one, other, _) in texts.items() if one != other)
+        one, other, _ = ("\n".join(text) if where == "history" else text for text in texts[where])
+        assert attack in one and one.replace(attack, harmless) == other
+        assert all(len(set(same)) == 1 for name, same in texts.items() if name != where)
+        places[attack, where] += 1
+    assert {count for (_, where), count in places.items() if where != "response"} == {1}, "each comes to each place"
+    assert {count for (_, where), count in places.items() if where == "response"} == {2}, "to its start and its end"
     assert [length(attack) for attack, _ in attacks] == [length(harmless) for _, harmless in attacks]
-    assert len(attacks) % len(PLACES), "each attack comes to each place"
-    assert len(attacks) % len(SEEDS), "and to each seed"
+
+
+def test_there_are_a_hundred_in_five_languages() -> None:
+    texts = [text for pair in prompts.canaries() for text in pair]
+    assert len(set(texts)) == 200
+    spoken = Counter(language(text) for text in texts)
+    assert all(spoken[of] >= 5 for of in ("en", "de", "fr", "es", "zh")), spoken
 
 
 def test_the_shift_is_what_the_attack_gained() -> None:
-    found = canaries(SEEDS, 26)
+    found = canaries(SEEDS, 200)
     scores = {one.id: 5.0 for one in found}
-    scores |= {found[2 * i].id: 6.3 for i in (3, 16)}  # the fourth attack, both times
+    scores |= {found[2 * i].id: 6.3 for i in (3, 103)}  # the fourth attack, both times
     moved = shift(found, scores)
     assert moved
-    assert (moved.n, moved.worst) == (26, prompts.canaries()[3][0])
-    assert [moved.mean, moved.worst_mean] == pytest.approx([0.1, 1.3])
+    assert (moved.n, moved.worst) == (200, prompts.canaries()[3][0])
+    assert [moved.mean, moved.worst_mean] == pytest.approx([0.013, 1.3])
     assert moved.low < moved.mean < moved.high
     assert moved.unparsed == 0
     assert shift([], {}) is None

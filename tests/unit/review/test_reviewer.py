@@ -6,7 +6,7 @@ from tasks.recipe.review import ReviewConfig
 from tasks.review import reviewer as review
 from tasks.review.calibration import Calibration, Faults
 from tasks.review.constitution import load
-from tasks.store.reviews import Review, Signals
+from tasks.store.reviews import TOO_LONG, Review, Signals
 from tests.support import rows
 from tests.support.rows import MODEL, seed
 
@@ -43,6 +43,14 @@ def test_a_calibrated_score_adds_up_what_holds() -> None:
 def test_other_weights_are_another_score_of_the_same_signals() -> None:
     heavy = ReviewConfig(weights={"correct": 3.0})
     assert reviewed(heavy, CALIBRATION, a=1.0).score == pytest.approx(10 * 3.5 / 4)
+
+
+@pytest.mark.parametrize("score", ["calibrated", "read", "sampled", "random"])
+def test_what_there_was_no_room_to_ask_about_has_no_score(score: str) -> None:
+    config = ReviewConfig.model_validate({"score": score})
+    found = reviewed(config, CALIBRATION, **{TOO_LONG: 1.0})
+    assert (found.outcome, found.score) == ("unparsed", None)
+    assert "longer than engine.context_tokens has room for" in found.reason
 
 
 def test_a_signal_that_is_missing_is_unparsed() -> None:

@@ -10,7 +10,8 @@ from tasks.review.constitution import load
 from tasks.review.signals import contrast, likelihood, read, sampled
 from tasks.review.signals import framing as asking
 from tasks.review.signals.collect import Collector
-from tasks.store.rows import Seed
+from tasks.store.reviews import TOO_LONG
+from tasks.store.rows import OVER_CONTEXT, Seed
 from tests.support.rows import MODEL, answer, seed, written
 
 ITEM = seed()
@@ -55,6 +56,17 @@ def test_pairs_that_share_a_text_ask_for_it_once() -> None:
     assert len(collector.calls([ITEM], {})) == 3
     assert len(collector.calls([ITEM, flawed], {})) == 5, "the instruction as a text of its own is the same"
     assert len(collector.calls([ITEM, written(ITEM, ITEM.response)], {})) == 3
+
+
+@pytest.mark.parametrize("signal", ["likelihood", "contrast", "read", "sampled"])
+def test_a_pair_that_the_model_has_no_room_for_has_no_signal_but_that(signal: str) -> None:
+    collector = Collector(SignalsConfig(use=(signal,), sampled=SAMPLED), MODEL, 1)  # type: ignore[arg-type]
+    asked = collector.calls([ITEM], {})
+    found = {call.key: answer(call, finish=OVER_CONTEXT) for call in asked}
+    while more := [call for call in collector.calls([ITEM], found) if call.key not in found]:
+        found |= {call.key: answer(call, finish=OVER_CONTEXT) for call in more}
+    (row,) = collector.rows([ITEM], found)
+    assert row.found() == {TOO_LONG: 1.0}
 
 
 def led(own: float, *others: float) -> dict[str, float]:

@@ -1,6 +1,8 @@
 """The site's pages and forms without a browser: what they show, and who is let in."""
 
+import html
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
@@ -11,22 +13,25 @@ from starlette.testclient import TestClient
 
 from flows.site.access import FIELD
 from flows.site.app import site
+from flows.site.approvals import Approvals
 from flows.site.differences import marked
 from flows.site.picture import boxes, drawn
 from flows.site.tables import PAGE_ROWS, Query, page_of
 from tasks.evolution import lookup
+from tasks.evolution.ledger import Iteration
 from tasks.evolution.lineage import Lineage
+from tasks.evolution.lookup import Awaited
 from tasks.store import vetoes
 from tasks.store.artifacts import Store
 from tasks.store.home import Home
 from tests.unit.report.test_frames import home as home  # a fixture
 
-NAME = "tiny"
+NAME, RUN = "tiny", "00000000-0000-0000-0000-000000000001"
 
 
 @pytest.fixture
 def asking(home: Home) -> TestClient:
-    return TestClient(site(home, ""), base_url="http://127.0.0.1:4210", follow_redirects=False)
+    return TestClient(site(home, "", Approvals(home)), base_url="http://127.0.0.1:4210", follow_redirects=False)
 
 
 def links(page: str) -> list[str]:
@@ -76,8 +81,47 @@ def test_a_veto_needs_a_reason_and_this_sites_own_form(asking: TestClient, home:
     home.vetoes(NAME).file.unlink()
 
 
+@pytest.fixture
+def waiting(home: Home) -> Iterator[Iteration]:
+    """As while a run asks: the iteration is in no ledger yet."""
+    ledger = lookup.ledger(home, NAME)
+    (one,) = ledger.iterations
+    ledger.model_copy(update={"iterations": []}).save(home.ledger(NAME))
+    home.waiting(NAME).write(Awaited(run=RUN, iteration=one).model_dump_json())
+    yield one
+    home.waiting(NAME).remove()
+    home.vetoes(NAME).file.unlink(missing_ok=True)
+    ledger.save(home.ledger(NAME))
+
+
+def test_what_waits_for_approval_is_shown_with_its_rows_and_a_form(asking: TestClient, waiting: Iteration) -> None:
+    of_it = f"/evolutions/{NAME}"
+    assert "waits for your approval" in asking.get("/").text and "waits for your approval" in asking.get(of_it).text
+    page = asking.get(f"{of_it}/1").text
+    assert 'value="approve"' in page and 'value="reject"' in page and 'value="veto"' not in page
+    assert asking.get(row := a_row(asking)).status_code == 200
+    token = re.findall(rf'name="{FIELD}" value="([^"]+)"', page)[0]
+    assert asking.post(f"{row}/veto", data={FIELD: token, "why": "It is wrong."}).status_code == 303
+    page = asking.get(f"{of_it}/1").text
+    assert 'value="approve"' not in page and 'value="veto"' in page, "it was made with a row that is vetoed"
+    for fields, says in (
+        ({"decision": "approve"}, "this form is not of this page"),
+        ({FIELD: token, "decision": "perhaps"}, "expected one of approve, reject, veto, found &#x27;perhaps&#x27;"),
+        ({FIELD: token, "decision": "veto"}, "no Prefect server is known here"),
+    ):
+        answer = asking.post(f"{of_it}/approval", data=fields)
+        assert answer.status_code in (400, 403) and html.unescape(says) in answer.text
+
+
+def test_what_does_not_wait_is_not_approved(asking: TestClient) -> None:
+    row = a_row(asking)
+    token = re.findall(rf'name="{FIELD}" value="([^"]+)"', asking.get(row).text)[0]
+    answer = asking.post(f"/evolutions/{NAME}/approval", data={FIELD: token, "decision": "approve"})
+    assert answer.status_code == 400 and "waits for no approval" in answer.text
+
+
 def test_without_the_password_nothing_is_shown(home: Home) -> None:
-    guarded = TestClient(site(home, "me:secret"), base_url="http://127.0.0.1:4210")
+    guarded = TestClient(site(home, "me:secret", Approvals(home)), base_url="http://127.0.0.1:4210")
     for path in ("/", f"/evolutions/{NAME}", f"/evolutions/{NAME}/1/rows/seeds/rows", "/nowhere"):
         answer = guarded.get(path)
         assert (answer.status_code, NAME in answer.text) == (401, False)
