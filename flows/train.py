@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from prefect import flow
+from prefect import flow, get_run_logger
 from pydantic import Field
 
 from flows.cancellation import ends_when_cancelled
@@ -12,6 +12,7 @@ from tasks.engines.processes.device import DeviceLock
 from tasks.engines.processes.platform import detect
 from tasks.engines.processes.progress import Progress
 from tasks.evolution.lock import left_alone
+from tasks.execution.meeting import meet
 from tasks.execution.orders import TrainingOrder, refused_by
 from tasks.execution.prefect_tasks import Say, run
 from tasks.execution.prefect_tasks import train as train_task
@@ -21,13 +22,16 @@ from tasks.store.home import Home
 
 @flow(name="train", persist_result=False)
 def train(
-    of_run: Annotated[str, Field(pattern=r"^[0-9a-f-]{36}$")], training: Annotated[str, Field(min_length=1)]
+    of_run: Annotated[str, Field(pattern=r"^[0-9a-f-]{36}$")],
+    training: Annotated[str, Field(min_length=1)],
+    number: Annotated[int, Field(ge=0)] = 0,
 ) -> None:
     """Make one artifact of a run in a child process on the device.
 
     Args:
         of_run: The id of the run that it is for.
         training: The name, in the home, of the text that says what is to be made.
+        number: Which of the machines that make it together this one is; the first, 0, is where they meet.
     """
     home, progress, platform = Home.here(), Progress(), detect()
     store, text = Store.of(home), home.document(training, copied=False).read()
@@ -38,13 +42,19 @@ def train(
 
     def make(say: Say) -> None:
         job = asked.taken_to(home, store)
+        if number:  # whose checkpoints are its own, where machines share a folder
+            job = job.model_copy(update={"work": job.work.with_name(f"{job.work.name}-{number}")})
         try:
             with DeviceLock(platform.locks) as device, progress.bar(asked.label) as bar:
-                launch.train(asked.module, job, bar.heard(say), platform, device, deadline_s=asked.deadline_s)
+                hear, together = bar.heard(say), meet(asked, home, number)
+                launch.train(asked.module, job, hear, platform, device, deadline_s=asked.deadline_s, together=together)
         except ValueError as error:
             refused_by(home, job).write(str(error))
             raise
 
     make_room(home, store)
     with left_alone(home), ends_when_cancelled(of_run), progress.showing():
-        run(train_task, asked.job.spec, asked.label, store, make)
+        if number:
+            make(get_run_logger().info)
+        else:
+            run(train_task, asked.job.spec, asked.label, store, make)

@@ -1,16 +1,15 @@
 """The `lance` command line. Exit codes: 0 done, 2 bad input, 3 failed (try again), 4 budget spent, 130 interrupted."""
 
 import json
-import os
 import sys
 from errno import EACCES, EROFS
-from locale import getpreferredencoding
 from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
+import flows.startup as startup
 from flows.cli import models as cli_models
 from flows.cli import operate as cli_operate
 from flows.cli import rows as cli_rows
@@ -226,9 +225,7 @@ def _show(run: str, rows: str | None, as_json: bool, limit: int = 10) -> None:
 
 def main() -> NoReturn:
     """Run the command; every error that a person can do something about is one message, without a traceback."""
-    if getpreferredencoding(False).lower() not in ("utf-8", "utf8"):
-        # Texts, paths and what other processes are told are UTF-8, whatever the locale: Python is told at its start.
-        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], os.environ | {"PYTHONUTF8": "1"})
+    startup.utf8()
     try:
         app()
         sys.exit(0)

@@ -30,6 +30,12 @@ class TrainingOrder(BaseModel):
     job: Job
     deadline_s: float | None
     home: Path
+    machines: int = 1  # that do it together
+
+    @property
+    def meeting(self) -> str:
+        """Under which name, in the home, the first machine leaves the address at which it is met."""
+        return f"work/{self.job.work.name}/meeting.txt"
 
     def taken_to(self, home: Home, store: Store) -> Job:
         """The job as it is to be done in this home, the artifacts that it reads brought here."""

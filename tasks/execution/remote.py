@@ -7,9 +7,8 @@ that dies is one of several, and the others take what it had.
 import contextlib
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import httpx
 
@@ -83,34 +82,48 @@ class RemoteDevices:
             self.budget.check()
             home = self.shards.home
             order = home.document(f"work/{job.work.name}/training.json", copied=False)
-            training = TrainingOrder(module=module, label=label, job=job, deadline_s=deadline_s, home=home.root)
+            training = TrainingOrder(
+                module=module,
+                label=label,
+                job=job,
+                deadline_s=deadline_s,
+                home=home.root,
+                machines=job.given.get("machines", 1),
+            )
             refused_by(home, job).remove()  # of an input that was mended since
+            home.document(training.meeting, copied=False).remove()  # of an attempt before
             order.write(training.model_dump_json())
             try:
                 with self.progress.bar(label) as bar:
-                    self._wait_for(job, label, order, bar.heard(say))
+                    self._wait_for(training, order, bar.heard(say))
             finally:
                 order.remove()
 
         return run(train, job.spec, label, self.shards.store, make)
 
-    def _wait_for(self, job: Job, label: str, order: Document, on_progress: Callable[[dict[str, Any]], None]) -> None:
-        runs = ChildRuns(self.run, self.execution.train)
+    def _wait_for(self, training: TrainingOrder, order: Document, on_progress: launch.Said) -> None:
+        job, runs = training.job, ChildRuns(self.run, self.execution.train)
         given = {"of_run": self.run, "training": order.key}
-        child = runs.living(job.spec.fingerprint, given, label)
+        children = [
+            runs.living(f"{job.spec.fingerprint}-{number}", given | {"number": number}, training.label)
+            for number in range(training.machines)
+        ]
         seen, checked, ended_at, said = 0, time.monotonic(), None, time.monotonic()
         while self.shards.store.find(job.spec) is None:
             seen = launch.forward(job.progress_file, seen, on_progress)
             if time.monotonic() - checked > CHECK_EVERY_S:
                 checked = time.monotonic()
                 with contextlib.suppress(httpx.HTTPError):  # a server that is away comes back
-                    child = runs.now(child)
+                    children = [runs.now(child) for child in children]
                 if checked - said > SAY_EVERY_S:
                     said = checked
-                    runs.warn_if_none_is_taken([child])
-                ended_at = ended_at or (checked if ending(child) else None)
-                if ended_at and (child.state is None or not child.state.is_completed() or checked > ended_at + SEEN_S):
-                    self._check_what_ended(child, job)
+                    runs.warn_if_none_is_taken(children)
+                ended = [child for child in children if ending(child)]
+                ended_at = ended_at or (checked if children[0] in ended else None)
+                for child in ended:
+                    completed = child.state is not None and child.state.is_completed()
+                    if not completed or (ended_at and checked > ended_at + SEEN_S):
+                        self._check_what_ended(child, job)
             time.sleep(self.shards.poll_s)
 
     def _check_what_ended(self, child: ChildRun, job: Job) -> None:

@@ -1,9 +1,9 @@
 """How a recipe is run. None of it shapes an artifact, but for `engine.dtype`: another dtype gives other answers."""
 
 from math import ceil
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from tasks.recipe.values import Config, NotNegative, Positive
 
@@ -32,8 +32,16 @@ class ExecutionConfig(Config):
     """FLOW/DEPLOYMENT of the child runs that answer."""
     train: str = "train/train"
     """FLOW/DEPLOYMENT of the child run that trains."""
+    trainers: Positive = 1
+    """Child runs that train together, each on all GPUs of its slot: as many slots have to be free at the same time."""
     idle_s: NotNegative = 60
     """Seconds for which a child run keeps its engine without a request."""
+
+    @model_validator(mode="after")
+    def _only_child_runs_train_together(self) -> Self:
+        if self.trainers > 1 and self.fan_out == "threads":
+            raise ValueError(f"trainers is {self.trainers}, which are child runs: set execution.fan_out to deployments")
+        return self
 
 
 class EngineConfig(Config):

@@ -156,6 +156,7 @@ def _train(
         "device_rows": recipe.trainer.device_rows,
         "save_steps": recipe.trainer.save_steps,
         "processes": recipe.trainer.processes,
+        "machines": recipe.execution.trainers,
         "dtype": recipe.trainer.dtype,
         "attention": recipe.trainer.attention,
         "checkpointing": recipe.trainer.checkpointing,

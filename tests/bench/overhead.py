@@ -92,7 +92,7 @@ class Bare:
         with tempfile.TemporaryDirectory() as folder:
             job = Job(store=Path(folder), spec=Spec(stage="bare", version=0), work=Path(folder), given=given)
             job.file.write_text(job.model_dump_json())
-            command = [str(platform.model_python()), *launch.launcher(self.platform.gpus), "-m", module]
+            command = [str(platform.model_python()), *launch.launcher(self.platform.gpus).arguments, "-m", module]
             env = os.environ | {"OMP_NUM_THREADS": str(len(self.platform.cores))}
             subprocess.run([*command, str(job.file)], check=True, cwd=ROOT, env=env, capture_output=True)
 

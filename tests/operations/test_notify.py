@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from tests.operations.served import Served
+from tests.operations.served import Served, block
 from tests.support.processes import wait_until
 
 
@@ -31,20 +31,11 @@ def heard() -> Iterator[tuple[str, list[dict[str, str]]]]:
         server.shutdown()
 
 
-def _block(served: Served, name: str, url: str) -> None:
-    """As the UI's form under Blocks makes it."""
-    kind = served.api.get("/block_types/slug/custom-webhook").raise_for_status().json()["id"]
-    (schema, *_) = served.filter("block_schemas", block_schemas={"block_type_id": {"any_": [kind]}})
-    data = {"name": name, "url": url, "json_data": {"subject": "{{subject}}", "text": "{{body}}"}}
-    block = {"name": name, "block_type_id": kind, "block_schema_id": schema["id"], "data": data}
-    served.api.post("/block_documents/", json=block).raise_for_status()
-
-
 def test_a_failed_run_is_told_of_once_with_its_reason(served: Served, heard: tuple[str, list[dict[str, str]]]) -> None:
     url, said = heard
     refused = served.lance("up", *served.listens, "--notify", "custom-webhook/ops")
     assert refused.returncode == 2 and "make it in the UI under Blocks" in refused.stderr
-    _block(served, "ops", url)
+    block(served, "ops", url)
     done = served.lance("up", *served.listens, "--notify", "custom-webhook/ops")
     assert done.returncode == 0 and "LANCE: a run failed created" in done.stdout, done.stdout + done.stderr
     run = served.start(name="bad-news", seeds="no/such/seeds.jsonl")

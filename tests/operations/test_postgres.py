@@ -2,17 +2,23 @@
 
 import json
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from tasks.engines.processes.ports import free_port
 from tests.operations.postgres import Postgres
-from tests.operations.served import Served
+from tests.operations.served import BRIEF, ENDED, Served, block
+from tests.support.endpoint import Endpoint
+from tests.support.processes import command_line
 
 PASSWORD = "lance:not a secret"
+ENVIRONMENT = {"HF_TOKEN": "hf_planted", "OPENAI_API_KEY": "sk-planted", "WANDB_API_KEY": "planted-tracker"}
+DATABASE, WEBHOOK = "planted-database", "planted-webhook"
 
 
 @pytest.fixture(scope="module")
@@ -26,10 +32,12 @@ def postgres() -> Iterator[Postgres]:
 
 @pytest.fixture(scope="module")
 def guarded(
-    postgres: Postgres, tiny_model: Path, few_seeds: Path, tmp_path_factory: pytest.TempPathFactory
+    postgres: Postgres, tiny_model: Path, few_seeds: Path, endpoint: Endpoint, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Served]:
-    env = {"PREFECT_SERVER_DATABASE_CONNECTION_URL": postgres.url, "PREFECT_SERVER_API_AUTH_STRING": PASSWORD}
-    with Served(tmp_path_factory.mktemp("guarded") / "home", tiny_model, few_seeds, env).running() as it:
+    url = postgres.url.replace("@", f":{DATABASE}@")  # the server lets in whoever is on this machine
+    env = {"PREFECT_SERVER_DATABASE_CONNECTION_URL": url, "PREFECT_SERVER_API_AUTH_STRING": PASSWORD} | ENVIRONMENT
+    home = tmp_path_factory.mktemp("guarded") / "home"
+    with Served(home, tiny_model, few_seeds, env, asks=endpoint).running() as it:
         yield it
 
 
@@ -50,9 +58,31 @@ def test_a_request_that_a_foreign_page_makes_is_refused(guarded: Served) -> None
     assert answer.status_code == 403, answer.text
 
 
-def test_the_password_stands_in_no_file_but_the_services_environment(guarded: Served) -> None:
-    files = [path for path in guarded.home.rglob("*") if path.is_file() and path.suffix != ".safetensors"]
-    assert not [path for path in files if PASSWORD.encode() in path.read_bytes()]
+def test_no_secret_is_in_a_file_a_record_of_the_server_or_a_command_line(
+    guarded: Served, endpoint: Endpoint, tmp_path: Path
+) -> None:
+    """Of a run that trains, of one that fails, of their cards and their report."""
+    secrets = [PASSWORD, DATABASE, WEBHOOK, endpoint.key, *ENVIRONMENT.values()]
+    block(guarded, "secret", f"http://127.0.0.1:9/{WEBHOOK}")
+    assert guarded.lance("up", *guarded.listens, "--notify", "custom-webhook/secret").returncode == 0
+    runs = [guarded.start(name="open", recipe=BRIEF, asks=True), guarded.start(name="fails", seeds="no/such.jsonl")]
+    said = set[str]()
+    while any(guarded.run(run)["state_type"] not in ENDED for run in runs):
+        said |= {command_line(process) for process in psutil.process_iter()}
+        time.sleep(0.5)
+    assert [guarded.run(run)["state_type"] for run in runs] == ["COMPLETED", "FAILED"], guarded.told(runs[0])
+    for command in (["report", "open"], ["export", "open", "--model", f"{tmp_path}/m", "--data", f"{tmp_path}/d"]):
+        done = guarded.lance(*command)
+        assert done.returncode == 0, done.stderr
+        said |= {done.stdout, done.stderr}
+    known = ("flow_runs", "task_runs", "logs", "artifacts", "variables", "deployments", "automations")
+    said |= {json.dumps(guarded.filter(what)) for what in (*known, "block_documents")}
+    files = [path for folder in (guarded.home, tmp_path) for path in folder.rglob("*") if path.is_file()]
+    contents = {str(path): path.read_bytes() for path in files if path.suffix != ".safetensors"}
+    assert any("vllm" in one or ".jobs." in one for one in said) and len(contents) > 50
+    for secret in secrets:
+        assert not [one for one in said if secret in one]
+        assert not [name for name, content in contents.items() if secret.encode() in content]
 
 
 def test_backup_wipe_and_restore(
@@ -81,4 +111,5 @@ def test_backup_wipe_and_restore(
     postgres.restore(tmp_path / "database.dump")
     guarded.up()
     assert seen() == before
-    assert before[-1]["id"] == run and before[-1]["state"] == "Completed"  # type: ignore[index]
+    newest = before[2]
+    assert newest["id"] == run and newest["state"] == "Completed"  # type: ignore[index]

@@ -15,20 +15,23 @@ from tests.support import materials
 from tests.support.evolution import LANCE
 
 BRIEF = ROOT / "tests" / "support" / "recipes" / "brief.yaml"
-# No network, and the checkout as it is where somebody else installed it.
-APART = """
-ip link set lo up
-mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" || exit 77
-shift
-exec "$@"
-"""
+NO_RIGHTS = 77
+
+
+def apart(read_only: Path) -> tuple[str, ...]:
+    """Without network, under a strict umask, with a folder that nobody can write to: not even root."""
+    script = f"""
+    ip link set lo up && mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" || exit {NO_RIGHTS}
+    umask 077; shift; exec "$@"
+    """
+    return ("unshare", "--mount", "--net", "sh", "-c", script, "sh", str(read_only))
 
 
 def lance(
     *command: str, cwd: Path, env: dict[str, str], before: tuple[str, ...] = ()
 ) -> subprocess.CompletedProcess[str]:
     inherited = {key: value for key, value in os.environ.items() if not key.startswith(("PREFECT_", "LANCE_"))}
-    return subprocess.run(
+    done = subprocess.run(
         [*before, *LANCE, *command],
         cwd=cwd,
         env=inherited | env,
@@ -38,6 +41,9 @@ def lance(
         timeout=500,
         check=False,
     )
+    if done.returncode == NO_RIGHTS or "unshare failed" in done.stderr:
+        pytest.skip(f"a namespace needs rights that are not here: {done.stderr[-200:]}")
+    return done
 
 
 @pytest.fixture
@@ -60,15 +66,23 @@ def test_a_run_among_what_others_have_around_it(tiny_model: Path, project: Path)
     long.mkdir()
     env = {"LANCE_HOME": str(home), "HOME": "/nowhere", "TMPDIR": str(long), "PYTHONPATH": f"{project}:{ROOT}"}
     env |= {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0", "HF_HOME": str(project / "hub")}
-    before = ("unshare", "--mount", "--net", "sh", "-c", f"umask 077; {APART}", "sh", str(ROOT))
     asked = (str(BRIEF), "--model", str(tiny_model), "--seeds", str(seeds), "--name", "apart", "--json")
-    done = lance("evolve", *asked, cwd=project, env=env, before=before)
-    if done.returncode == 77 or "unshare failed" in done.stderr:
-        pytest.skip(f"a namespace needs rights that are not here: {done.stderr[-200:]}")
+    done = lance("evolve", *asked, cwd=project, env=env, before=apart(ROOT))
     assert done.returncode == 0, done.stderr[-3000:]
     assert json.loads(done.stdout)["verdict"]["decision"] in ("promote", "hold", "roll back")
     assert str(seeds) in (home / "evolutions" / "apart" / "ledger.json").read_text(encoding="utf-8")
     assert not list(ROOT.glob("**/*Käse*"))
+
+
+def test_a_store_that_cannot_be_written_to_is_said(tiny_model: Path, tmp_path: Path) -> None:
+    store, env = tmp_path / "home" / "store", {"LANCE_HOME": str(tmp_path / "home")}
+    store.mkdir(parents=True)
+    asked = ("evolve", str(BRIEF), "--model", str(tiny_model))
+    seeds = ("--seeds", str(materials.some_seeds(tmp_path / "seeds.jsonl")))
+    done = lance(*asked, *seeds, cwd=tmp_path, env=env, before=apart(store))
+    assert done.returncode == 3 and "Traceback" not in done.stderr, done.stderr[-3000:]
+    assert "Read-only file system" in done.stderr and "set LANCE_HOME" in done.stderr, done.stderr[-3000:]
+    assert not list(store.rglob("*"))
 
 
 def test_a_folder_whose_name_is_no_text_is_named(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import psutil
 import pytest
 
 from tasks.engines.processes.child import ChildFailed
+from tasks.engines.processes.together import Together, free_address
 from tasks.store.artifacts import Store
 from tests.support.processes import command_line, wait_until
 from tests.support.trainings import CONFIGS, job, train
@@ -57,6 +58,21 @@ def test_dpo_by_two_processes_and_from_an_adapter_is_that_by_one_from_the_merged
     found = Store(asked.store).path(asked.spec)
     assert {"model.safetensors", "tokenizer.json", "config.json"} <= {file.name for file in found.iterdir()}
     assert not asked.work.exists(), "the model that it began from is left behind"
+
+
+def two_machines() -> list[Together]:
+    address = free_address()
+    return [Together(2, number, address) for number in range(2)]
+
+
+def test_by_two_machines_it_is_that_by_one(alone: Alone, tiny_model: Path, tmp_path: Path) -> None:
+    """Without a folder in common: each has its own rows, checkpoints and adapter merged into the model."""
+    check_same(alone.record, train(job(tmp_path / "sft", tiny_model, "sft", 1), together=two_machines()))
+    sft = job(tmp_path / "adapter", tiny_model, "sft", 1, whole=False)
+    train(sft)
+    own = {"adapter": str(Store(sft.store).path(sft.spec))}
+    one = train(job(tmp_path / "one", tiny_model, "dpo", 1, **own))
+    check_same(one, train(job(tmp_path / "two", tiny_model, "dpo", 1, **own), together=two_machines()))
 
 
 def test_attention_and_checkpointing_change_no_loss(alone: Alone, tiny_model: Path, tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """Trainings of the tiny model on a few rows, as a run has them done."""
 
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +9,7 @@ from tasks.engines.processes import launch
 from tasks.engines.processes.device import DeviceLock
 from tasks.engines.processes.job import Job
 from tasks.engines.processes.platform import detect
+from tasks.engines.processes.together import Together
 from tasks.recipe.training import DpoConfig, SftConfig
 from tasks.store.artifacts import Spec, Store
 from tasks.store.examples import PreferencePair, TrainRow
@@ -55,11 +58,21 @@ def job(folder: Path, model: Path, method: str, processes: int, **more: Any) -> 
     return Job(store=store.root, spec=spec, work=folder / f"work-{processes}", given=given | more)
 
 
-def train(asked: Job, on_progress: launch.Said = lambda _: None) -> dict[str, Any]:
-    """The artifact's record."""
+def train(asked: Job, on_progress: launch.Said = lambda _: None, together: Sequence[Together] = ()) -> dict[str, Any]:
+    """The artifact's record. Of several machines together each has a work folder and a device of its own."""
     here, store = detect(), Store(asked.store)
-    with DeviceLock(here.locks) as device:
-        launch.train("tasks.train.jobs.trl", asked, on_progress, here, device, deadline_s=None)
+
+    def one(member: Together | None) -> None:
+        number = member.number if member else 0
+        own = (
+            asked.model_copy(update={"work": asked.work.with_name(f"{asked.work.name}-{number}")}) if number else asked
+        )
+        locks = [lock.with_name(f"{lock.name}-{number}") if number else lock for lock in here.locks]
+        with DeviceLock(locks) as device:
+            launch.train("tasks.train.jobs.trl", own, on_progress, here, device, deadline_s=None, together=member)
+
+    with ThreadPoolExecutor(max(1, len(together))) as machines:
+        list(machines.map(one, together or [None]))
     found = store.find(asked.spec)
     assert found
     return store.record(found)

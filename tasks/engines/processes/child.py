@@ -19,7 +19,7 @@ from tasks.store.home import Home
 # What a child may inherit. Everything else stays behind: tokens, passwords, and addresses that may have one in them.
 INHERITED = re.compile(
     r"(PATH|HOME|LANG|LC_\w+|TZ|TMPDIR|USER|LD_LIBRARY_PATH|SSL_CERT_FILE|REQUESTS_CA_BUNDLE|NO_PROXY|no_proxy"
-    r"|CUDA_\w+|NVIDIA_\w+|NCCL_\w+|OMP_\w+|OPENBLAS_\w+|PREFECT_HOME"
+    r"|CUDA_\w+|NVIDIA_\w+|NCCL_\w+|GLOO_\w+|OMP_\w+|OPENBLAS_\w+|PREFECT_HOME"
     r"|HF_HOME|HF_HUB_CACHE|HF_DATASETS_CACHE|XDG_CACHE_HOME|XDG_CONFIG_HOME|TRITON_CACHE_DIR|TORCHINDUCTOR_CACHE_DIR"
     r"|LANCE_HOME|LANCE_ROOT|LANCE_MODEL_PYTHON|LANCE_TEST_MARK)"
 )

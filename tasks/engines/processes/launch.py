@@ -8,18 +8,29 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tasks.engines.processes.child import Child
 from tasks.engines.processes.device import DeviceLock
 from tasks.engines.processes.job import Job
 from tasks.engines.processes.platform import Platform, model_python, visible_gpus
+from tasks.engines.processes.together import Together
 from tasks.store.artifacts import Store
 from tasks.store.files import write_atomically
 
 POLL_S = 0.3
 WAITING = "waiting for the device, which is in use by another run"
 Said = Callable[[dict[str, Any]], None]
+
+
+class Started(NamedTuple):
+    """By what a job is started, in how many processes of this machine."""
+
+    processes: int
+    arguments: tuple[str, ...] = ()
+
+
+ALONE = Started(1)
 
 
 def run(module: str, job: Job, on_progress: Said, env: dict[str, str] | None = None) -> None:
@@ -39,16 +50,21 @@ def train(
     device: DeviceLock,
     *,
     deadline_s: float | None,
+    together: Together | None = None,
 ) -> None:
     """As `run`, on the device, by as many `processes` as the job is given: `auto`, one for each GPU.
 
-    The job is also given whether that is the `cpu`, and the device's own `dtype` where it leaves that open.
+    The job is also given whether that is the `cpu`, the device's own `dtype` where it leaves that open, and of how many
+    `machines` this is one, if it trains `together` with others. The first of them makes the artifact.
     """
     processes = platform.processes(job.given.get("processes", "auto"))
     of_device = {"cpu": platform.name == "cpu", "dtype": platform.dtype(job.given.get("dtype", "auto"))}
+    of_device |= {"machines": together.machines if together else 1}
     on_it = job.model_copy(update={"given": job.given | of_device})
+    started = launcher(processes, together)
+    env = together.environment if together else {}
     with _only_one(job):
-        _run(module, on_it, on_progress, {}, (platform, device), processes, deadline_s)
+        _run(module, on_it, on_progress, env, (platform, device), started, deadline_s)
 
 
 def _run(
@@ -57,7 +73,7 @@ def _run(
     on_progress: Said,
     env: dict[str, str],
     trains_on: tuple[Platform, DeviceLock] | None = None,
-    processes: int = 1,
+    started: Started = ALONE,
     deadline_s: float | None = None,
 ) -> None:
     if Store(job.store).find(job.spec):
@@ -65,12 +81,13 @@ def _run(
     write_atomically(job.file, job.model_dump_json(indent=1))
     job.progress_file.unlink(missing_ok=True)
     job.refusal_file.unlink(missing_ok=True)
-    command = [str(model_python()), *launcher(processes), "-m", module, str(job.file)]
+    command = [str(model_python()), *started.arguments, "-m", module, str(job.file)]
     # Threads spin shortly before they sleep, as the engine's do (tasks/engines/vllm.py). SFT of SmolLM2, two cores: 217
     # tokens a second alone and 107 beside a busy process; asleep at once (OMP_WAIT_POLICY=PASSIVE) 180 and 132; by
     # 20,000 turns 226 and 46, by libgomp's default of 300,000 199 alone.
     threads = {}
     platform, device = trains_on or (None, None)
+    processes = started.processes
     if platform and platform.gpus > processes:  # or the one process spreads each batch over all of them
         threads = {"CUDA_VISIBLE_DEVICES": ",".join(visible_gpus()[:processes])}
     if platform and platform.name == "cpu":
@@ -139,15 +156,16 @@ def trackers() -> dict[str, str]:
     return own | online()
 
 
-def launcher(processes: int) -> list[str]:
-    """torchrun's arguments where several processes train; one needs no launcher, which takes 10 s on two cores.
+def launcher(processes: int, together: Together | None = None) -> Started:
+    """By torchrun where several processes train; one needs no launcher, which takes 10 s on two cores.
 
     Not accelerate's launcher: it has none for several processes on a CPU, and adds a user's own configuration.
     """
-    if processes < 2:
-        return []
+    if processes < 2 and together is None:
+        return ALONE
     here = ["--rdzv-backend", "c10d", "--rdzv-endpoint", "127.0.0.1:0", "--local-addr", "127.0.0.1"]
-    return ["-m", "torch.distributed.run", "--nproc-per-node", str(processes), *here]
+    meeting = together.arguments if together else here
+    return Started(processes, ("-m", "torch.distributed.run", "--nproc-per-node", str(processes), *meeting))
 
 
 def forward(file: Path, seen: int, on_progress: Said) -> int:

@@ -13,10 +13,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import yaml
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError, field_validator
 
+from tasks.recipe.refusals import told
 from tasks.store.home import ROOT
 
 ENDINGS = (".yaml", ".yml")
@@ -33,6 +35,26 @@ class Function(str):
 _Loader.add_constructor("!function", lambda loader, node: Function(node.value))
 
 
+Name = Annotated[str, Field(pattern=r"^[^\x00]+$")]
+Names = Name | list[Name]
+
+
+class Read(BaseModel):
+    """What is read here of a task; all else is the harness's."""
+
+    task: Name | list[Any] | None = None
+    group: Name | None = None
+    include: Names | None = None
+    dataset_path: Name | None = None
+    dataset_kwargs: dict[str, Any] | None = None
+
+    @field_validator("dataset_kwargs")
+    @classmethod
+    def _names_files(cls, given: dict[str, Any] | None) -> dict[str, Any] | None:
+        TypeAdapter(Names | dict[str, Names] | None).validate_python((given or {}).get("data_files"))
+        return given
+
+
 @dataclass(frozen=True)
 class OwnTask:
     file: Path
@@ -40,7 +62,7 @@ class OwnTask:
     @cached_property
     def config(self) -> dict[str, Any]:
         """Raises ValueError for what is no task or group in YAML."""
-        if not isinstance(self._merged.get("task"), str) and "group" not in self._merged:
+        if not isinstance(self._merged.get("task"), str) and not self.is_group:
             expected = "a task of lm-evaluation-harness with `task: NAME` in it, or a group"
             raise ValueError(f"{self.file}: expected {expected}")
         return self._merged
@@ -51,7 +73,7 @@ class OwnTask:
 
     @property
     def is_group(self) -> bool:
-        return "group" in self._merged
+        return bool(self._merged.get("group"))
 
     def members(self) -> list[Path]:
         """Of a group: the other tasks in its folder, which it may name."""
@@ -137,9 +159,12 @@ def _with_included(file: Path, within: tuple[Path, ...]) -> list[tuple[Path, dic
         raise ValueError(f"{file}: expected a task of lm-evaluation-harness in YAML: {error}") from error
     if not isinstance(config, dict):
         raise ValueError(f"{file}: expected a task of lm-evaluation-harness in YAML, found {type(config).__name__}")
-    included = config.get("include") or []
+    try:
+        included = Read.model_validate(config).include or []
+    except ValidationError as error:
+        raise ValueError(told(error, str(file), Read)) from error
     names = included if isinstance(included, list) else [included]
-    found = [one for name in names for one in _with_included(file.parent / str(name), (*within, file))]
+    found = [one for name in names for one in _with_included(file.parent / name, (*within, file))]
     return [*found, (file, config)]
 
 

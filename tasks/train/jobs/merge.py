@@ -81,12 +81,12 @@ def keep_whole(model: Any, tokenizer: Any, folder: Path) -> None:
 
 def begun_from(job: Job, together: PartialState) -> Path:
     """The folder of the model that is trained. One that is a model and an adapter is merged in the job's own folder,
-    by one process and once, however often the job is killed.
+    by one process of each machine and once, however often the job is killed.
     """
     master, folder = Path(job.given["model"]), job.work / "model"
     if not job.given.get("adapter"):
         return master
-    if together.is_main_process and not folder.exists():
+    if together.is_local_main_process and not folder.exists():
         job.say("merging")
         whole = AutoModelForCausalLM.from_pretrained(master, dtype=torch.float32)
         half_written = job.work / "model.tmp"

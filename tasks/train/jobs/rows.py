@@ -28,11 +28,11 @@ def dataset(method: str, path: Path, chat_of: PlainChat) -> Dataset:
 
 
 def shared(rows: Dataset, folder: Path, together: PartialState) -> Dataset:
-    """In a file that all processes read: beside it TRL's first one leaves what the others look for.
+    """In a file that all processes of a machine read: beside it TRL's first one leaves what the others look for.
 
     Of rows in memory it is a folder that each process makes for itself, and DPO on two ended with FileNotFoundError.
     """
-    if together.is_main_process:
+    if together.is_local_main_process:
         rows.save_to_disk(str(folder))
     together.wait_for_everyone()
     return load_from_disk(str(folder))

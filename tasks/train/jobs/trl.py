@@ -5,9 +5,9 @@
 `given`: method ("sft" or "dpo"), model (folder), adapter (folder of one that belongs to it, or ""), rows (a Parquet
 file of TrainRow or PreferencePair), config (SftConfig or DpoConfig), reference (folder of DPO's reference model, "" for
 the model itself), whole (a model is kept; else its adapter alone), device_rows, save_steps, dtype, attention,
-checkpointing, cpu, seed. Out comes the folder of a model or an adapter; its record holds the losses before and after,
-of the merged model and over at most LOSS_ROWS rows, the curve of the training, and how far the weights moved. A killed
-job continues from the last whole checkpoint in its work folder.
+checkpointing, cpu, seed, machines (that train together). Out comes the folder of a model or an
+adapter; its record holds the losses before and after, of the merged model and over at most LOSS_ROWS rows, the curve of
+the training, and how far the weights moved. A killed job continues from the last whole checkpoint in its work folder.
 """
 
 import contextlib
@@ -30,7 +30,7 @@ from trl import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer
 from tasks.engines.processes.job import Job, run_job
 from tasks.store.files import write_atomically
 from tasks.store.rows import Rejected
-from tasks.train.jobs import log_probs
+from tasks.train.jobs import log_probs, resumed
 from tasks.train.jobs.fitting import loading, peak_gib, recomputes, without_padding
 from tasks.train.jobs.merge import begun_from, keep_adapter, keep_whole, merged, place
 from tasks.train.jobs.plain_chat import PlainChat
@@ -72,8 +72,9 @@ def trainer(job: Job, rows: Dataset, lengths: list[int], epochs: float, processe
         "save_steps": given["save_steps"],
         # Not by `evaluate` before the training: accelerate then takes the model for prepared, and several processes
         # train each a model of their own.
-        "eval_on_start": known_before(job) is None,
+        "eval_on_start": resumed.loss_before(job) is None,
         "save_total_limit": 2,
+        "save_on_each_node": True,  # of several machines: each goes on from its own
         "seed": given["seed"],
         # A step's rows as they come, shared out by length: 1.35 times as fast where lengths differ much (30 to 315
         # tokens, micro-batches of 4), 0.9 where they do not. `group_by_length` gained 1.06, and groups whole steps.
@@ -92,7 +93,9 @@ def trainer(job: Job, rows: Dataset, lengths: list[int], epochs: float, processe
         nll = config.get("nll", 0)
         losses: dict[str, Any] = {"loss_type": ["sigmoid", "sft"], "loss_weights": [1.0, nll]} if nll else {}
         kind = DPOTrainer
-        arguments = DPOConfig(beta=config["beta"], precompute_ref_log_probs=True, **losses, **shared)
+        # Of several machines the first would keep them, and the others look for its file.
+        alone = given["machines"] == 1
+        arguments = DPOConfig(beta=config["beta"], precompute_ref_log_probs=alone, **losses, **shared)
         other = given["reference"] and AutoModelForCausalLM.from_pretrained(given["reference"], **loading(given))
         reference = {"ref_model": other or None}  # none: the model without its adapter
     else:
@@ -135,39 +138,12 @@ class Progress(TrainerCallback):  # type: ignore[misc]
     def on_evaluate(self, args: Any, state: Any, control: Any, metrics: Any = None, **_: Any) -> None:
         self.measured = 0
         if not state.global_step and state.is_world_process_zero:
-            write_atomically(loss_file(self.job), json.dumps(metrics["eval_loss"]))
+            write_atomically(resumed.loss_file(self.job), json.dumps(metrics["eval_loss"]))
             self.before_s = metrics["eval_runtime"]
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
         if state.is_world_process_zero and logs and "loss" in logs:
             self.job.say("training", state.global_step, state.max_steps, loss=logs["loss"])
-
-
-def whole_checkpoint(folder: Path) -> str | None:
-    """The newest checkpoint that was written to its end (its trainer_state.json comes last and parses)."""
-    for path in sorted(folder.glob("checkpoint-*"), key=lambda p: int(p.name.split("-")[1]), reverse=True):
-        try:
-            json.loads((path / "trainer_state.json").read_text(encoding="utf-8"))
-            return str(path)
-        except (OSError, ValueError):
-            continue
-    return None
-
-
-def known_before(job: Job) -> float | None:
-    """The loss of the untouched model where nobody has to look.
-
-    Of a model that is its own reference, DPO's is known: it finds both responses as likely as the reference does.
-    """
-    if job.given["method"] == "dpo" and not job.given["reference"] and not job.given["config"].get("nll"):
-        return math.log(2)
-    file = loss_file(job)
-    return float(json.loads(file.read_text(encoding="utf-8"))) if file.exists() else None
-
-
-def loss_file(job: Job) -> Path:
-    """Measured once per job, however often it is killed."""
-    return job.work / "loss_before.json"
 
 
 def shortage(job: Job, rows_in: int, rejects: list[Rejected], why: str) -> None:
@@ -205,10 +181,10 @@ def work(job: Job) -> None:
     # Autocast casts what goes into a layer. PEFT would before, to float32, LoRA's own: without 1.09 times as fast.
     autocast = job.given["dtype"] == "bfloat16"
     with disable_input_dtype_casting(found.model) if autocast else contextlib.nullcontext():
-        trained = found.train(resume_from_checkpoint=whole_checkpoint(job.work / "checkpoints"))
+        trained = found.train(resume_from_checkpoint=resumed.checkpoint(job.work / "checkpoints"))
     before_s = sum(one.before_s for one in found.callback_handler.callbacks if isinstance(one, Progress))
     job.say("merging")
-    learned = found.accelerator.unwrap_model(found.model)
+    learned, before = found.accelerator.unwrap_model(found.model), resumed.loss_before(job)
     # Of one process alone: a master for each of eight GPUs would take eight times the memory of the machine.
     model, distance = merged(learned, Path(job.given["model"])) if together.is_main_process else (None, 0.0)
     place(learned, model)
@@ -234,7 +210,7 @@ def work(job: Job) -> None:
             "trained_tokens": round(a_pass * epochs),  # prompts included
             "seconds": round(time.monotonic() - started, 3),  # of the last attempt, if there were several
             "training_seconds": round(trained.metrics["train_runtime"] - before_s, 3),  # of that, without the losses
-            "loss": {"before": known_before(job), "after": after, "rows": len(found.eval_dataset)},
+            "loss": {"before": before, "after": after, "rows": len(found.eval_dataset)},
             "moved": distance,
             "attention": found.model.config._attn_implementation,
             "recomputed": found.args.gradient_checkpointing,
