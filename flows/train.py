@@ -12,6 +12,7 @@ from tasks.engines.processes.device import DeviceLock
 from tasks.engines.processes.platform import detect
 from tasks.engines.processes.progress import Progress
 from tasks.evolution.lock import left_alone
+from tasks.execution.claim import to_be_made
 from tasks.execution.meeting import meet
 from tasks.execution.orders import TrainingOrder, refused_by
 from tasks.execution.prefect_tasks import Say, run
@@ -52,9 +53,14 @@ def train(
             refused_by(home, job).write(str(error))
             raise
 
+    def make_once(say: Say) -> None:
+        with to_be_made(asked.job.spec, store, home) as mine:
+            if mine:
+                make(say)
+
     make_room(home, store)
     with left_alone(home), ends_when_cancelled(of_run), progress.showing():
         if number:
             make(get_run_logger().info)
         else:
-            run(train_task, asked.job.spec, asked.label, store, make)
+            run(train_task, asked.job.spec, asked.label, store, make_once)

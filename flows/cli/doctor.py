@@ -13,9 +13,10 @@ import psutil
 from pydantic import BaseModel
 from rich.table import Table
 
+from tasks.engines.models import check_folder
 from tasks.engines.processes import platform
 from tasks.engines.processes.progress import Progress
-from tasks.store.home import Home
+from tasks.store.home import Home, user_path
 from tasks.store.shared import objects
 
 MIN_FREE_DISK_GIB = 3  # the default model and two iterations of it
@@ -33,7 +34,8 @@ class Finding(BaseModel):
     advice: str = ""
 
 
-def examine(progress: Progress) -> list[Finding]:
+def examine(progress: Progress, model: str = "") -> list[Finding]:
+    """Of the machine, and of the model in a folder, if one is given."""
     looks: list[Callable[[], Finding]] = [
         _trainer,
         _engine,
@@ -44,6 +46,7 @@ def examine(progress: Progress) -> list[Finding]:
         _memory,
         partial(_database, progress),
         *([_object_store] if os.environ.get(objects.VARIABLE) else []),
+        *([partial(_model, user_path(model))] if model else []),
     ]
     with progress.showing(), progress.bar("checking this machine", len(looks)) as bar:
         found = []
@@ -138,6 +141,16 @@ def _object_store() -> Finding:
         return f"{found.url}: it can be written, and keeps what is there"
 
     return _tried("object store", check, f"see infra/README.md on {objects.VARIABLE}, or unset it")
+
+
+def _model(folder: Path) -> Finding:
+    def check() -> str:
+        if not folder.is_dir():
+            raise ValueError(f"{folder}: expected a folder with a model, found none")
+        check_folder(folder)
+        return f"{folder}: it can be loaded, asked and trained"
+
+    return _tried("model", check, "see deployments/README.md on models")
 
 
 def _memory() -> Finding:

@@ -194,12 +194,14 @@ def veto(
 
 
 @app.command()
-def doctor(as_json: AsJson = False) -> None:
+def doctor(
+    model: Annotated[str, typer.Option(help="Also look at the model in this folder.")] = "", as_json: AsJson = False
+) -> None:
     """Check environments, engine, device, disk, memory and database: what works, what does not, and what to do."""
     from flows.cli.doctor import examine, table
     from tasks.engines.processes.progress import Progress
 
-    findings = examine(Progress())
+    findings = examine(Progress(), model)
     if as_json:
         print(json.dumps([finding.model_dump() for finding in findings], indent=1))
     else:

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tokenizers import Tokenizer
+
 from tasks.engines.processes import launch
 from tasks.engines.processes.job import Job
 from tasks.engines.processes.progress import Progress
@@ -106,8 +108,30 @@ def check_folder(folder: Path) -> None:
                 f"model {folder}: its weights are quantised ({how}), and what is learned cannot be added to such; give "
                 "the model that they were made from"
             )
+    _check_padding(folder)
     if problem := next(ChatTemplate.of(folder).problems(), None):
         raise ValueError(f"model {folder}: {problem}")
+
+
+def _check_padding(folder: Path) -> None:
+    """A pad token that was added to the tokenizer alone ends a training at its first batch."""
+    config, tokenizer = (
+        json.loads((folder / name).read_text(encoding="utf-8")) for name in ("config.json", "tokenizer_config.json")
+    )
+    rows = config.get("vocab_size") or (config.get("text_config") or {}).get("vocab_size")
+    token = tokenizer.get("pad_token")
+    named = token.get("content") if isinstance(token, dict) else token
+    if not isinstance(rows, int) or not isinstance(named, str):
+        return
+    try:
+        number = Tokenizer.from_file(str(folder / "tokenizer.json")).token_to_id(named)
+    except Exception as error:  # the library has no kind of its own
+        raise ValueError(f"model {folder}: tokenizer.json cannot be read: {error}; save the tokenizer again") from error
+    if number is not None and number >= rows:
+        raise ValueError(
+            f"model {folder}: its pad token {named!r} is number {number}, and its embedding has {rows} rows: expected "
+            "one that it has; set pad_token in tokenizer_config.json to the token that ends a text"
+        )
 
 
 def _check_weights(folder: Path) -> None:

@@ -13,6 +13,7 @@ from tasks.engines.processes.platform import Platform
 from tasks.engines.processes.progress import Bar, Progress
 from tasks.engines.shards import Shard, Shards
 from tasks.execution.budget import Budget
+from tasks.execution.claim import to_be_made
 from tasks.execution.prefect_tasks import Say, infer, run, shown_as, train
 from tasks.store.artifacts import Ref
 
@@ -67,17 +68,15 @@ class LocalDevices:
 
         def make(say: Say) -> None:
             self.budget.check()
-            with self.engines.resting(beside=self.engine_stays), self.progress.bar(label) as bar:
-                launch.train(
-                    module,
-                    job,
-                    bar.heard(say),
-                    self.platform,
-                    self.engines.device,
-                    deadline_s=deadline_s,
-                )
+            with to_be_made(job.spec, self.shards.store, self.shards.home) as mine:
+                if mine:
+                    self._train(module, job, label, deadline_s, say)
 
         return run(train, job.spec, label, self.shards.store, make)
+
+    def _train(self, module: str, job: Job, label: str, deadline_s: float | None, say: Say) -> None:
+        with self.engines.resting(beside=self.engine_stays), self.progress.bar(label) as bar:
+            launch.train(module, job, bar.heard(say), self.platform, self.engines.device, deadline_s=deadline_s)
 
     def rest(self) -> None:
         """Nothing is held until the next request."""

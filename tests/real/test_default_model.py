@@ -59,3 +59,14 @@ def test_the_end_of_a_turn_is_the_end(tokenized: dict[str, Any]) -> None:
 def test_it_is_a_model_that_the_loader_takes(default_model: Path) -> None:
     check_folder(default_model)
     assert sum(file.stat().st_size for file in default_model.glob("*.safetensors")) > 500e6
+
+
+def test_a_pad_token_that_the_embedding_does_not_have_is_named(default_model: Path, tmp_path: Path) -> None:
+    """As one that was added to the tokenizer alone: a training would end at its first batch."""
+    for file in default_model.iterdir():
+        (tmp_path / file.name).symlink_to(file)
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").unlink()
+    (tmp_path / "config.json").write_text(json.dumps(config | {"vocab_size": 2}))
+    with pytest.raises(ValueError, match="is number 2, and its embedding has 2 rows"):
+        check_folder(tmp_path)

@@ -13,7 +13,8 @@ def test_it_finds_what_works_and_what_does_not_and_says_what_it_waits_for(tmp_pa
     kept = {key: value for key, value in os.environ.items() if not key.startswith("PREFECT_")}
     environment = kept | {"LANCE_HOME": str(tmp_path), "CXX": "no-compiler"}
     environment["PREFECT_SERVER_API_AUTH_STRING"] = "name:password"  # of a server that is not the embedded one
-    command = [*LANCE, "doctor", "--json"]
+    (tmp_path / "model").mkdir()
+    command = [*LANCE, "doctor", "--json", "--model", str(tmp_path / "model")]
     done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=400, check=False)
     found = {one["what"]: one for one in json.loads(done.stdout)}
     for what in ("trainer", "engine", "device", "database"):
@@ -22,4 +23,5 @@ def test_it_finds_what_works_and_what_does_not_and_says_what_it_waits_for(tmp_pa
     assert (found["compiler"]["works"], found["compiler"]["found"]) == (False, "there is no C++ compiler (no-compiler)")
     assert "g++" in found["compiler"]["advice"]
     assert "starting the Prefect server (0 s)" in done.stderr
-    assert "checking this machine 8/8" in done.stderr
+    assert "checking this machine 9/9" in done.stderr
+    assert not found["model"]["works"] and "no *.safetensors in it" in found["model"]["found"], found["model"]

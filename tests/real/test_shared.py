@@ -19,6 +19,7 @@ from tasks.evolution import champion as champions
 from tasks.evolution import ledger as ledgers
 from tasks.evolution.garbage import collecting, remove
 from tasks.evolution.lock import Busy, left_alone, only_one_run
+from tasks.execution.claim import to_be_made
 from tasks.store import vetoes
 from tasks.store.artifacts import Ref, Spec, Store
 from tasks.store.home import ROOT, Home
@@ -193,6 +194,25 @@ def test_time_in_which_nobody_could_look_does_not_count(objects: Objects) -> Non
         assert not other.take()
         time.sleep(LEASE_S)
     assert not other.take(), "four looks, and each pause counts as a beat"
+
+
+def test_of_two_machines_that_need_the_same_training_one_does_it(homes: tuple[Home, Home]) -> None:
+    spec, both_wait, made = Spec(stage="sft", version=1), threading.Barrier(2), list[str]()
+
+    def machine(home: Home) -> None:
+        store = Store.of(home)
+        both_wait.wait()
+        with to_be_made(spec, store, home) as mine:
+            if mine:
+                time.sleep(2)
+                made.append(home.root.name)
+                with store.draft(spec) as draft:
+                    (draft.path / "model.txt").write_text(home.root.name)
+        assert store.find(spec)
+
+    with ThreadPoolExecutor() as both:
+        list(both.map(machine, homes))
+    assert len(made) == 1
 
 
 def test_an_evolution_has_one_run_on_whatever_machine_and_goes_on_behind_a_dead_one(homes: tuple[Home, Home]) -> None:
