@@ -74,35 +74,18 @@ def up(home: Home, asked: Asked, console: Console) -> str:
     _check(asked)
     here = ANY.get(asked.host, asked.host)
     url = asked.server.rstrip("/").removesuffix("/api") or f"http://{here}:{asked.port}"
-    server, site, site_url = (
-        Service(home, SERVER_SERVICE),
-        Service(home, SITE_SERVICE),
-        f"http://{here}:{asked.site_port}",
-    )
+    site, site_url, seen_at = Service(home, SITE_SERVICE), f"http://{here}:{asked.site_port}", ""
     env = environment(home, url)
-    if asked.server:
-        if not answers(f"{url}/api"):
-            raise ConnectionError(f"--server {asked.server}: no Prefect server answers at {url}/api")
-    else:
-        if not server.process() and answers(f"{url}/api"):
-            raise ValueError(
-                f"something else than a server of {home.root} answers at {url}: give another --port, or "
-                f"--server {url} to work for it"
-            )
-        check_database(home)
-        command = [sys.executable, "-m", "prefect", "server", "start", "--host", asked.host, "--port", str(asked.port)]
-        start = partial(server.start, command, env | secured(asked.host), f"{url}/api")
-        # One that runs may be about to end, as after a SIGTERM.
-        if not start() and not _answers(server, f"{url}/api", console, NEW_DATABASE):
-            start()
-        if not _answers(server, f"{url}/api", console, NEW_DATABASE):
-            check_revision(server.last_lines(30), home)
-            raise OSError(f"the Prefect server ended: {server.last_lines()}\nits log is {server.log}")
+    if not asked.server:
+        if not site.process() and answers(site_url):
+            raise ValueError(f"something else answers at {site_url}: give another --site-port")
+        _start_server(home, asked, url, env, console)
+    elif not answers(f"{url}/api"):
+        raise ConnectionError(f"--server {asked.server}: no Prefect server answers at {url}/api")
     console.print(f"server       {url}")
     os.environ |= env
     home.prefect.mkdir(parents=True, exist_ok=True)
     check_password(f"{url}/api")
-    seen_at = ""
     if not asked.server:
         site.start([*SITE, "--host", asked.host, "--port", str(asked.site_port)], env, site_url)
         seen_at = site_url if asked.host == here else f"http://{socket.gethostname()}:{asked.site_port}"
@@ -117,11 +100,35 @@ def up(home: Home, asked: Asked, console: Console) -> str:
             console.print(f"{'worker':<12} {name} {'started' if started else 'is running already'}")
         if not platform.gpus and not asked.pool:
             console.print(NO_GPU, soft_wrap=True)
-    if not asked.server:
-        if not _answers(site, site_url, console, "the site of results"):
-            raise OSError(f"the site of results ended: {site.last_lines()}\nits log is {site.log}")
+    if seen_at:
+        _check_site(site, site_url, console)
         console.print(f"results      {seen_at}")
     return url
+
+
+def _start_server(home: Home, asked: Asked, url: str, env: dict[str, str], console: Console) -> None:
+    """Unless it runs. Raises ValueError where something else answers there, OSError where it ends."""
+    server = Service(home, SERVER_SERVICE)
+    if not server.process() and answers(f"{url}/api"):
+        raise ValueError(
+            f"something else than a server of {home.root} answers at {url}: give another --port, or "
+            f"--server {url} to work for it"
+        )
+    check_database(home)
+    command = [sys.executable, "-m", "prefect", "server", "start", "--host", asked.host, "--port", str(asked.port)]
+    start = partial(server.start, command, env | secured(asked.host), f"{url}/api")
+    # One that runs may be about to end, as after a SIGTERM.
+    if not start() and not _answers(server, f"{url}/api", console, NEW_DATABASE):
+        start()
+    if not _answers(server, f"{url}/api", console, NEW_DATABASE):
+        check_revision(server.last_lines(30), home)
+        raise OSError(f"the Prefect server ended: {server.last_lines()}\nits log is {server.log}")
+
+
+def _check_site(site: Service, url: str, console: Console) -> None:
+    """It was started with the rest. Raises OSError where it ended, as on a port that is taken."""
+    if not _answers(site, url, console, "the site of results"):
+        raise OSError(f"the site of results ended: {site.last_lines()}\nits log is {site.log}")
 
 
 def down(home: Home, console: Console) -> None:

@@ -1,5 +1,6 @@
 """The site's addresses. It is served on this machine alone unless `lance site --host` says otherwise."""
 
+import math
 from collections.abc import Awaitable, Callable
 from functools import wraps
 
@@ -124,9 +125,12 @@ def _query(request: Request) -> Query:
 
     def number(name: str) -> float | None:
         try:
-            return float(given[name]) if given.get(name) else None
+            found = float(given[name]) if given.get(name) else None
         except ValueError:
-            raise ValueError(f"{name}: expected a number, found {given[name]!r}") from None
+            found = math.inf
+        if found is not None and not math.isfinite(found):
+            raise ValueError(f"{name}: expected a number, found {given[name]!r}")
+        return found
 
     return Query(
         text=given.get("text", ""),

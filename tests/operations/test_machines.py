@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from flows.operations.deploy import FILE
+from tasks.engines.processes.ports import free_port
 from tasks.store.home import ROOT, Home
 from tasks.store.rows import digest
 from tests.operations.served import Served
@@ -69,6 +70,8 @@ def test_a_server_that_is_not_one_of_ours_is_named(other: Served, served: Served
     assert done.returncode == 2 and "expected no --host, no --port and no --site-port" in done.stderr, done.stderr
     done = other.lance("up", "--port", str(served.port))
     assert done.returncode == 2 and "something else than a server of" in done.stderr, done.stderr
+    done = other.lance("up", "--port", str(free_port()), "--site-port", str(served.site_port))
+    assert done.returncode == 2 and "give another --site-port" in done.stderr, done.stderr
     done = served.lance("up", "--port", str(served.port + 1))
     assert done.returncode == 2 and "runs already, with other settings" in done.stderr, done.stderr
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from flows.iterate import _candidate_and_verdict
+from flows.iterate import Vetoed, _candidate_and_verdict, iterate
 from tasks.engines.calls import LABELS, Answer, Call
 from tasks.engines.processes.platform import detect
 from tasks.evolution.funnel import funnel
@@ -288,6 +288,12 @@ def test_a_vetoed_row_trains_nowhere_and_what_follows_is_made_again(tmp_path: Pa
     assert (pairs[0].id not in left) == (kind in ("pair", "seed"))
     later = run(tmp_path, number=2, vetoes=[Veto(row=row, why="no", iteration=2, at="now")])
     assert row not in {seed.id for seed in later.rows("pool", Seed)}
+
+
+def test_of_thousands_of_vetoes_the_server_is_told_how_many_there_are() -> None:
+    """It refuses a run whose parameters have more than 512 KiB."""
+    many = Vetoed(vetoes=tuple(Veto(row=f"sft-{n:016x}", why="no", iteration=1, at="now") for n in range(5000)))
+    assert iterate.serialize_parameters({"vetoed": many}) == {"vetoed": {"rows": 5000}}
 
 
 def test_scores_that_say_nothing_are_the_same_for_the_same_row(tmp_path: Path) -> None:
