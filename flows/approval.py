@@ -88,9 +88,15 @@ def _answer(waiting: Document, one: Iteration, key: str, text: str) -> Approval 
 
 
 def check_nobody_else_waits(home: Home, name: str) -> None:
-    """Raises Busy while another run of the evolution waits for a person, or was answered and waits for a worker."""
+    """Raises Busy while another run of the evolution waits for a person, or was answered and waits for a worker.
+
+    This run waits no longer: with rows that were vetoed meanwhile it may have nothing to ask.
+    """
     waits = Awaited.of(home, name)
-    if not waits or waits.run == str(flow_run.get_id()):
+    if not waits:
+        return
+    if waits.run == str(flow_run.get_id()):
+        home.waiting(name).remove()
         return
     with get_client(sync_client=True) as client:
         try:

@@ -47,7 +47,9 @@ def train(
             job = job.model_copy(update={"work": job.work.with_name(f"{job.work.name}-{number}")})
         try:
             with DeviceLock(platform.locks) as device, progress.bar(asked.label) as bar:
-                hear, together = bar.heard(say), meet(asked, home, number)
+                hear, together = bar.heard(say), meet(asked, training, home, store, number)
+                if number and together is None:
+                    return
                 launch.train(asked.module, job, hear, platform, device, deadline_s=asked.deadline_s, together=together)
         except ValueError as error:
             refused_by(home, job).write(str(error))

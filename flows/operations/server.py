@@ -141,9 +141,11 @@ def check_password(url: str) -> None:
 def check_revision(said: str, home: Home) -> None:
     """Raises ValueError where a server ended because its database is newer than it is."""
     if NO_SUCH_REVISION in said:
+        own = os.environ.get("PREFECT_SERVER_DATABASE_CONNECTION_URL")
+        anew = "give another database" if own else f"move {home.prefect / 'prefect.db'} away"
         raise ValueError(
-            f"the database of Prefect's server was written by a newer version of Prefect: use that one, or, to begin "
-            f"anew, move {home.prefect / 'prefect.db'} away (evolutions and artifacts are elsewhere, and stay)"
+            "the database of Prefect's server was written by a newer version of Prefect: use that one, or, to begin "
+            f"anew, {anew} (evolutions and artifacts are elsewhere, and stay)"
         )
 
 

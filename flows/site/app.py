@@ -73,7 +73,7 @@ class Pages:
 
     async def approval(self, request: Request) -> Response:
         name, given = request.path_params["name"], await self.forms.read(request)
-        asked = (name, given.get("decision", ""), given.get("why", "").strip())
+        asked = (name, given.get("of", ""), given.get("decision", ""), given.get("why", "").strip())
         await to_thread.run_sync(self.approvals.answer, *asked)
         return RedirectResponse(f"{address(name)}?answered", 303)
 

@@ -28,8 +28,9 @@ def serve(home: Home, host: str, port: int, api: Callable[[], str], console: Con
             "--host at 127.0.0.1"
         )
     names = ("*",) if host not in LOOPBACK else ("127.0.0.1", "localhost", "[::1]")
-    with socket.create_server((host, port)) as taken:  # so that a taken port is said in words
-        address = f"http://{host}:{taken.getsockname()[1]}"
+    family, shown = (socket.AF_INET6, f"[{host}]") if ":" in host else (socket.AF_INET, host)
+    with socket.create_server((host, port), family=family) as taken:  # so that a taken port is said in words
+        address = f"http://{shown}:{taken.getsockname()[1]}"
         console.print(f"results      {address}")
         approvals = Approvals(home, api, os.environ.get(OF_CLIENTS) or password)
         config = uvicorn.Config(site(home, password, approvals, names), log_level="warning", access_log=False)

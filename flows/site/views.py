@@ -68,14 +68,15 @@ class Views:
         return _page("evolutions", [("Evolutions", "")], found=found, home=str(self.home.root))
 
     def evolution(self, name: str, said: str = "") -> str:
-        ledger, waits = lookup.with_awaited(self.home, name), self._waits(name)
+        ledger, waits = lookup.with_awaited(self.home, name), Awaited.of(self.home, name)
+        done = lookup.ledger(self.home, name)
         iterations = [
             {
                 "number": one.number,
                 "address": address(name, one.number),
                 "decision": one.verdict.decision,
                 "reasons": one.verdict.reasons,
-                "waits": waits == one.number,
+                "waits": bool(waits and waits.iteration and waits.iteration.number == one.number),
             }
             for one in ledger.iterations
         ]
@@ -85,8 +86,8 @@ class Views:
             said,
             name=name,
             model=ledger.model,
-            champion=_champion(lookup.ledger(self.home, name)),
-            report=f"{address(name)}/report",
+            champion=_champion(done),
+            report=f"{address(name)}/report" if done.iterations else "",
             iterations=iterations,
             curves=self._curves(ledger),
         )
@@ -115,7 +116,7 @@ class Views:
         return found
 
     def iteration(self, name: str, number: int, form: Markup) -> str:
-        found, waits = self._found(name, number), self._waits(name)
+        found, waits = self._found(name, number), Awaited.of(self.home, name)
         one, stages = found.iteration, found.stages
         new = {veto.row for veto in vetoes.read(self.home.vetoes(name))} - {*one.vetoes}
         tables = {
@@ -130,7 +131,7 @@ class Views:
             one=one,
             funnel=funnel(self.store, stages),
             tables=tables,
-            waits=waits == number,
+            mark=waits.mark if waits and waits.iteration and waits.iteration.number == number else "",
             vetoed=len(new),
             approval=f"{address(name)}/approval",
             form=form,

@@ -1,21 +1,23 @@
 """Find an evolution, or say which there are."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tasks.evolution import ledger as ledgers
 from tasks.evolution.ledger import Iteration, Ledger
 from tasks.store.artifacts import Ref, Store
 from tasks.store.home import Home
+from tasks.store.rows import digest
 
 
 class Awaited(BaseModel):
     """An iteration whose promotion a person is asked about, by which run: no ledger has it yet.
 
-    None where a run of an earlier version asks.
+    None where a run of another version asks.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -26,7 +28,16 @@ class Awaited(BaseModel):
     def of(cls, home: Home, name: str) -> Self | None:
         """None where nothing waits."""
         text = home.waiting(name).read()
-        return cls.model_validate_json(text) if text else None
+        try:
+            return cls.model_validate_json(text) if text else None
+        except ValidationError:
+            return cls(run=json.loads(str(text))["run"])
+
+    @property
+    def mark(self) -> str:
+        """Of what is asked about: another candidate, or one without other rows, has another."""
+        of = self.iteration
+        return digest([self.run, of and (of.number, of.candidate and of.candidate.digest, of.vetoes)])[:16]
 
 
 @dataclass(frozen=True)

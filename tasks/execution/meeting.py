@@ -4,21 +4,32 @@ import time
 
 from tasks.engines.processes.together import Together, free_address
 from tasks.execution.orders import TrainingOrder
+from tasks.store.artifacts import Store
 from tasks.store.home import Home
 
 POLL_S = 1.0
-WAITS_S = 1800.0  # for the first one, which may wait for a free slot
 
 
-def meet(order: TrainingOrder, home: Home, number: int) -> Together | None:
-    """None where one machine does it alone. Raises ConnectionError where the first one does not come."""
+def meet(order: TrainingOrder, key: str, home: Home, store: Store, number: int) -> Together | None:
+    """None where one machine does it alone, or where it is made by now; `key` is the order's in the home.
+
+    Raises ConnectionError once the run has given this attempt up.
+    """
     if order.machines == 1:
         return None
-    place, until = home.document(order.meeting, copied=False), time.monotonic() + WAITS_S
+    place = home.document(order.meeting, copied=False)
     if number == 0:
+        _check_stands(order, key, home)
         place.write(free_address())
     while not (address := place.read()):
-        if time.monotonic() > until:
-            raise ConnectionError(f"the first of {order.machines} machines did not come within {WAITS_S / 60:.0f} min")
+        if store.find(order.job.spec):
+            return None
+        _check_stands(order, key, home)
         time.sleep(POLL_S)
     return Together(order.machines, number, address)
+
+
+def _check_stands(order: TrainingOrder, key: str, home: Home) -> None:
+    text = home.document(key, copied=False).read()
+    if text is None or TrainingOrder.model_validate_json(text).attempt != order.attempt:
+        raise ConnectionError("the run has given up this attempt at the training")

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from tasks.engines.processes.job import Job
 from tasks.engines.shards import Shard
@@ -31,11 +32,12 @@ class TrainingOrder(BaseModel):
     deadline_s: float | None
     home: Path
     machines: int = 1  # that do it together
+    attempt: str = Field(default_factory=lambda: uuid4().hex)  # in which they meet
 
     @property
     def meeting(self) -> str:
         """Under which name, in the home, the first machine leaves the address at which it is met."""
-        return f"work/{self.job.work.name}/meeting.txt"
+        return f"work/{self.job.work.name}/meeting-{self.attempt}.txt"
 
     def taken_to(self, home: Home, store: Store) -> Job:
         """The job as it is to be done in this home, the artifacts that it reads brought here."""

@@ -91,21 +91,23 @@ class RemoteDevices:
                 machines=job.given.get("machines", 1),
             )
             refused_by(home, job).remove()  # of an input that was mended since
-            home.document(training.meeting, copied=False).remove()  # of an attempt before
             order.write(training.model_dump_json())
             try:
                 with self.progress.bar(label) as bar:
                     self._wait_for(training, order, bar.heard(say))
             finally:
                 order.remove()
+                home.document(training.meeting, copied=False).remove()
 
         return run(train, job.spec, label, self.shards.store, make)
 
     def _wait_for(self, training: TrainingOrder, order: Document, on_progress: launch.Said) -> None:
         job, runs = training.job, ChildRuns(self.run, self.execution.train)
         given = {"of_run": self.run, "training": order.key}
+        together = f"{job.spec.fingerprint}-{training.attempt if training.machines > 1 else ''}"
         children = [
-            runs.living(f"{job.spec.fingerprint}-{number}", given | {"number": number}, training.label)
+            # Machines that met in an attempt before do not meet again: each attempt has children of its own.
+            runs.living(f"{together}{number}", given | {"number": number}, training.label)
             for number in range(training.machines)
         ]
         seen, checked, ended_at, said = 0, time.monotonic(), None, time.monotonic()
@@ -117,23 +119,24 @@ class RemoteDevices:
                     children = [runs.now(child) for child in children]
                 if checked - said > SAY_EVERY_S:
                     said = checked
-                    runs.warn_if_none_is_taken(children)
+                    for child in children:
+                        runs.warn_if_none_is_taken([child])
                 ended = [child for child in children if ending(child)]
                 ended_at = ended_at or (checked if children[0] in ended else None)
                 for child in ended:
                     completed = child.state is not None and child.state.is_completed()
                     if not completed or (ended_at and checked > ended_at + SEEN_S):
-                        self._check_what_ended(child, job)
+                        self._check_what_ended(child, training)
             time.sleep(self.shards.poll_s)
 
-    def _check_what_ended(self, child: ChildRun, job: Job) -> None:
-        """Raises what became of a training whose artifact is not there."""
-        ended = ending(child)
+    def _check_what_ended(self, child: ChildRun, training: TrainingOrder) -> None:
+        """Raises what became of a training whose artifact is not there. Of machines together one dies of the other."""
+        job, ended = training.job, ending(child)
         if ended is None or self.shards.store.find(job.spec):
             return
         if refused := refused_by(self.shards.home, job).read():
             raise ValueError(refused)
-        lost = child.state and (child.state.is_crashed() or child.state.is_cancelled())
+        lost = child.state and (child.state.is_crashed() or child.state.is_cancelled() or training.machines > 1)
         raise ConnectionError(ended) if lost else NoChild(ended)  # the first is tried again
 
     def rest(self) -> None:

@@ -1,4 +1,6 @@
-"""How a recipe is run. None of it shapes an artifact, but for `engine.dtype`: another dtype gives other answers."""
+"""How a recipe is run. None of it shapes an artifact, but for what gives other answers, or room for them:
+`engine.dtype`, `engine.arguments`, `engine.context_tokens`.
+"""
 
 from math import ceil
 from typing import Annotated, Literal, Self

@@ -85,6 +85,8 @@ def meta_evaluate(
     at_anchors, at_attacked = looks[: len(anchors)], looks[len(anchors) :]
     fits = [TOO_LONG not in one.names for one in at_anchors]
     seen, at_seen = list(compress(anchors, fits)), list(compress(at_anchors, fits))
+    if not seen and config.score == "calibrated":
+        raise ValueError("calibration: no anchor has room in engine.context_tokens; raise it, or take shorter seeds")
     fitted = calibration.fit(seen, at_seen, fitting) if config.score == "calibrated" else None
     reviewer = Reviewer(config, constitution.load(), fitted)
 

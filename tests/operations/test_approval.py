@@ -6,7 +6,6 @@ import re
 import httpx
 import pytest
 
-from flows.site.access import FIELD
 from tests.operations.served import BRIEF, ENDED, Served
 from tests.support.evolution import PROMOTED
 from tests.support.processes import wait_until
@@ -44,8 +43,8 @@ def answer(served: Served, run: str, **given: str) -> None:
 def on_the_site(served: Served, page: str, to: str, **fields: str) -> str:
     """What is said when a page's form is filled in on the site of results."""
     with httpx.Client(base_url=f"http://127.0.0.1:{served.site_port}/evolutions", follow_redirects=True) as site:
-        token = re.findall(rf'name="{FIELD}" value="([^"]+)"', site.get(page).raise_for_status().text)[0]
-        return site.post(to, data={FIELD: token} | fields).raise_for_status().text
+        hidden = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]+)"', site.get(page).raise_for_status().text))
+        return site.post(to, data=hidden | fields).raise_for_status().text
 
 
 def completed(served: Served, run: str) -> None:
@@ -121,6 +120,7 @@ def test_vetoed_rows_are_left_out_and_what_follows_is_asked_about_again(served: 
         completed(served, run)
     (one,) = served.ledger("vetoed")["iterations"]
     assert (one["vetoes"], one["verdict"]["decision"]) == ([rows[0]], "hold")
+    assert not (served.home / "evolutions" / "vetoed" / "waiting.json").exists()
     assert "it is wrong" in served.lance("explain", rows[0], "--evolution", "vetoed").stdout
     trained = served.lance("show", "vetoed", "--rows", "mix", "--limit", "99").stdout
     assert rows[1] in trained and rows[0] not in trained

@@ -138,6 +138,27 @@ def test_each_question_is_answered_once_by_three_workers_of_which_one_is_killed(
 
 
 @pytest.mark.long
+def test_two_machines_train_together_and_a_killed_one_costs_an_attempt(
+    served: Served, workers: list[subprocess.Popen[bytes]]
+) -> None:
+    with empty_store(served):
+        settings = [*SETTINGS, "execution.trainers=2", "execution.workers=1", "sft.epochs=8", "execution.idle_s=5"]
+        run = served.start(name="together", recipe=BRIEF, settings=settings)
+
+        def training() -> list[psutil.Process]:
+            return [one for one in served.computing() if "torch.distributed.run" in command_line(one)]
+
+        wait_until(lambda: len(training()) >= 2, 400, "a trainer of each", every_s=0.5)
+        training()[-1].kill()
+        found = served.wait(run)
+        assert found["state_type"] == "COMPLETED", served.told(run)
+        record = json.loads(next(served.home.glob("store/sft/*/record.json")).read_text())
+        assert record["loss"]["after"] < record["loss"]["before"]
+    trained = [child for child in children(served, run, "train/train") if child["name"] == "sft"]
+    assert {child["parameters"]["number"] for child in trained} == {0, 1} and len(trained) >= 4
+
+
+@pytest.mark.long
 def test_one_worker_asks_the_same_as_three(
     served: Served, workers: list[subprocess.Popen[bytes]], three: set[tuple[str, str, str]]
 ) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from tasks.engines.processes.ports import free_port
 from tests.operations.postgres import Postgres
 from tests.operations.served import BRIEF, ENDED, Served, block
 from tests.support.endpoint import Endpoint
-from tests.support.processes import command_line
+from tests.support.processes import command_line, wait_until
 
 PASSWORD = "lance:not a secret"
 ENVIRONMENT = {"HF_TOKEN": "hf_planted", "OPENAI_API_KEY": "sk-planted", "WANDB_API_KEY": "planted-tracker"}
@@ -67,9 +66,12 @@ def test_no_secret_is_in_a_file_a_record_of_the_server_or_a_command_line(
     assert guarded.lance("up", *guarded.listens, "--notify", "custom-webhook/secret").returncode == 0
     runs = [guarded.start(name="open", recipe=BRIEF, asks=True), guarded.start(name="fails", seeds="no/such.jsonl")]
     said = set[str]()
-    while any(guarded.run(run)["state_type"] not in ENDED for run in runs):
-        said |= {command_line(process) for process in psutil.process_iter()}
-        time.sleep(0.5)
+
+    def over() -> bool:
+        said.update(command_line(process) for process in psutil.process_iter())
+        return all(guarded.run(run)["state_type"] in ENDED for run in runs)
+
+    wait_until(over, 600, "both have ended", every_s=0.5)
     assert [guarded.run(run)["state_type"] for run in runs] == ["COMPLETED", "FAILED"], guarded.told(runs[0])
     for command in (["report", "open"], ["export", "open", "--model", f"{tmp_path}/m", "--data", f"{tmp_path}/d"]):
         done = guarded.lance(*command)

@@ -1,6 +1,7 @@
 """The same training in several ways: by two processes, with other kernels, from an adapter, and one of two killed."""
 
 import json
+import math
 import signal
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,8 @@ import psutil
 import pytest
 
 from tasks.engines.processes.child import ChildFailed
-from tasks.engines.processes.together import Together, free_address
+from tasks.engines.processes.ports import free_port
+from tasks.engines.processes.together import Together
 from tasks.store.artifacts import Store
 from tests.support.processes import command_line, wait_until
 from tests.support.trainings import CONFIGS, job, train
@@ -61,7 +63,7 @@ def test_dpo_by_two_processes_and_from_an_adapter_is_that_by_one_from_the_merged
 
 
 def two_machines() -> list[Together]:
-    address = free_address()
+    address = f"127.0.0.1:{free_port()}"
     return [Together(2, number, address) for number in range(2)]
 
 
@@ -70,9 +72,13 @@ def test_by_two_machines_it_is_that_by_one(alone: Alone, tiny_model: Path, tmp_p
     check_same(alone.record, train(job(tmp_path / "sft", tiny_model, "sft", 1), together=two_machines()))
     sft = job(tmp_path / "adapter", tiny_model, "sft", 1, whole=False)
     train(sft)
-    own = {"adapter": str(Store(sft.store).path(sft.spec))}
+    config = CONFIGS["dpo"].model_dump(mode="json") | {"learning_rate": 0.003}
+    own = {"adapter": str(Store(sft.store).path(sft.spec)), "config": config}
     one = train(job(tmp_path / "one", tiny_model, "dpo", 1, **own))
-    check_same(one, train(job(tmp_path / "two", tiny_model, "dpo", 1, **own), together=two_machines()))
+    two = train(job(tmp_path / "two", tiny_model, "dpo", 1, **own), together=two_machines())
+    check_same(one, two)
+    assert two["loss"]["after"] == pytest.approx(one["loss"]["after"], abs=2e-3), "not by a reference that learned, too"
+    assert abs(one["loss"]["after"] - math.log(2)) > 0.01
 
 
 def test_attention_and_checkpointing_change_no_loss(alone: Alone, tiny_model: Path, tmp_path: Path) -> None:

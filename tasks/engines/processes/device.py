@@ -55,8 +55,9 @@ class DeviceLock:
 def _open(path: Path) -> int:
     """Raises PermissionError for a file that another user keeps to themselves."""
     with contextlib.suppress(PermissionError):
-        opened = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
-        with contextlib.suppress(PermissionError):
+        opened = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o666)
+        there = os.fstat(opened)
+        if there.st_uid == os.geteuid() and there.st_nlink == 1:  # no other file of ours that somebody linked to
             os.fchmod(opened, 0o666)  # whatever the umask: all users of the machine share the device
         return opened
-    return os.open(path, os.O_RDONLY)  # another user's file: flock needs no right to write
+    return os.open(path, os.O_RDONLY | os.O_NOFOLLOW)  # another user's file: flock needs no right to write

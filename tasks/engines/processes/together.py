@@ -1,5 +1,6 @@
 """Machines that train together: which of them this one is, and where the first one is met."""
 
+import contextlib
 import os
 import socket
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ import psutil
 from tasks.engines.processes.ports import free_port
 
 ADDRESS = "LANCE_ADDRESS"  # by which the others reach this machine, where it cannot be told
+ELSEWHERE, LOOPBACK = "192.0.2.1", "127.0.0.1"  # the first is nobody's (RFC 5737)
+WAITS_S = 1800  # torchrun for the other machines, which may wait for a slot
 ASKED = ("PREFECT_API_URL", "AWS_ENDPOINT_URL")  # whoever answers there is reached from the right network
 
 
@@ -25,7 +28,7 @@ class Together:
     def arguments(self) -> list[str]:
         """torchrun's: no machine may come later, and when one ends all of them do."""
         host, _, port = self.address.rpartition(":")
-        meeting = ["--master-addr", host, "--master-port", port]
+        meeting = ["--master-addr", host, "--master-port", port, "--rdzv-conf", f"timeout={WAITS_S}"]
         return ["--nnodes", str(self.machines), "--node-rank", str(self.number), *meeting]
 
     @property
@@ -38,16 +41,21 @@ class Together:
 
 
 def free_address() -> str:
-    """HOST:PORT of this machine, for others."""
-    asked = next((host for name in ASKED if (host := urlsplit(os.environ.get(name, "")).hostname)), "127.0.0.1")
-    return f"{os.environ.get(ADDRESS) or own_address(asked)}:{free_port()}"
+    """HOST:PORT of this machine, for others: as the server or the bucket sees it; where those are on this machine, as
+    whoever is elsewhere does.
+    """
+    there = (urlsplit(os.environ.get(name, "")).hostname for name in ASKED)
+    seen = (own_address(host) for host in (*filter(None, there), ELSEWHERE))
+    found = next((address for address in seen if address and not address.startswith("127.")), LOOPBACK)
+    return f"{os.environ.get(ADDRESS) or found}:{free_port()}"
 
 
 def own_address(host: str) -> str:
-    """Of this machine, as `host` sees it; nothing is sent."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+    """Of this machine, as `host` sees it; nothing is sent. Empty where no way leads there."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe, contextlib.suppress(OSError):
         probe.connect((host, 1))
         return str(probe.getsockname()[0])
+    return ""
 
 
 def interface(address: str) -> str:

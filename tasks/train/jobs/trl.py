@@ -93,10 +93,11 @@ def trainer(job: Job, rows: Dataset, lengths: list[int], epochs: float, processe
         nll = config.get("nll", 0)
         losses: dict[str, Any] = {"loss_type": ["sigmoid", "sft"], "loss_weights": [1.0, nll]} if nll else {}
         kind = DPOTrainer
-        # Of several machines the first would keep them, and the others look for its file.
+        # Of several machines the first would keep them, and the others look for its file: each has a reference then.
         alone = given["machines"] == 1
         arguments = DPOConfig(beta=config["beta"], precompute_ref_log_probs=alone, **losses, **shared)
-        other = given["reference"] and AutoModelForCausalLM.from_pretrained(given["reference"], **loading(given))
+        named = given["reference"] or ("" if alone else given["model"])
+        other = named and AutoModelForCausalLM.from_pretrained(named, **loading(given))
         reference = {"ref_model": other or None}  # none: the model without its adapter
     else:
         kind, arguments, reference = SFTTrainer, SFTConfig(**without_padding(given), **shared), {}

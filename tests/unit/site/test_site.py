@@ -103,11 +103,13 @@ def test_what_waits_for_approval_is_shown_with_its_rows_and_a_form(asking: TestC
     token = re.findall(rf'name="{FIELD}" value="([^"]+)"', page)[0]
     assert asking.post(f"{row}/veto", data={FIELD: token, "why": "It is wrong."}).status_code == 303
     page = asking.get(f"{of_it}/1").text
-    assert 'value="approve"' not in page and 'value="veto"' in page, "it was made with a row that is vetoed"
+    assert 'value="approve"' not in page and 'value="reject"' not in page, "it was made with a row that is vetoed"
+    mark = re.findall(r'name="of" value="([^"]+)"', page)[0]
     for fields, says in (
         ({"decision": "approve"}, "this form is not of this page"),
         ({FIELD: token, "decision": "perhaps"}, "expected one of approve, reject, veto, found &#x27;perhaps&#x27;"),
-        ({FIELD: token, "decision": "veto"}, "no Prefect server is known here"),
+        ({FIELD: token, "decision": "approve", "of": "another"}, "another candidate waits by now"),
+        ({FIELD: token, "decision": "veto", "of": mark}, "no Prefect server is known here"),
     ):
         answer = asking.post(f"{of_it}/approval", data=fields)
         assert answer.status_code in (400, 403) and html.unescape(says) in answer.text
