@@ -120,11 +120,16 @@ class Earlier:
 def earlier(texts: Signed, first: int, rouge_l_above: float, *, within: bool = True) -> Earlier:
     """Of the texts from `first` on: against all earlier ones, or (not `within`) those before `first` alone."""
     count, hashes = texts.minima.shape
+    # What is looked at first as an array of its own: `take` of whole rows is 7 times as fast as of parts of them.
+    looks = [*([np.ascontiguousarray(texts.minima[:, :QUICK])] if hashes > QUICK else []), texts.minima]
+    least, lengths = _least_jaccard(rouge_l_above), texts.ids.lengths
     met, pairs, waiting = np.zeros(count, np.int64), np.empty(0, np.int64), [np.empty(0, np.int64)]
     for band in range(0, hashes, ROWS):
         keys = np.ascontiguousarray(texts.minima[:, band : band + ROWS]).view(np.uint64).ravel()
         for before, later in _meetings(keys, first, met, within):
-            near = _alike(texts, before, later, rouge_l_above)
+            near = _of_like_length(lengths, before, later, rouge_l_above)
+            for minima in looks:
+                near = _alike(minima, before, later, near, least)
             met += np.bincount(later[near], minlength=count)
             waiting.append(later[near] * count + before[near])
         if band + ROWS == hashes or sum(map(len, waiting)) > 8 * PAIRS:
@@ -152,17 +157,27 @@ def _meetings(
         yield order[np.where(rank < MOST // 2, from_start, to_stop)], order[np.repeat(part, counts)]
 
 
-def _alike(
-    texts: Signed, before: NDArray[np.int64], later: NDArray[np.int64], rouge_l_above: float
+def _of_like_length(
+    lengths: NDArray[np.int64], before: NDArray[np.int64], later: NDArray[np.int64], rouge_l_above: float
 ) -> NDArray[np.int64]:
-    """Those pairs that lengths and signatures let be near duplicates."""
-    lengths, least = texts.ids.lengths, _least_jaccard(rouge_l_above)
+    """Places of those pairs that lengths let be near duplicates."""
     one, two = lengths[before], lengths[later]
-    near = np.flatnonzero(2 * np.minimum(one, two) > rouge_l_above * (one + two))
-    for hashes in sorted({QUICK, texts.minima.shape[1]}):
-        same = texts.minima[before[near], :hashes] == texts.minima[later[near], :hashes]
-        near = near[same.mean(axis=1) >= least - 3 * (0.25 / hashes) ** 0.5]
-    return near
+    return np.flatnonzero(2 * np.minimum(one, two) > rouge_l_above * (one + two))
+
+
+def _alike(
+    minima: NDArray[np.uint16],
+    before: NDArray[np.int64],
+    later: NDArray[np.int64],
+    near: NDArray[np.int64],
+    least: float,
+) -> NDArray[np.int64]:
+    """Those of `near` that signatures let be near duplicates."""
+    same = minima.take(before[near], axis=0) == minima.take(later[near], axis=0)
+    hashes = minima.shape[1]
+    enough = same.sum(axis=1, dtype=np.uint16) >= hashes * (least - 3 * (0.25 / hashes) ** 0.5)
+    found: NDArray[np.int64] = near[enough]
+    return found
 
 
 def _least_jaccard(rouge_l: float) -> float:
