@@ -30,6 +30,7 @@ from tasks.store.shared.bucket import Bucket, place
 
 R = TypeVar("R", bound=Row)
 NO_FILES = digest({})
+NO_RECORD = (OSError, ValueError, KeyError, TypeError)  # what reading one that was altered raises
 
 
 class Spec(BaseModel):
@@ -137,7 +138,7 @@ class Store:
             record = json.loads((path / RECORD).read_text(encoding="utf-8"))
             if content(path, RECORD, memory_of(path)) != record["files"] or digest(record["files"]) != record["digest"]:
                 return None
-        except (OSError, ValueError, KeyError):
+        except NO_RECORD:
             return None
         if isinstance(wanted, Ref) and wanted.digest not in ("", record["digest"]):
             return None
@@ -167,7 +168,7 @@ class Store:
         """Artifacts whose files are not those that were written, each byte read; they count as missing from then on."""
         for path in sorted(self.root.glob("[!.]*/[!.]*/" + RECORD)):
             folder = path.parent
-            with contextlib.suppress(OSError, ValueError, KeyError):  # not a record any more
+            with contextlib.suppress(*NO_RECORD):
                 record = json.loads(path.read_text(encoding="utf-8"))
                 if content(folder, RECORD) == record["files"] and digest(record["files"]) == record["digest"]:
                     continue
@@ -187,7 +188,7 @@ class Store:
         folder = self.root / stage
         there = {path.parent.name for path in folder.glob("[!.]*/" + RECORD)}
         for fingerprint in sorted(there | set(self.bucket.made(folder) if self.bucket else ())):
-            with contextlib.suppress(OSError, ValueError, KeyError):  # not a record any more
+            with contextlib.suppress(*NO_RECORD):
                 ref = Ref(stage=stage, fingerprint=fingerprint, digest="")
                 record = self.record(ref)
                 if fits(record) and (found := self.find(ref.model_copy(update={"digest": record["digest"]}))):

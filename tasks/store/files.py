@@ -31,7 +31,7 @@ def recorded_digest(folder: Path) -> str:
     """Of an artifact's content, as its record has it; empty where there is none."""
     try:
         return str(json.loads((folder / RECORD).read_text(encoding="utf-8"))["digest"])
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         return ""
 
 
