@@ -27,6 +27,9 @@ from tasks.store.files import sha256
 from tasks.store.home import Home
 from tasks.store.rows import digest
 
+# Runs of it at once, where it is made here: those that wait for the device have 250 MB each. Not by the worker's own
+# limit, of which Prefect's ends when a run that was suspended comes back before its process has ended.
+CPU_RUNS = 16
 POOLS = {  # name: worker type, base job template (infra/work-pools)
     "lance-cpu": ("process", "process-cpu"),
     "lance-gpu": ("process", "process-gpu"),
@@ -73,7 +76,9 @@ def _pool(client: SyncPrefectClient, applied: Applied, name: str, kind: str, tem
     try:
         client.read_work_pool(name)
     except ObjectNotFound:
-        client.create_work_pool(WorkPoolCreate(name=name, type=kind, base_job_template=template))
+        most = CPU_RUNS if name == "lance-cpu" else None
+        pool = WorkPoolCreate(name=name, type=kind, base_job_template=template, concurrency_limit=most)
+        client.create_work_pool(pool)
         return "created"
     if new:
         client.update_work_pool(name, WorkPoolUpdate(base_job_template=template))

@@ -30,7 +30,6 @@ START_DEADLINE_S = 300.0
 NO_GPU = "no GPU here: deployments on lance-gpu wait for another machine; `lance up --pool lance-cpu` runs them here"
 STOP_DEADLINE_S = 15.0  # of nothing that works; a worker that had once lost its server did not end of a SIGTERM in 30
 LEAVES_WITHIN_S = 15.0  # the process of a run whose state is final already
-CPU_RUNS = 16  # at once: those that wait for the device have 250 MB each, and children that answer for one need slots
 ANY = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # where a server listens, and one of the addresses that it has by that
 DATABASE = "PREFECT_SERVER_DATABASE_CONNECTION_URL"
 SITE_SERVICE = "site"
@@ -194,8 +193,7 @@ def _workers(platform: Platform, slots: int) -> list[tuple[str, list[str], dict[
     """Name, command and environment: one for the CPU pool, and one a GPU slot, which has its GPUs to itself."""
     start, machine = [sys.executable, "-m", "prefect", "worker", "start", "--type", "process"], socket.gethostname()
     found: list[tuple[str, list[str], dict[str, str]]] = []
-    named = ["--pool", "lance-cpu", "--name", f"{machine}-worker-cpu", "--limit", str(CPU_RUNS)]
-    found += [("worker-cpu", [*start, *named], {})]
+    found += [("worker-cpu", [*start, "--pool", "lance-cpu", "--name", f"{machine}-worker-cpu"], {})]
     if slots > max(platform.gpus, 1):
         raise ValueError(f"--slots {slots}: expected at most one a GPU, and there are {platform.gpus}")
     for slot in range(slots if platform.gpus else 0):

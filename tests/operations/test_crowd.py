@@ -2,7 +2,7 @@
 
 import pytest
 
-from flows.operations.up import CPU_RUNS
+from flows.operations.deploy import CPU_RUNS
 from tests.operations.served import ENDED, Served
 from tests.support.processes import wait_until
 
