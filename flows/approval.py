@@ -5,6 +5,7 @@ from uuid import UUID
 
 from prefect import get_run_logger
 from prefect.client.orchestration import get_client
+from prefect.events.worker import EventsWorker
 from prefect.exceptions import ObjectNotFound
 from prefect.flow_runs import suspend_flow_run
 from prefect.input import RunInput, read_flow_run_input
@@ -24,6 +25,7 @@ from tasks.store.home import Home
 from tasks.store.rows import digest
 from tasks.store.shared.document import Document
 
+EVENTS_S = 10.0  # to send what this process has to tell
 WAIT_S = 7 * 24 * 3600  # then the run fails; its artifacts stay, and the next run asks again
 SAMPLES = 3
 
@@ -81,6 +83,9 @@ def _answer(waiting: Document, one: Iteration, key: str, text: str) -> Approval 
     if read_flow_run_input(f"suspended-{key}-schema"):
         return None
     waiting.write(Awaited(run=str(flow_run.get_id()), iteration=one).model_dump_json(indent=1))
+    # A heartbeat that reaches the server behind the suspension begins 300 s of silence, and then the run counts as
+    # crashed (deployments/automations.yaml): so it went to one that was suspended seconds after its start.
+    EventsWorker.drain_all(timeout=EVENTS_S)
     try:
         return suspend_flow_run(wait_for_input=Approval.with_initial_data(description=text), timeout=WAIT_S, key=key)
     except ValidationError:  # killed between its suspension and its question

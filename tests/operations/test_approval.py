@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 
 import httpx
 import pytest
@@ -90,6 +91,19 @@ def test_an_approval_is_asked_for_once(served: Served) -> None:
     wait_until(lambda: served.run(run)["state_type"] not in ENDED, 30, "it goes again")
     completed(served, run)
     assert served.ledger("approved") == promoted
+
+
+@pytest.mark.long
+def test_who_is_asked_again_at_once_waits_for_longer_than_a_silent_run_may(served: Served) -> None:
+    run = start(served, "patient")
+    text = asked(served, run)
+    assert served.lance("cancel", run[:8]).returncode == 0
+    assert "continues" in served.lance("rerun", run[:8]).stdout
+    assert asked(served, run) == text
+    time.sleep(330)  # 300 s without a heartbeat are a crash
+    assert served.run(run)["state_name"] == "Suspended"
+    answer(served, run, decision="approve")
+    completed(served, run)
 
 
 def test_a_veto_on_the_site_is_made_again_at_the_next_run(served: Served) -> None:

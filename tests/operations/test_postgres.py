@@ -73,7 +73,7 @@ def test_no_secret_is_in_a_file_a_record_of_the_server_or_a_command_line(
 
     wait_until(over, 600, "both have ended", every_s=0.5)
     assert [guarded.run(run)["state_type"] for run in runs] == ["COMPLETED", "FAILED"], guarded.told(runs[0])
-    for command in (["report", "open"], ["export", "open", "--model", f"{tmp_path}/m", "--data", f"{tmp_path}/d"]):
+    for command in (["report", "open"], ["export", "open/1", "--model", f"{tmp_path}/m", "--data", f"{tmp_path}/d"]):
         done = guarded.lance(*command)
         assert done.returncode == 0, done.stderr
         said |= {done.stdout, done.stderr}
