@@ -32,6 +32,8 @@ CLIENT = {
     "DO_NOT_TRACK": "1",
 }
 UNAUTHORIZED = 401
+# Of an embedded server: a password, and what keeps this terminal quiet: its log says why it ended.
+NOT_FOR_IT = ("PREFECT_SERVER_API_AUTH_STRING", "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL")
 NO_SUCH_REVISION = "Can't locate revision"  # Alembic's words
 SERVER_SERVICE = "prefect-server"  # the one of `lance up`
 LOCAL = ("127.0.0.1", "localhost")
@@ -80,7 +82,7 @@ def prefect_api(home: Home, progress: Progress) -> Iterator[None]:
     command += ["--host", "127.0.0.1", "--port", str(port), "--log-level", "error"]
     # Nobody else hears of this server: a password that is meant for that of `lance up` would shut us out.
     own = {key: value for key, value in os.environ.items() if key.startswith("PREFECT_")}
-    settings = {key: value for key, value in own.items() if key != "PREFECT_SERVER_API_AUTH_STRING"}
+    settings = {key: value for key, value in own.items() if key not in NOT_FOR_IT}
     with Child("the Prefect server", command, home.logs / "prefect-server.log", env=settings | EMBEDDED) as child:
         try:
             with progress.waiting("starting the Prefect server") as on_wait:

@@ -3,6 +3,7 @@
 import os
 import secrets
 import socket
+import string
 import tempfile
 import time
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from tasks.recipe.running import EngineConfig
 from tasks.store.home import Home
 
 SERVED_NAME = "model"
+BLANKS = set(string.whitespace)
 # Without a process between the engine and its one worker: up in 22 s for 31, as fast, 0.7 GiB less. By its full name,
 # for on a CPU vLLM takes "uni" for "mp", since nobody would have set OpenMP's threads; `environment` does.
 ONE_PROCESS = "vllm.v1.executor.uniproc_executor.UniProcExecutor"
@@ -82,15 +84,24 @@ def environment(key: str, config: EngineConfig, platform: Platform) -> dict[str,
 
 
 def _sockets() -> dict[str, str]:
-    """Where its parts meet. A socket's path has 107 bytes, and vLLM adds 37 to that of its folder."""
-    short = len(os.fsencode(tempfile.gettempdir())) < 60
-    return {} if short else {"VLLM_RPC_BASE_PATH": "/tmp"}
+    """Where its parts meet, and what they compile lies, if the folder for temporary files is not fit for that.
+
+    A socket's path has 107 bytes, and vLLM adds 37 to that of its folder. torch calls the compiler without quotes.
+    """
+    there = tempfile.gettempdir()
+    found = {} if len(os.fsencode(there)) < 60 else {"VLLM_RPC_BASE_PATH": "/tmp"}
+    return found | (_instead("TORCHINDUCTOR_CACHE_DIR") if set(there) & BLANKS else {})
+
+
+def _instead(name: str) -> dict[str, str]:
+    return {name: f"/tmp/lance-{os.geteuid()}-compiled"}
 
 
 def compiled(home: Home) -> dict[str, str]:
     """Where kernels lie that a start has compiled, so that the next one finds them; the user's own setting is kept."""
     names = {"VLLM_CACHE_ROOT": "vllm", "TORCHINDUCTOR_CACHE_DIR": "inductor", "TRITON_CACHE_DIR": "triton"}
-    return {name: os.environ.get(name) or str(home.caches / folder) for name, folder in names.items()}
+    found = {name: os.environ.get(name) or str(home.caches / folder) for name, folder in names.items()}
+    return found | (_instead("TORCHINDUCTOR_CACHE_DIR") if set(found["TORCHINDUCTOR_CACHE_DIR"]) & BLANKS else {})
 
 
 def _named(kind: type) -> str:

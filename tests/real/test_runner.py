@@ -179,8 +179,8 @@ def test_with_a_longer_context_only_what_had_no_room_is_asked_again(tmp_path: Pa
     engines.asked.clear()
     longer = EngineConfig(shard_requests=2, context_tokens=4096)
     run = replace(run, recipe=run.recipe.model_copy(update={"engine": longer}))
-    asked_in_shards(run, engines, 5, Ref(stage="base-model", fingerprint="another", digest=MODEL.digest))
-    assert sorted(call.row for call in engines.asked) == ["row 1", "row 3"]
+    asked_in_shards(run, engines, 6)
+    assert sorted(call.row for call in engines.asked) == ["row 1", "row 3", "row 5"]
 
 
 def test_a_lost_stage_whose_shards_stand_asks_nothing(tmp_path: Path) -> None:

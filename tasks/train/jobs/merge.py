@@ -91,6 +91,7 @@ def begun_from(job: Job, together: PartialState) -> Path:
         whole = AutoModelForCausalLM.from_pretrained(master, dtype=torch.float32)
         half_written = job.work / "model.tmp"
         whole = PeftModel.from_pretrained(whole, job.given["adapter"]).merge_and_unload()
+        whole.should_save_on_this_rank = lambda _: True  # or of all machines' processes only the first one writes
         keep_whole(whole, AutoTokenizer.from_pretrained(master), half_written)
         half_written.rename(folder)
     together.wait_for_everyone()
