@@ -74,34 +74,30 @@ def environment(key: str, config: EngineConfig, platform: Platform) -> dict[str,
     if platform.name == "cuda":
         # FlashInfer's sampler cannot use the seed that each request has. vLLM would compile it all the same at its
         # first start, which takes minutes and a CUDA toolkit.
-        return shared | compiled(Home.here()) | _sockets() | {"VLLM_USE_FLASHINFER_SAMPLER": "0"}
+        return shared | compiled(Home.here()) | _temporary() | {"VLLM_USE_FLASHINFER_SAMPLER": "0"}
     # Without the cache's size vLLM asks for 92% of all memory. Threads that spin shortly before they sleep, here 2,000
     # turns, wrote 408 tokens a second alone and 337 beside two busy processes; asleep at once
     # (OMP_WAIT_POLICY=PASSIVE) 350 and 224, by libgomp's default of 300,000 turns 357 and 162; bound to cores of their
     # own (GOMP_CPU_AFFINITY) 0.86 of unbound (32 answers of 48 tokens, two cores).
     own = {"VLLM_CPU_KVCACHE_SPACE": str(config.kv_cache_gib), "OMP_NUM_THREADS": str(len(platform.cores))}
-    return shared | own | {"GOMP_SPINCOUNT": "2000"} | _sockets()
+    return shared | own | {"GOMP_SPINCOUNT": "2000"} | _temporary()
 
 
-def _sockets() -> dict[str, str]:
-    """Where its parts meet, and what they compile lies, if the folder for temporary files is not fit for that.
+def _temporary() -> dict[str, str]:
+    """Another folder for temporary files than one with a long path or with blanks in it.
 
-    A socket's path has 107 bytes, and vLLM adds 37 to that of its folder. torch calls the compiler without quotes.
+    The engine's parts meet at sockets, whose paths have 107 bytes; torch calls the compiler without quotes.
     """
     there = tempfile.gettempdir()
-    found = {} if len(os.fsencode(there)) < 60 else {"VLLM_RPC_BASE_PATH": "/tmp"}
-    return found | (_instead("TORCHINDUCTOR_CACHE_DIR") if set(there) & BLANKS else {})
-
-
-def _instead(name: str) -> dict[str, str]:
-    return {name: f"/tmp/lance-{os.geteuid()}-compiled"}
+    return {"TMPDIR": "/tmp"} if len(os.fsencode(there)) > 60 or set(there) & BLANKS else {}
 
 
 def compiled(home: Home) -> dict[str, str]:
     """Where kernels lie that a start has compiled, so that the next one finds them; the user's own setting is kept."""
     names = {"VLLM_CACHE_ROOT": "vllm", "TORCHINDUCTOR_CACHE_DIR": "inductor", "TRITON_CACHE_DIR": "triton"}
     found = {name: os.environ.get(name) or str(home.caches / folder) for name, folder in names.items()}
-    return found | (_instead("TORCHINDUCTOR_CACHE_DIR") if set(found["TORCHINDUCTOR_CACHE_DIR"]) & BLANKS else {})
+    without = f"/tmp/lance-{os.geteuid()}-compiled"
+    return found | ({"TORCHINDUCTOR_CACHE_DIR": without} if set(found["TORCHINDUCTOR_CACHE_DIR"]) & BLANKS else {})
 
 
 def _named(kind: type) -> str:

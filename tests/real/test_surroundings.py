@@ -59,6 +59,7 @@ def project(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.long
 def test_a_run_among_what_others_have_around_it(tiny_model: Path, project: Path) -> None:
     """Without network, HOME, UTF-8 or the right to write into the checkout; with a long TMPDIR and a tasks.py."""
     seeds, long, home = project / "Sämtliche Fragen.jsonl", project / ("x" * 100), project / "home of LANCE"
