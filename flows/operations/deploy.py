@@ -27,8 +27,8 @@ from tasks.store.files import sha256
 from tasks.store.home import Home
 from tasks.store.rows import digest
 
-# Runs of it at once, where it is made here: those that wait for the device have 250 MB each. Not by the worker's own
-# limit, of which Prefect's ends when a run that was suspended comes back before its process has ended.
+# Runs of it at once, where it is made here: those that wait for the device have 400 to 520 MB each. Not by the worker's
+# own limit, of which Prefect's ends when a run that was suspended comes back before its process has ended.
 CPU_RUNS = 16
 POOLS = {  # name: worker type, base job template (infra/work-pools)
     "lance-cpu": ("process", "process-cpu"),
@@ -128,7 +128,7 @@ def _read(client: SyncPrefectClient, name: str) -> DeploymentResponse | None:
 
 
 def _deploy(root: Path, names: Sequence[str]) -> None:
-    """All at once: Prefect's own command takes ten seconds to start on a busy machine."""
+    """All at once: each start of Prefect's own command takes seconds."""
     command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--prefect-file", str(root / FILE)]
     asked = [part for name in names for part in ("--name", name)]
     ran = subprocess.run([*command, *asked], cwd=root, capture_output=True, text=True, check=False)
