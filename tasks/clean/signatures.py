@@ -133,7 +133,7 @@ def earlier(texts: Signed, first: int, rouge_l_above: float, *, within: bool = T
             met += np.bincount(later[near], minlength=count)
             waiting.append(later[near] * count + before[near])
         if band + ROWS == hashes or sum(map(len, waiting)) > 8 * PAIRS:
-            pairs, waiting = np.unique(np.concatenate([pairs, *waiting])), []
+            pairs, waiting = _distinct(np.concatenate([pairs, *waiting])), []
     bounds = np.searchsorted(pairs, np.arange(first, count + 1) * count)
     return Earlier(first, bounds, pairs % count)
 
@@ -178,6 +178,12 @@ def _alike(
     enough = same.sum(axis=1, dtype=np.uint16) >= hashes * (least - 3 * (0.25 / hashes) ** 0.5)
     found: NDArray[np.int64] = near[enough]
     return found
+
+
+def _distinct(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+    """In order. `np.unique` hashes them: 0.19 s for 393,000, of which sorting takes 0.007."""
+    numbers.sort()
+    return numbers[np.diff(numbers, prepend=-1) > 0]
 
 
 def _least_jaccard(rouge_l: float) -> float:
