@@ -105,9 +105,13 @@ class Served:
                 process.kill()
 
     def start(self, deployment: str = "evolve/evolve-demo", *, asks: bool = False, **parameters: Any) -> str:
-        """The id of a run of the deployment, of the tiny recipe unless told otherwise; it may ask the endpoint."""
+        """The id of a run of the deployment, of the tiny recipe unless told otherwise.
+
+        If it `asks` the endpoint, then in shards of which nobody means to interrupt one.
+        """
         if asks and self.asks:
-            parameters = parameters | {"settings": [*parameters.get("settings", []), self.asks.setting]}
+            large = ("engine.in_flight=16", "engine.shard_requests=64")
+            parameters = parameters | {"settings": [*large, *parameters.get("settings", []), self.asks.setting]}
         found = self.api.get(f"/deployments/name/{deployment}").raise_for_status().json()
         own = {"recipe": TINY, "model": str(self.model), "seeds": str(self.seeds)}
         given = (own if deployment.startswith("evolve/") else {}) | parameters

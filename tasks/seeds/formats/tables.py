@@ -1,6 +1,7 @@
 """Parquet files, and the Arrow files in which `datasets` saves a dataset, a batch at a time."""
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 
 import pyarrow as pa
@@ -48,21 +49,30 @@ def _damaged(path: Path, read: int, kind: str, error: Exception) -> ValueError:
 def _rows(path: Path, batches: Iterable[pa.RecordBatch]) -> Iterator[RawRow]:
     row = 0
     for batch in batches:
-        for values in _values(batch):
+        if batch.num_rows > 8 * batch.nbytes:  # a row is a bit at least; a damaged file said 137 thousand million
+            raise pa.ArrowInvalid(f"{batch.num_rows} rows in {batch.nbytes} bytes")
+        parts = (batch.slice(start, BATCH_ROWS) for start in range(0, batch.num_rows, BATCH_ROWS))
+        for values in chain.from_iterable(map(_values, parts)):
             row += 1
             problem = f"expected plain values, found {values}; mend the row" if isinstance(values, str) else ""
             yield RawRow(path.name, row, {} if isinstance(values, str) else values, problem=problem)
 
 
 def _values(batch: pa.RecordBatch) -> Iterator[dict[str, object] | str]:
-    """Of each row, or what is wrong with it: one bad value would take the whole batch with it."""
+    """Of each row, or what is wrong with it: one bad value would take the whole batch with it.
+
+    Arrow takes a file's offsets as they stand: unchecked, they may point to any place in memory.
+    """
     try:
+        batch.validate(full=True)
         yield from batch.to_pylist()
         return
     except BAD_VALUE:
         pass
     for number in range(batch.num_rows):
         try:
-            yield batch.slice(number, 1).to_pylist()[0]
+            one = batch.slice(number, 1)
+            one.validate(full=True)
+            yield one.to_pylist()[0]
         except BAD_VALUE as error:
-            yield str(error)
+            yield str(error).rpartition("Invalid: ")[2]

@@ -1,12 +1,20 @@
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tasks.seeds.files import read_rows
 from tests.unit.seeds.formats.test_formats import ROWS, assert_refused, write
 
-BAD_TEXT = pa.StringArray.from_buffers(3, pa.py_buffer(b"\0\0\0\0\1\0\0\0\2\0\0\0\3\0\0\0"), pa.py_buffer(b"a\xffc"))
+
+def strings(ends: list[int], text: bytes) -> pa.Array:
+    """Strings that end there in the text, whatever that makes of them."""
+    offsets = np.array([0, *ends], np.int32).tobytes()
+    return pa.StringArray.from_buffers(len(ends), pa.py_buffer(offsets), pa.py_buffer(text))
+
+
+BAD_TEXT = strings([1, 2, 3], b"a\xffc")
 
 
 def test_parquet(tmp_path: Path) -> None:
@@ -40,4 +48,21 @@ def test_a_text_that_is_no_utf8_is_one_bad_row(tmp_path: Path) -> None:
     pq.write_table(pa.table({"prompt": BAD_TEXT}), tmp_path / "a.parquet")
     first, bad, last = read_rows(tmp_path / "a.parquet")
     assert (first.values, last.values) == ({"prompt": "a"}, {"prompt": "c"})
-    assert "plain values" in bad.problem and "utf-8" in bad.problem and last.source == "a.parquet:3"
+    assert "plain values" in bad.problem and "UTF8" in bad.problem and last.source == "a.parquet:3"
+
+
+def test_a_text_that_lies_elsewhere_in_memory_is_one_bad_row(tmp_path: Path) -> None:
+    table = pa.table({"prompt": strings([1, 41, 2, 3], b"abc")})
+    with pa.ipc.new_stream(tmp_path / "a.arrow", table.schema) as out:
+        out.write_table(table)
+    first, beyond, before, last = read_rows(tmp_path / "a.arrow")
+    assert (first.values, last.values) == ({"prompt": "a"}, {"prompt": "c"})
+    assert all("plain values, found" in one.problem and "ffset" in one.problem for one in (beyond, before))
+
+
+def test_rows_without_a_byte_are_not_believed(tmp_path: Path) -> None:
+    """Of as many empty rows as it says no memory could hold the list."""
+    batch = pa.RecordBatch.from_arrays([pa.Array.from_buffers(pa.null(), 2**31 - 1, [None])], ["prompt"])
+    with pa.ipc.new_stream(tmp_path / "a.arrow", batch.schema) as out:
+        out.write_batch(batch)
+    assert_refused(tmp_path / "a.arrow", ["a.arrow, after row 0", f"{2**31 - 1} rows in 0 bytes", "again"])
