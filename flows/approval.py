@@ -5,8 +5,9 @@ from uuid import UUID
 
 from prefect import get_run_logger
 from prefect.client.orchestration import get_client
+from prefect.events import emit_event
 from prefect.events.worker import EventsWorker
-from prefect.exceptions import ObjectNotFound
+from prefect.exceptions import ObjectNotFound, Pause
 from prefect.flow_runs import suspend_flow_run
 from prefect.input import RunInput, read_flow_run_input
 from prefect.runtime import flow_run
@@ -25,6 +26,7 @@ from tasks.store.home import Home
 from tasks.store.rows import digest
 from tasks.store.shared.document import Document
 
+WAITS = "lance.flow-run.waits"  # for a person; nobody hears from it meanwhile
 EVENTS_S = 10.0  # to send what this process has to tell
 WAIT_S = 7 * 24 * 3600  # then the run fails; its artifacts stay, and the next run asks again
 SAMPLES = 3
@@ -83,13 +85,17 @@ def _answer(waiting: Document, one: Iteration, key: str, text: str) -> Approval 
     if read_flow_run_input(f"suspended-{key}-schema"):
         return None
     waiting.write(Awaited(run=str(flow_run.get_id()), iteration=one).model_dump_json(indent=1))
-    # A heartbeat that reaches the server behind the suspension begins 300 s of silence, and then the run counts as
-    # crashed (deployments/automations.yaml): so it went to one that was suspended seconds after its start.
-    EventsWorker.drain_all(timeout=EVENTS_S)
     try:
         return suspend_flow_run(wait_for_input=Approval.with_initial_data(description=text), timeout=WAIT_S, key=key)
     except ValidationError:  # killed between its suspension and its question
         return None
+    except Pause:
+        # 300 s after its last heartbeat the run would count as crashed (deployments/automations.yaml). Prefect's own
+        # event of the suspension does not always end that: one event of a run that is lost (SQLite is locked) has the
+        # server put aside for 15 minutes all that follow it. This one follows none, and comes behind all heartbeats.
+        emit_event(WAITS, resource={"prefect.resource.id": f"prefect.flow-run.{flow_run.get_id()}"})
+        EventsWorker.drain_all(timeout=EVENTS_S)
+        raise
 
 
 def check_nobody_else_waits(home: Home, name: str) -> None:

@@ -11,8 +11,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GroupKFold
 
 from tasks.recipe.review import CalibrationConfig
 from tasks.review.constitution import Constitution
@@ -85,6 +83,8 @@ def with_squares(x: Matrix, centre: Matrix, scale: Matrix) -> Matrix:
 
 def fit(anchors: Sequence[Anchor], signals: Sequence[Signals], config: CalibrationConfig) -> Calibration:
     """Raises ValueError if no fault can be learned: good anchors are needed and ones at fault."""
+    from sklearn.linear_model import LogisticRegression  # a second and a half that a run which fits nothing saves
+
     found, names = [one.found() for one in signals], _shared(signals, config)
     texts = {}
     for text, faults in FAULTS.items():
@@ -135,6 +135,8 @@ def out_of_fold(
     anchors: Sequence[Anchor], signals: Sequence[Signals], constitution: Constitution, config: CalibrationConfig
 ) -> list[float]:
     """Each anchor's score, 0-10, by a calibration fitted without any anchor of its seed."""
+    from sklearn.model_selection import GroupKFold
+
     groups, names = [anchor.seed for anchor in anchors], set(_shared(signals, config))
     # What one anchor lacks is learned in no fold, or the fold without it would ask it for that.
     signals = [one.only(names) for one in signals]

@@ -11,13 +11,12 @@ from statistics import fmean
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
-from scipy.stats import spearmanr
 
 from tasks.recipe.review import CalibrationConfig, ReviewConfig
 from tasks.review import calibration, canaries, constitution
 from tasks.review.reviewer import Reviewer
 from tasks.store.reviews import TOO_LONG, Anchor, AnchorScore, Signals
-from tasks.text.ranks import auc
+from tasks.text.ranks import auc, correlation
 from tasks.text.words import length
 
 VERSION = 220 + calibration.VERSION  # 220: the scores are kept, and the mean is that of human anchors
@@ -132,7 +131,7 @@ def quality(anchors: Sequence[Anchor], scores: Sequence[float]) -> Quality:
         mean_score=float(np.mean([s for a, s in rows if a.source == "human"] or scores)),
         ceiling_share=float(np.mean(np.array(scores) > 9.5)),
         human_own_gap=float(np.mean(means["human"]) - np.mean(means["own"])) if all(means.values()) else None,
-        length_correlation=float(spearmanr(lengths, [s for _, s in good]).statistic) if len(set(lengths)) > 1 else None,
+        length_correlation=correlation(lengths, [s for _, s in good]) if len(set(lengths)) > 1 else None,
     )
 
 

@@ -7,6 +7,7 @@ import time
 import httpx
 import pytest
 
+from flows.approval import WAITS
 from tests.operations.served import BRIEF, ENDED, Served
 from tests.support.evolution import PROMOTED
 from tests.support.processes import wait_until
@@ -30,7 +31,16 @@ def asked(served: Served, run: str) -> str:
         return [json.loads(one["value"]) for one in known.raise_for_status().json() if one["key"] == key]
 
     wait_until(texts, 30, "its text, which comes behind the state")
+    wait_until(lambda: last_heard(served, run) == WAITS, 30, "it says that it waits, behind its last heartbeat")
     return texts()[0]
+
+
+def last_heard(served: Served, run: str) -> str:
+    """Of the run's process: its newest event."""
+    own = {"name": [WAITS, "prefect.flow-run.heartbeat"]}
+    asked = {"event": own, "resource": {"id": [f"prefect.flow-run.{run}"]}, "order": "DESC"}
+    found = served.api.post("/events/filter", json={"filter": asked, "limit": 1}).raise_for_status().json()["events"]
+    return str(found[0]["event"]) if found else ""
 
 
 def answer(served: Served, run: str, **given: str) -> None:
