@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
 
 from tasks.engines.processes.ports import free_port
 from tasks.evolution.ledger import Ledger
+from tasks.evolution.lookup import Awaited
 from tasks.store import vetoes
 from tasks.store.home import ROOT, Home
 from tests.real.test_export import ledger_of, two_iterations
@@ -41,6 +43,9 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
     home, port = unpacked(folder), free_port()
     two: Ledger = ledger_of(*two_iterations(home)).model_copy(update={"name": "two"})
     two.save(home.ledger("two"))
+    first, second = two.iterations
+    two.model_copy(update={"name": "asks", "iterations": [first]}).save(home.ledger("asks"))
+    home.waiting("asks").write(Awaited(run=str(UUID(int=1)), iteration=second).model_dump_json())
     process = subprocess.Popen(
         [*LANCE, "site", "--port", str(port)], env=os.environ | {"LANCE_HOME": str(folder)}, cwd=ROOT
     )
@@ -64,6 +69,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
             "pairs": pairs,
             "row": row,
             "report": f"{of_it}/report",
+            "waiting": "/evolutions/asks/2",
         }
         yield Shown(home, url, pages)
     finally:
@@ -81,7 +87,7 @@ def sized(request: pytest.FixtureRequest, browser: Any) -> Any:
     return browser
 
 
-@pytest.mark.parametrize("page", ["list", "evolution", "iteration", "rows", "pairs", "row"])
+@pytest.mark.parametrize("page", ["list", "evolution", "iteration", "rows", "pairs", "row", "waiting"])
 def test_each_page_is_legible_and_for_everybody(sized: Any, shown: Shown, page: str, tmp_path: Path) -> None:
     sized.get(shown.url + shown.pages[page])
     sized.save_screenshot(str(tmp_path / f"{page}.png"))
