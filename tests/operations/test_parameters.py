@@ -19,9 +19,7 @@ ANY = st.recursive(
 TRIED = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture], max_examples=80)
 
 
-@pytest.mark.parametrize(
-    "name", ["evolve/evolve", "evaluate/evaluate", "export/export", "answer/answer", "train/train"]
-)
+@pytest.mark.parametrize("flow", ["evolve", "evaluate", "export", "answer", "train"])
 def test_what_the_server_takes_the_flow_takes(served: Served, flow: str) -> None:
     found = served.api.get(f"/deployments/name/{flow}/{flow}").raise_for_status().json()
     own: Any = load_flow_from_entrypoint(str(ROOT / found["entrypoint"]), use_placeholder_flow=False)
