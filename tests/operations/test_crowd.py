@@ -12,7 +12,7 @@ RUNS = 50
 @pytest.mark.long
 def test_of_fifty_runs_asked_for_at_once_each_ends_and_nothing_is_lost(finished: tuple[Served, str]) -> None:
     served, _ = finished
-    before, most, served.api.timeout = served.ledger(), 0, 300  # two cores start sixteen runs meanwhile
+    before, most, served.api.timeout = served.ledger(), 0, 300  # the machine starts runs meanwhile
     left = [served.start(asks=True) for _ in range(RUNS)]
     states = list[str]()
 
