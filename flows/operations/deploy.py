@@ -5,9 +5,9 @@ changes; other flows alone, as after an upgrade, bring a deployment no more than
 """
 
 import json
+import os
 import subprocess
 import sys
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,9 +28,9 @@ from tasks.store.files import sha256
 from tasks.store.home import Home
 from tasks.store.rows import digest
 
-# Runs of it at once, where it is made here: those that wait for the device have 400 to 520 MB each, and a start takes 6 s
-# of a core. Sixteen starts on two cores left the server no time to answer, and four runs counted as crashed. Not by the
-# worker's own limit, of which Prefect's ends when a run that was suspended comes back before its process has ended.
+# Runs of it at once, where it is made here: one that waits for the device has 400 to 520 MB, and a start takes 6 s of a
+# core. Sixteen starts on two cores left the server no time to answer, and four runs counted as crashed. Not by the
+# worker's own limit: Prefect's worker ends when a run that was suspended comes back before its process has ended.
 CPU_RUNS = min(max(2 * (os.cpu_count() or 1), 4), 16)
 POOLS = {  # name: worker type, base job template (infra/work-pools)
     "lance-cpu": ("process", "process-cpu"),
