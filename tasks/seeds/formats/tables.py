@@ -59,20 +59,24 @@ def _rows(path: Path, batches: Iterable[pa.RecordBatch]) -> Iterator[RawRow]:
 
 
 def _values(batch: pa.RecordBatch) -> Iterator[dict[str, object] | str]:
-    """Of each row, or what is wrong with it: one bad value would take the whole batch with it.
-
-    Arrow takes a file's offsets as they stand: unchecked, they may point to any place in memory.
-    """
+    """Of each row, or what is wrong with it: one bad value would take the whole batch with it."""
     try:
-        batch.validate(full=True)
-        yield from batch.to_pylist()
+        yield from _plain(batch)
         return
     except BAD_VALUE:
         pass
     for number in range(batch.num_rows):
         try:
-            one = batch.slice(number, 1)
-            one.validate(full=True)
-            yield one.to_pylist()[0]
+            yield from _plain(batch.slice(number, 1))
         except BAD_VALUE as error:
             yield str(error).rpartition("Invalid: ")[2]
+
+
+def _plain(batch: pa.RecordBatch) -> list[dict[str, object]]:
+    """Its rows. Arrow takes a file's offsets as they stand: unchecked, they may point to any place in memory."""
+    batch.validate(full=True)
+    try:
+        rows: list[dict[str, object]] = batch.to_pylist()
+    except KeyError as error:  # the number of a type for which pyarrow has no class
+        raise pa.ArrowInvalid("a type of value that pyarrow cannot read") from error
+    return rows

@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pyarrow.cffi import ffi
 
 from tasks.seeds.files import read_rows
 from tests.unit.seeds.formats.test_formats import ROWS, assert_refused, write
@@ -66,3 +67,17 @@ def test_rows_without_a_byte_are_not_believed(tmp_path: Path) -> None:
     with pa.ipc.new_stream(tmp_path / "a.arrow", batch.schema) as out:
         out.write_batch(batch)
     assert_refused(tmp_path / "a.arrow", ["a.arrow, after row 0", f"{2**31 - 1} rows in 0 bytes", "again"])
+
+
+def test_a_type_that_pyarrow_cannot_read_is_said(tmp_path: Path) -> None:
+    """Months between dates: Arrow has them, and pyarrow no class for them."""
+    array, schema = ffi.new("struct ArrowArray*"), ffi.new("struct ArrowSchema*")
+    addresses = [int(ffi.cast("uintptr_t", one)) for one in (array, schema)]
+    pa.RecordBatch.from_pydict({"prompt": pa.array([1, 2], pa.int32())})._export_to_c(*addresses)
+    schema.children[0].format = _alive = ffi.new("char[]", b"tiM")
+    batch = pa.RecordBatch._import_from_c(*addresses)
+    with pa.ipc.new_stream(tmp_path / "a.arrow", batch.schema) as out:
+        out.write_batch(batch)
+    assert [one.problem for one in read_rows(tmp_path / "a.arrow")] == [
+        "expected plain values, found a type of value that pyarrow cannot read; mend the row"
+    ] * 2
