@@ -47,6 +47,9 @@ WORKER = {
     "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": HEARTBEAT_S,
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "DO_NOT_TRACK": "1",
+    # A busy SQLite answers 503 now and then: by Prefect's own 5, one of fifty runs asked for at once was called crashed
+    # because the worker could not note at the server that it started it.
+    "PREFECT_CLIENT_MAX_RETRIES": "8",
 }
 
 
