@@ -31,16 +31,23 @@ def asked(served: Served, run: str) -> str:
         return [json.loads(one["value"]) for one in known.raise_for_status().json() if one["key"] == key]
 
     wait_until(texts, 30, "its text, which comes behind the state")
-    wait_until(lambda: last_heard(served, run) == WAITS, 30, "it says that it waits, behind its last heartbeat")
+    wait_until(
+        lambda: last_heard(served, run) == f"{WAITS} evolve", 30, "it says that it waits, behind its last heartbeat"
+    )
     return texts()[0]
 
 
 def last_heard(served: Served, run: str) -> str:
-    """Of the run's process: its newest event."""
+    """Of the run's process: its newest event, with the flow that the automation goes by."""
     own = {"name": [WAITS, "prefect.flow-run.heartbeat"]}
     asked = {"event": own, "resource": {"id": [f"prefect.flow-run.{run}"]}, "order": "DESC"}
     found = served.api.post("/events/filter", json={"filter": asked, "limit": 1}).raise_for_status().json()["events"]
-    return str(found[0]["event"]) if found else ""
+    return " ".join(
+        f"{one['event']} {related['prefect.resource.name']}"
+        for one in found
+        for related in one["related"]
+        if related["prefect.resource.role"] == "flow"
+    )
 
 
 def answer(served: Served, run: str, **given: str) -> None:
