@@ -1,5 +1,7 @@
 """Clocks that change: summer time under a schedule, and one that is set back an hour in the middle of a run."""
 
+import shutil
+import subprocess
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -15,6 +17,7 @@ from tests.support.endpoint import Endpoint
 from tests.support.evolution import Evolution
 from tests.support.processes import wait_until
 
+SLEEP = ROOT / "tests" / "support" / "clock_nanosleep.c"
 BRIEF = str(ROOT / "tests" / "support" / "recipes" / "brief.yaml")
 # The days on which Europe's clocks change.
 SPRING, AUTUMN = datetime(2027, 3, 28, tzinfo=UTC), datetime(2027, 10, 31, tzinfo=UTC)
@@ -46,14 +49,15 @@ def test_a_run_whose_clock_is_set_back_an_hour_ends_as_any_other(
     tiny_model: Path, endpoint: Endpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     libraries = list(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
-    if not libraries:
-        pytest.skip("no libfaketime: apt-get install faketime")
-    offset = tmp_path / "offset"
+    if not libraries or not shutil.which("gcc"):
+        pytest.skip("no libfaketime or no gcc: apt-get install faketime gcc")
+    offset, sleep = tmp_path / "offset", tmp_path / "sleep.so"
     offset.write_text("+0")
+    subprocess.run(["gcc", "-shared", "-fPIC", "-o", sleep, SLEEP], check=True)
     for name, value in {
-        "LD_PRELOAD": str(libraries[0]),
+        "LD_PRELOAD": f"{sleep}:{libraries[0]}",
         "FAKETIME_TIMESTAMP_FILE": str(offset),
-        "FAKETIME_NO_CACHE": "1",
+        "FAKETIME_CACHE_DURATION": "1",
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
     }.items():
         monkeypatch.setenv(name, value)
