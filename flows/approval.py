@@ -92,7 +92,7 @@ def _answer(waiting: Document, one: Iteration, key: str, text: str) -> Approval 
     except Pause:
         # 300 s after its last heartbeat the run would count as crashed (deployments/automations.yaml). Prefect's own
         # event of the suspension does not always end that: one event of a run that is lost (SQLite is locked) has the
-        # server put aside for 15 minutes all that follow it. This one follows none, and comes behind all heartbeats.
+        # server put aside for 15 minutes all that follow it. This one follows none, and comes behind the heartbeats.
         emit_event(WAITS, resource={"prefect.resource.id": f"prefect.flow-run.{flow_run.get_id()}"})
         EventsWorker.drain_all(timeout=EVENTS_S)
         raise

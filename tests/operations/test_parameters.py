@@ -9,13 +9,12 @@ from prefect.flows import load_flow_from_entrypoint
 
 from tasks.store.home import ROOT
 from tests.operations.served import Served
+from tests.support.anything import anything
 
 NEVER = {"type": "SCHEDULED", "state_details": {"scheduled_time": "2100-01-01T00:00:00Z"}}
 TEXT = st.text("aB 1./-:{}[],'\"é中=_", max_size=8)
 PLAIN = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXT
-ANY = st.recursive(
-    PLAIN, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3), max_leaves=8
-)
+ANY = anything(PLAIN, TEXT)
 TRIED = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture], max_examples=80)
 
 

@@ -23,6 +23,7 @@ from tasks.store.artifacts import Spec, Store
 from tasks.store.files import RECORD
 from tasks.store.home import Home
 from tasks.verify.checks.base import Finding, checks, verify
+from tests.support.anything import anything
 from tests.support.old_store import unpacked
 from tests.support.rows import seed
 
@@ -30,9 +31,7 @@ TEXT = st.text("aB 1.-:{}[],&*!|>'\"#\n\0é中=_", max_size=8) | st.sampled_from
     ["demo", "null", "~", "1e999", "2020-01-01"]
 )
 PLAIN = st.none() | st.booleans() | st.integers() | st.floats() | TEXT
-ANY = st.recursive(
-    PLAIN, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3), max_leaves=8
-)
+ANY = anything(PLAIN, TEXT)
 quickly = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150, deadline=None)
 
 

@@ -49,6 +49,7 @@ def _damaged(path: Path, read: int, kind: str, error: Exception) -> ValueError:
 def _rows(path: Path, batches: Iterable[pa.RecordBatch]) -> Iterator[RawRow]:
     row = 0
     for batch in batches:
+        batch.validate()  # that its buffers are as long as it says: their sizes are asked for next
         if batch.num_rows > 8 * batch.nbytes:  # a row is a bit at least; a damaged file said 137 thousand million
             raise pa.ArrowInvalid(f"{batch.num_rows} rows in {batch.nbytes} bytes")
         parts = (batch.slice(start, BATCH_ROWS) for start in range(0, batch.num_rows, BATCH_ROWS))
