@@ -111,6 +111,8 @@ def test_one_of_them_killed_ends_the_other_and_a_retry_goes_on_from_the_checkpoi
         train(asked, kill)
     assert failed.value.retryable
     wait_until(lambda: not computing(), 10, "nobody computes any more")
+    newest = max(asked.work.glob("checkpoints/checkpoint-*"), key=lambda folder: int(folder.name.split("-")[1]))
+    (newest / "rng_state_1.pth").write_bytes(b"PK\x03\x04")  # as if it had been killed over it
     first: list[int] = []
     record = train(asked, lambda said: first.append(said["done"]) if said["what"] == "training" else None)
     assert first[0] > 1, "it began anew"

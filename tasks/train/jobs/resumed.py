@@ -2,6 +2,7 @@
 
 import json
 import math
+import zipfile
 from pathlib import Path
 
 from accelerate.utils import broadcast_object_list, gather_object
@@ -17,12 +18,16 @@ def checkpoint(folder: Path) -> str | None:
 
 
 def _is_whole(path: Path) -> bool:
-    """Its trainer_state.json comes last, and parses."""
+    """Its trainer_state.json parses, and what PyTorch wrote ends as it should.
+
+    The first process writes trainer_state.json last of all, but waits for no other: each has a file of random numbers,
+    and one that was killed over it left half of one.
+    """
     try:
         json.loads((path / "trainer_state.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    return True
+    return all(map(zipfile.is_zipfile, path.glob("*.pt*")))
 
 
 def loss_before(job: Job) -> float | None:
