@@ -37,6 +37,7 @@ NOT_FOR_IT = ("PREFECT_SERVER_API_AUTH_STRING", "PREFECT_LOGGING_HANDLERS_CONSOL
 NO_SUCH_REVISION = "Can't locate revision"  # Alembic's words
 SERVER_SERVICE = "prefect-server"  # the one of `lance up`
 LOCAL = ("127.0.0.1", "localhost")
+COLLECTED = [sys.executable, "-P", "-m", "flows.operations.collected"]  # -P: no module of the folder's
 SERVER = {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1"}
 EMBEDDED = SERVER | {
     "PREFECT_UI_ENABLED": "0",
@@ -78,7 +79,7 @@ def prefect_api(home: Home, progress: Progress) -> Iterator[None]:
         return
     port = free_port()
     os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{port}/api"
-    command = [sys.executable, "-m", "uvicorn", "--factory", "prefect.server.api.server:create_app"]
+    command = [*COLLECTED, "uvicorn", "--factory", "prefect.server.api.server:create_app"]
     command += ["--host", "127.0.0.1", "--port", str(port), "--log-level", "error"]
     # Nobody else hears of this server: a password that is meant for that of `lance up` would shut us out.
     own = {key: value for key, value in os.environ.items() if key.startswith("PREFECT_")}

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from rich.console import Console
 
 from flows.operations.server import (
+    COLLECTED,
     HEARTBEAT_S,
     SERVER,
     SERVER_SERVICE,
@@ -117,7 +118,7 @@ def _start_server(home: Home, asked: Asked, url: str, env: dict[str, str], conso
             f"--server {url} to work for it"
         )
     check_database(home)
-    command = [sys.executable, "-m", "prefect", "server", "start", "--host", asked.host, "--port", str(asked.port)]
+    command = [*COLLECTED, "prefect", "server", "start", "--host", asked.host, "--port", str(asked.port)]
     start = partial(server.start, command, env | secured(asked.host), f"{url}/api")
     # One that runs may be about to end, as after a SIGTERM.
     if not start() and not _answers(server, f"{url}/api", console, NEW_DATABASE):

@@ -13,6 +13,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -36,17 +37,22 @@ def lance(file: Path) -> list[int]:
     return sorted(gone)
 
 
-def measured(command: list[str]) -> tuple[float, float, set[int]]:
-    """Seconds, GiB at the process's peak, and the texts that it takes out."""
+def measured(command: list[str], minutes: float) -> tuple[float, float, set[int] | None]:
+    """Seconds, GiB at the process's peak, and the texts that it takes out; None if it had to be stopped."""
     started = time.monotonic()
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=ROOT)
     assert process.stdout
+    limit = threading.Timer(60 * minutes, process.kill)
+    limit.start()
     said = process.stdout.read().splitlines()
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
+    stopped = limit.finished.is_set()
+    limit.cancel()
+    if process.returncode and not stopped:
         raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}")
-    return time.monotonic() - started, used.ru_maxrss / 2**20, set(json.loads(said[-1]))
+    gone = None if stopped else set(json.loads(said[-1]))
+    return time.monotonic() - started, used.ru_maxrss / 2**20, gone
 
 
 def main() -> None:
@@ -54,6 +60,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
     parser.add_argument("--python", default=sys.executable, help="of the environment with the other libraries")
     parser.add_argument("--rows", type=int, default=100_000)
+    parser.add_argument("--minutes", type=float, default=60, help="after which a library is stopped")
     parser.add_argument("--only", nargs="*", default=["lance", "rensa", "datasketch", "datatrove"])
     parser.add_argument("--of", type=Path, help="what LANCE takes out of this file, and nothing else")
     given = parser.parse_args()
@@ -67,17 +74,16 @@ def main() -> None:
                 out.write(json.dumps({"id": str(number), "text": one.text}) + "\n")
                 if one.kind == "copy" and rouge_l_f(words(one.text), words(one.source)) > ABOVE:
                     near.add(number)
-        found = {}
+        found: dict[str, dict[str, float]] = {}
         for tool in given.only:
             ours = [sys.executable, "-m", "tests.bench.rows.compare", "--of", str(file)]
             command = ours if tool == "lance" else [given.python, str(LIBRARIES), tool, str(file)]
-            seconds, gib, gone = measured(command)
-            found[tool] = {
-                "seconds": round(seconds, 1),
-                "gib": round(gib, 2),
-                "recall": round(len(gone & near) / len(near), 4),
-                "others": len(gone - near),
-            }
+            seconds, gib, gone = measured(command, given.minutes)
+            found[tool] = {"seconds": round(seconds, 1), "gib": round(gib, 2)}
+            if gone is None:
+                found[tool]["ended"] = False
+            else:
+                found[tool] |= {"recall": round(len(gone & near) / len(near), 4), "others": len(gone - near)}
             print(tool, found[tool], flush=True)
     print(json.dumps(found))
 
