@@ -41,6 +41,8 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 SETTINGS = SERVER | {
     "PREFECT_UI_API_URL": "/api",  # where the page came from; otherwise --host, which is no address for a browser
     "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
+    # Every 5 s by default, a transaction for each run that waits, and all at once: while 50 did, SQLite refused 798.
+    "PREFECT_SERVER_SERVICES_LATE_RUNS_LOOP_SECONDS": "60",
     "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
     "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(90 * 24 * 3600),
 }
