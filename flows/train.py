@@ -1,5 +1,6 @@
 """A child run that trains for another run, on a machine with a device."""
 
+from functools import partial
 from typing import Annotated
 
 from prefect import flow, get_run_logger
@@ -13,7 +14,7 @@ from tasks.engines.processes.platform import detect
 from tasks.engines.processes.progress import Progress
 from tasks.evolution.lock import left_alone
 from tasks.execution.claim import to_be_made
-from tasks.execution.meeting import meet
+from tasks.execution.meeting import train_together
 from tasks.execution.orders import TrainingOrder, refused_by
 from tasks.execution.prefect_tasks import Say, run
 from tasks.execution.prefect_tasks import train as train_task
@@ -47,10 +48,9 @@ def train(
             job = job.model_copy(update={"work": job.work.with_name(f"{job.work.name}-{number}")})
         try:
             with DeviceLock(platform.locks) as device, progress.bar(asked.label) as bar:
-                hear, together = bar.heard(say), meet(asked, training, home, store, number)
-                if number and together is None:
-                    return
-                launch.train(asked.module, job, hear, platform, device, deadline_s=asked.deadline_s, together=together)
+                hear, deadline_s = bar.heard(say), asked.deadline_s
+                by = partial(launch.train, asked.module, job, hear, platform, device, deadline_s=deadline_s)
+                train_together(asked, training, home, store, number, lambda met: by(together=met))
         except ValueError as error:
             refused_by(home, job).write(str(error))
             raise

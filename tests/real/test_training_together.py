@@ -3,9 +3,11 @@
 import json
 import math
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import psutil
 import pytest
@@ -13,9 +15,12 @@ import pytest
 from tasks.engines.processes.child import ChildFailed
 from tasks.engines.processes.ports import free_port
 from tasks.engines.processes.together import Together
+from tasks.execution.meeting import train_together
+from tasks.execution.orders import TrainingOrder
 from tasks.store.artifacts import Store
+from tasks.store.home import Home
 from tests.support.processes import command_line, wait_until
-from tests.support.trainings import CONFIGS, job, train
+from tests.support.trainings import CONFIGS, job, record, train, train_one
 
 
 @dataclass(frozen=True)
@@ -79,6 +84,53 @@ def test_by_two_machines_it_is_that_by_one(alone: Alone, tiny_model: Path, tmp_p
     check_same(one, two)
     assert two["loss"]["after"] == pytest.approx(one["loss"]["after"], abs=2e-3), "not by a reference that learned, too"
     assert abs(one["loss"]["after"] - math.log(2)) > 0.01
+
+
+@dataclass(frozen=True)
+class Meeting:
+    """A training by two machines, whose first one left an address and is gone."""
+
+    order: TrainingOrder
+    home: Home
+
+    @classmethod
+    def left(cls, folder: Path, model: Path) -> Self:
+        asked, home = job(folder, model, "sft", 1), Home(folder / "home")
+        order = TrainingOrder(
+            module="tasks.train.jobs.trl", label="sft", job=asked, deadline_s=None, home=folder, machines=2
+        )
+        home.document("order.json").write(order.model_dump_json())
+        home.document(order.meeting, copied=False).write(f"127.0.0.1:{free_port()}")
+        return cls(order, home)
+
+    def join(self, number: int) -> None:
+        asked = self.order.job
+        by = partial(train_one, asked, lambda _: None)
+        train_together(self.order, "order.json", self.home, Store(asked.store), number, by)
+
+    def second_waits(self) -> bool:
+        return any(f"{self.order.job.work.name}-1" in command_line(one) for one in psutil.process_iter())
+
+
+def test_who_waits_where_the_first_machine_was_goes_where_it_is(alone: Alone, tiny_model: Path, tmp_path: Path) -> None:
+    meeting = Meeting.left(tmp_path, tiny_model)
+    with ThreadPoolExecutor(2) as machines:
+        second = machines.submit(meeting.join, 1)
+        wait_until(meeting.second_waits, 30, "the second machine waits for the first one")
+        machines.submit(meeting.join, 0).result(300)
+        second.result(60)
+    check_same(alone.record, record(meeting.order.job))
+
+
+def test_who_waits_for_an_attempt_that_was_given_up_ends(tiny_model: Path, tmp_path: Path) -> None:
+    meeting = Meeting.left(tmp_path, tiny_model)
+    with ThreadPoolExecutor(1) as machines:
+        second = machines.submit(meeting.join, 1)
+        wait_until(meeting.second_waits, 30, "the second machine waits for the first one")
+        meeting.home.document("order.json").remove()
+        with pytest.raises(ConnectionError, match="given up"):
+            second.result(60)
+    assert not meeting.second_waits()
 
 
 def test_attention_and_checkpointing_change_no_loss(alone: Alone, tiny_model: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -60,19 +61,22 @@ def job(folder: Path, model: Path, method: str, processes: int, **more: Any) -> 
 
 def train(asked: Job, on_progress: launch.Said = lambda _: None, together: Sequence[Together] = ()) -> dict[str, Any]:
     """The artifact's record. Of several machines together each has a work folder and a device of its own."""
-    here, store = detect(), Store(asked.store)
-
-    def one(member: Together | None) -> None:
-        number = member.number if member else 0
-        own = (
-            asked.model_copy(update={"work": asked.work.with_name(f"{asked.work.name}-{number}")}) if number else asked
-        )
-        locks = [lock.with_name(f"{lock.name}-{number}") if number else lock for lock in here.locks]
-        with DeviceLock(locks) as device:
-            launch.train("tasks.train.jobs.trl", own, on_progress, here, device, deadline_s=None, together=member)
-
     with ThreadPoolExecutor(max(1, len(together))) as machines:
-        list(machines.map(one, together or [None]))
+        list(machines.map(partial(train_one, asked, on_progress), together or [None]))
+    return record(asked)
+
+
+def train_one(asked: Job, on_progress: launch.Said, member: Together | None) -> None:
+    """The part of one machine."""
+    here, number = detect(), member.number if member else 0
+    own = asked.model_copy(update={"work": asked.work.with_name(f"{asked.work.name}-{number}")}) if number else asked
+    locks = [lock.with_name(f"{lock.name}-{number}") if number else lock for lock in here.locks]
+    with DeviceLock(locks) as device:
+        launch.train("tasks.train.jobs.trl", own, on_progress, here, device, deadline_s=None, together=member)
+
+
+def record(asked: Job) -> dict[str, Any]:
+    store = Store(asked.store)
     found = store.find(asked.spec)
     assert found
     return store.record(found)

@@ -19,15 +19,17 @@ from tasks.store.artifacts import Store
 from tasks.store.files import write_atomically
 
 POLL_S = 0.3
+CHECK_EVERY_S = 5.0
 WAITING = "waiting for the device, which is in use by another run"
 Said = Callable[[dict[str, Any]], None]
 
 
 class Started(NamedTuple):
-    """By what a job is started, in how many processes of this machine."""
+    """By what a job is started, in how many processes of this machine; `check` raises once it is to be ended."""
 
     processes: int
     arguments: tuple[str, ...] = ()
+    check: Callable[[], None] = lambda: None
 
 
 ALONE = Started(1)
@@ -101,10 +103,13 @@ def _run(
         deadline_s=deadline_s,
     ) as child:
         child.wait_until_started(lambda: on_progress({"what": WAITING, "done": 0, "total": 0, "figures": {}}))
-        seen = 0
+        seen, checked = 0, time.monotonic()
         running = True
         while running:
             running = child.poll() is None
+            if running and time.monotonic() > checked + CHECK_EVERY_S:
+                started.check()
+                checked = time.monotonic()
             seen = forward(job.progress_file, seen, on_progress)
             time.sleep(POLL_S if running else 0)
         # A launcher may swallow the exit code, so the job leaves its refusal in a file.
@@ -165,7 +170,8 @@ def launcher(processes: int, together: Together | None = None) -> Started:
         return ALONE
     here = ["--rdzv-backend", "c10d", "--rdzv-endpoint", "127.0.0.1:0", "--local-addr", "127.0.0.1"]
     meeting = together.arguments if together else here
-    return Started(processes, ("-m", "torch.distributed.run", "--nproc-per-node", str(processes), *meeting))
+    by = ("-m", "torch.distributed.run", "--nproc-per-node", str(processes), *meeting)
+    return Started(processes, by, together.check if together else ALONE.check)
 
 
 def forward(file: Path, seen: int, on_progress: Said) -> int:

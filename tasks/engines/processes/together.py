@@ -3,6 +3,7 @@
 import contextlib
 import os
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -18,11 +19,12 @@ ASKED = ("PREFECT_API_URL", "AWS_ENDPOINT_URL")  # whoever answers there is reac
 
 @dataclass(frozen=True)
 class Together:
-    """`address` is HOST:PORT of the first, which has number 0."""
+    """`address` is HOST:PORT of the first, which has number 0; `check` raises once nobody meets there any more."""
 
     machines: int
     number: int
     address: str
+    check: Callable[[], None] = lambda: None
 
     @property
     def arguments(self) -> list[str]:
