@@ -138,9 +138,10 @@ def test_each_question_is_answered_once_by_three_workers_of_which_one_is_killed(
 
 
 @pytest.mark.long
-def test_two_machines_train_together_and_a_killed_one_costs_an_attempt(
+def test_two_machines_train_together_and_go_on_without_delay_where_one_was_killed(
     served: Served, workers: list[subprocess.Popen[bytes]]
 ) -> None:
+    """By the same child runs where the other machine had not met the killed one yet, else by new ones."""
     with empty_store(served):
         settings = [*SETTINGS, "execution.trainers=2", "execution.workers=1", "sft.epochs=8", "execution.idle_s=5"]
         run = served.start(name="together", recipe=BRIEF, settings=settings)
@@ -155,7 +156,7 @@ def test_two_machines_train_together_and_a_killed_one_costs_an_attempt(
         record = json.loads(next(served.home.glob("store/sft/*/record.json")).read_text())
         assert record["loss"]["after"] < record["loss"]["before"]
     trained = [child for child in children(served, run, "train/train") if child["name"] == "sft"]
-    assert {child["parameters"]["number"] for child in trained} == {0, 1} and len(trained) >= 4
+    assert {child["parameters"]["number"] for child in trained} == {0, 1}
 
 
 @pytest.mark.long
