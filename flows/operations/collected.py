@@ -1,6 +1,6 @@
 """Run a module as `python -m` does, while a thread of its own collects Python's garbage.
 
-    python -m flows.operations.collected prefect server start ...
+    python flows/operations/collected.py prefect server start ...
 
 For Prefect's server on SQLite. A statement that fails ("database is locked") leaves its cursor in a reference cycle.
 Who frees that waits for the cursor's connection, which may be waiting up to 60 s for the transaction of another, which

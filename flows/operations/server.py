@@ -13,6 +13,7 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from flows.operations import collected
 from flows.operations.service import Service
 from tasks.engines.processes.child import Child, ChildFailed
 from tasks.engines.processes.ports import free_port
@@ -37,7 +38,7 @@ NOT_FOR_IT = ("PREFECT_SERVER_API_AUTH_STRING", "PREFECT_LOGGING_HANDLERS_CONSOL
 NO_SUCH_REVISION = "Can't locate revision"  # Alembic's words
 SERVER_SERVICE = "prefect-server"  # the one of `lance up`
 LOCAL = ("127.0.0.1", "localhost")
-COLLECTED = [sys.executable, "-P", "-m", "flows.operations.collected"]  # -P: no module of the folder's
+COLLECTED = [sys.executable, "-P", collected.__file__]  # no module of the folder's, or of PYTHONPATH's
 SERVER = {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1"}
 EMBEDDED = SERVER | {
     "PREFECT_UI_ENABLED": "0",
