@@ -10,6 +10,7 @@ the others verify nothing (tests/bench/rows/libraries.py says how each is set). 
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -40,9 +41,12 @@ def lance(file: Path) -> list[int]:
 def measured(command: list[str], minutes: float) -> tuple[float, float, set[int] | None]:
     """Seconds, GiB at the process's peak, and the texts that it takes out; None if it had to be stopped."""
     started = time.monotonic()
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=ROOT)
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=ROOT, start_new_session=True
+    )
     assert process.stdout
-    limit = threading.Timer(60 * minutes, process.kill)
+    # All of it: datatrove has processes of its own.
+    limit = threading.Timer(60 * minutes, os.killpg, (process.pid, signal.SIGKILL))
     limit.start()
     said = process.stdout.read().splitlines()
     _, status, used = os.wait4(process.pid, 0)

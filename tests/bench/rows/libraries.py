@@ -7,8 +7,10 @@ of neighbours, as an index as low goes with a ROUGE-L of 0.7; datatrove as its o
 buckets of 8 hashes.
 """
 
+import contextlib
 import itertools
 import json
+import os
 import re
 import sys
 import tempfile
@@ -16,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 HASHES, JACCARD = 128, 0.4
+CORES = os.cpu_count() or 1
 
 
 def texts(file: Path) -> Iterator[list[str]]:
@@ -68,16 +71,22 @@ def datatrove(file: Path) -> list[int]:
 
     with tempfile.TemporaryDirectory() as folder:
         config = MinhashConfig()
-        signatures, buckets, gone, left = (f"{folder}/{name}" for name in ("signatures", "buckets", "gone", "left"))
-        reader = JsonlReader(str(file.parent), glob_pattern=file.name)
+        names = ("parts", "signatures", "buckets", "gone", "left")
+        parts, signatures, buckets, gone, left = (f"{folder}/{name}" for name in names)
+        Path(parts).mkdir()
+        with contextlib.ExitStack() as opened:  # a task, which is a process, reads whole files
+            outs = [opened.enter_context(Path(parts, f"{part}.jsonl").open("w")) for part in range(CORES)]
+            for row, out in zip(opened.enter_context(file.open()), itertools.cycle(outs)):
+                out.write(row)
+        reader = JsonlReader(parts)
         steps = [
-            ([reader, MinhashDedupSignature(signatures, config)], 1),
+            ([reader, MinhashDedupSignature(signatures, config)], CORES),
             ([MinhashDedupBuckets(signatures, buckets, config=config)], config.num_buckets),
             ([MinhashDedupCluster(buckets, gone, config=config)], 1),
-            ([reader, MinhashDedupFilter(gone), JsonlWriter(left, compression=None)], 1),
+            ([reader, MinhashDedupFilter(gone), JsonlWriter(left, compression=None)], CORES),
         ]
         for number, (pipeline, tasks) in enumerate(steps):
-            LocalPipelineExecutor(pipeline, tasks=tasks, workers=2, logging_dir=f"{folder}/logs-{number}").run()
+            LocalPipelineExecutor(pipeline, tasks=tasks, workers=CORES, logging_dir=f"{folder}/logs-{number}").run()
         kept = {json.loads(row)["id"] for path in Path(left).iterdir() for row in path.read_text().splitlines()}
     with file.open(encoding="utf-8") as rows:
         return [int(one) for row in rows if (one := json.loads(row)["id"]) not in kept]
