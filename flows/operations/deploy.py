@@ -29,9 +29,8 @@ from tasks.store.home import Home
 from tasks.store.rows import digest
 
 # Runs of it at once, where it is made here: one that waits for the device has 400 to 520 MB, and a start takes 6 s of a
-# core. With sixteen starts on two cores, beside other work, four runs counted as crashed, before the server collected
-# garbage elsewhere (flows/operations/collected.py). Not by the worker's own limit: Prefect's worker ends when a run
-# that was suspended comes back before its process has ended.
+# core: fifty runs with four at once on two cores took 414 s. Not by the worker's own limit: Prefect's worker ends when
+# a run that was suspended comes back before its process has ended.
 CPU_RUNS = min(max(2 * (os.cpu_count() or 1), 4), 16)
 POOLS = {  # name: worker type, base job template (infra/work-pools)
     "lance-cpu": ("process", "process-cpu"),

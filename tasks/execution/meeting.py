@@ -23,7 +23,7 @@ def train_together(
     `key` is the order's in the home. Raises ConnectionError once the run has given this attempt up.
     """
     while True:
-        met = meet(order, key, home, store, number)
+        met = _meet(order, key, home, store, number)
         if number and met is None:
             return
         try:
@@ -33,7 +33,7 @@ def train_together(
         return
 
 
-def meet(order: TrainingOrder, key: str, home: Home, store: Store, number: int) -> Together | None:
+def _meet(order: TrainingOrder, key: str, home: Home, store: Store, number: int) -> Together | None:
     """None where one machine does it alone, or where it is made by now."""
     if order.machines == 1:
         return None
