@@ -10,8 +10,9 @@ home; in another home, on another machine, it is made anew, and its variance is 
 Intervals are bootstraps over training seeds, then documents (tests/bench/evolution/tables.py).
 
 Texts are in the store of --home. Values by document are kept beside this file, one small file for each training:
-what is there is not trained again, so that the table grows over several machines. A run that was stopped goes on with
-the same command, and one that has spent --hours stops before the next training. The last line is JSON.
+what is there is not trained again, so that the table grows over several machines, and a control takes its number of
+tokens from there. A run that was stopped goes on with the same command, and one that has spent --hours stops before the
+next training. The last line is JSON.
 """
 
 import argparse
@@ -38,25 +39,22 @@ CONTROLS = ("shuffled-verdicts", "unverified", "seed-sft", "random-scores")
 def trainings(bench: Bench, table: Table, only: list[str], seeds: list[int]) -> Iterator[Arm]:
     """Those that the table does not have yet, as they are done: the first iterations of all arms first."""
     for seed in seeds:
-        missing = [control for control in only if not table.has(control, seed)]
-        if not missing and table.has(FIRST, seed):
-            continue
-        (first,) = bench.evolve("robust", seed, 1)
-        tokens = bench.tokens(first)
-        if not table.has(FIRST, seed):
-            yield bench.arm(FIRST, seed, first)
+        missing = [control for control in only if not table.arm(control, seed)]
+        if not (first := table.arm(FIRST, seed)):
+            (one,) = bench.evolve("robust", seed, 1)
+            yield (first := bench.arm(FIRST, seed, one))
         for control in missing:
-            whole = [f"sft.tokens={sum(tokens.values())}"]
-            same = [f"{method}.tokens={count}" for method, count in tokens.items()]
+            whole = [f"sft.tokens={sum(first.tokens.values())}"]
+            same = [f"{method}.tokens={count}" for method, count in first.tokens.items()]
             both = control in ("shuffled-verdicts", "random-scores")
             (one,) = bench.evolve(control, seed, 1, *(same if both else whole))
             yield bench.arm(control, seed, one)
     for seed in seeds:
-        if not table.has(f"robust {ITERATIONS}", seed):
-            first, *later = bench.evolve("robust", seed, ITERATIONS)
+        if not table.arm(f"robust {ITERATIONS}", seed):
+            start, *later = bench.evolve("robust", seed, ITERATIONS)
             for one in later:
-                if not table.has(f"robust {one.number}", seed):
-                    yield bench.arm(f"robust {one.number}", seed, one, first)
+                if not table.arm(f"robust {one.number}", seed):
+                    yield bench.arm(f"robust {one.number}", seed, one, start)
 
 
 def main() -> None:

@@ -33,8 +33,8 @@ class Table:
                 raise ValueError(f"{axis}: {arm.label} was asked other documents than {self.arms[0].label}")
         self.arms.append(arm)
 
-    def has(self, name: str, seed: int) -> bool:
-        return any((arm.name, arm.seed) == (name, seed) for arm in self.arms)
+    def arm(self, name: str, seed: int) -> Arm | None:
+        return next((arm for arm in self.arms if (arm.name, arm.seed) == (name, seed)), None)
 
     @property
     def axes(self) -> list[str]:

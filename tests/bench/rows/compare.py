@@ -1,6 +1,6 @@
 """Near duplicates among the same texts by LANCE and by other libraries: seconds, memory, recall.
 
-    pip install rensa datasketch 'datatrove[io,processing]'           (in an environment of their own)
+    pip install rensa datasketch 'datatrove[io,processing]' spacy     (in an environment of their own)
     python -m tests.bench.rows.compare --python THAT/bin/python [--data FOLDER --rows 100000]
 
 Recall is of the planted copies whose ROUGE-L (F) with their source is above 0.7. What else was taken out stands beside:
@@ -17,6 +17,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from typing import TextIO
 
 from tasks.clean.near_duplicate import NearDuplicates
 from tasks.clean.signatures import Signed
@@ -38,12 +39,10 @@ def lance(file: Path) -> list[int]:
     return sorted(gone)
 
 
-def measured(command: list[str], minutes: float) -> tuple[float, float, set[int] | None]:
+def measured(command: list[str], minutes: float, log: TextIO) -> tuple[float, float, set[int] | None]:
     """Seconds, GiB at the process's peak, and the texts that it takes out; None if it had to be stopped."""
     started = time.monotonic()
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=ROOT, start_new_session=True
-    )
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, cwd=ROOT, start_new_session=True)
     assert process.stdout
     # All of it: datatrove has processes of its own.
     limit = threading.Timer(60 * minutes, os.killpg, (process.pid, signal.SIGKILL))
@@ -54,7 +53,7 @@ def measured(command: list[str], minutes: float) -> tuple[float, float, set[int]
     stopped = limit.finished.is_set()
     limit.cancel()
     if process.returncode and not stopped:
-        raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}")
+        raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}: {Path(log.name).read_text()[-2000:]}")
     gone = None if stopped else set(json.loads(said[-1]))
     return time.monotonic() - started, used.ru_maxrss / 2**20, gone
 
@@ -82,7 +81,8 @@ def main() -> None:
         for tool in given.only:
             ours = [sys.executable, "-m", "tests.bench.rows.compare", "--of", str(file)]
             command = ours if tool == "lance" else [given.python, str(LIBRARIES), tool, str(file)]
-            seconds, gib, gone = measured(command, given.minutes)
+            with Path(folder, f"{tool}.log").open("w") as log:
+                seconds, gib, gone = measured(command, given.minutes, log)
             found[tool] = {"seconds": round(seconds, 1), "gib": round(gib, 2)}
             if gone is None:
                 found[tool]["ended"] = False

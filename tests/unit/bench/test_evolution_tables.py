@@ -1,12 +1,16 @@
 """The table of `bench-evolution`: it finds what was planted, and its intervals know of the luck of a training."""
 
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
+from unittest.mock import Mock, call
 
 import numpy as np
 import pytest
 
+from tests.bench.evolution.__main__ import trainings
 from tests.bench.evolution.arms import Arm, Values, axes, kept
+from tests.bench.evolution.bench import Bench
 from tests.bench.evolution.tables import ABILITIES, Table
 
 DOCUMENTS, SEEDS = 300, (1, 2, 3)
@@ -69,9 +73,22 @@ def test_trainings_of_another_machine_are_read_as_they_were(tmp_path: Path) -> N
     for arm in kept(tmp_path):
         again.add(arm)
     assert sorted(again.arms, key=lambda arm: arm.label) == sorted(made.arms, key=lambda arm: arm.label)
-    assert again.has("unverified", 3)
-    assert not again.has("unverified", 4)
+    assert again.arm("unverified", 3)
+    assert not again.arm("unverified", 4)
     assert again.summary() == made.summary()
+
+
+def test_a_control_gets_the_tokens_of_a_first_iteration_that_another_machine_trained() -> None:
+    made, bench = table(robust=0.4), Mock(spec=Bench)
+    bench.evolve.return_value = [None]
+    bench.arm.side_effect = lambda name, seed, one: replace(made.arms[0], name=name, seed=seed)
+    for arm in islice(trainings(bench, made, ["unverified"], [2, 4]), 3):
+        made.add(arm)
+    assert bench.evolve.call_args_list == [
+        call("unverified", 2, 1, "sft.tokens=9"),
+        call("robust", 4, 1),
+        call("unverified", 4, 1, "sft.tokens=9"),
+    ]
 
 
 def test_trainings_that_were_asked_other_documents_are_refused() -> None:
