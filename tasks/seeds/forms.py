@@ -70,6 +70,9 @@ FORMS = (
 )
 
 
+COLUMNS = {*SYSTEM, *CONTEXT, EARLIER, TOOLS, *(column for form in FORMS for column in form.columns)}
+
+
 def form_of(values: Mapping[str, object]) -> Form:
     """Of a row; raises Unfit where its columns are those of none."""
     by_columns = [form for form in FORMS if set(form.columns) <= values.keys()]

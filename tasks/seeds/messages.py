@@ -1,9 +1,11 @@
 """Conversations as people have them: lists of messages in several dialects, pairs of earlier turns, or either as JSON.
 
-Who says a message is `role` or ShareGPT's `from`, what is said `content` or `value`: a text, or a list of parts.
+Who says a message is `role` or ShareGPT's `from`, what is said `content`, `value` or `text`: a text, or its parts.
 """
 
+import ast
 import contextlib
+import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -13,7 +15,8 @@ from tasks.seeds.formats.raw import Unreadable, shown
 PAIR = ("user", "assistant")
 ROLES = {"human": "user", "gpt": "assistant", "model": "assistant", "developer": "system"}
 TOOLS = ("tool_calls", "function_call")  # of a message that calls one
-KNOWN = {"role", "content", "from", "value", *TOOLS}
+CONTENTS = ("content", "value", "text")
+KNOWN = {"role", "from", *CONTENTS, *TOOLS}
 
 
 class Unfit(Exception):
@@ -44,9 +47,10 @@ class Turn(NamedTuple):
 
 
 def _joined(parts: list[object]) -> object:
-    """The texts of a content in parts, or the parts where one is no text."""
+    """The texts of a content in parts, or the parts where one is no text, or they are several texts and not one's."""
     texts = [part.get("text") if isinstance(part, dict) else part for part in parts]
-    return "\n".join(map(str, texts)) if all(isinstance(text, str) for text in texts) else parts
+    several = len(parts) > 1 and all(isinstance(part, str) for part in parts)
+    return parts if several or not all(isinstance(text, str) for text in texts) else "\n".join(map(str, texts))
 
 
 def messages(value: object, column: str) -> Iterator[Turn]:
@@ -54,11 +58,11 @@ def messages(value: object, column: str) -> Iterator[Turn]:
     for index, message in enumerate(_listed(value, column, "messages")):
         place = f"{column}[{index}]"
         fields: dict[str, Any] = message if isinstance(message, dict) else {}
-        said_by, content = ("from", "value") if fields.get("from") is not None else ("role", "content")
-        role = fields.get(said_by)
+        role = fields.get("role") if fields.get("from") is None else fields["from"]
+        content = next((name for name in CONTENTS if name in fields), None)
         if any(fields.get(name) for name in TOOLS) or role in ("tool", "function"):
             raise Unfit("tools", f"{place!r} is of a tool, which seeds do not have", shown(message))
-        if not isinstance(role, str) or content not in fields:
+        if not isinstance(role, str) or content is None:
             expected = f'{{"role": "...", "content": "..."}} or {{"from": "...", "value": "..."}} in {place!r}'
             raise Unfit("columns", str(Unreadable(expected, shown(message), "give each message who says it and what")))
         yield Turn(ROLES.get(role.lower(), role.lower()), place, fields[content])
@@ -85,14 +89,20 @@ def history(value: object, column: str) -> list[Turn]:
 
 
 def _listed(value: object, column: str, of: str) -> list[object]:
-    """As it is, or as JSON; none where there is nothing."""
-    found = value
-    if isinstance(value, str) and value.strip():
-        with contextlib.suppress(Unreadable):
-            found = parsed(value)
+    """As it is, or written as text; none where there is nothing."""
+    found = _written(value) if isinstance(value, str) and value.strip() else value
     if found is None or found == "":
         return []
     if not isinstance(found, list):
         advice = "make it a list, in double quotes where it is JSON"
         raise Unfit("columns", str(Unreadable(f"a list of {of} in {column!r}", shown(value), advice)))
     return found
+
+
+def _written(text: str) -> object:
+    """As JSON, or as Python writes a list, which is what pandas puts into CSV; the text itself where it is neither."""
+    with contextlib.suppress(Unreadable):
+        return parsed(text)
+    with contextlib.suppress(Unreadable, ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        return parsed(json.dumps(ast.literal_eval(text.strip())))
+    return text

@@ -16,7 +16,7 @@ from tasks.recipe.data import ReadingConfig
 from tasks.seeds import known
 from tasks.seeds.files import read_rows
 from tasks.seeds.formats.raw import RawRow, refusal
-from tasks.seeds.forms import form_of
+from tasks.seeds.forms import COLUMNS, form_of
 from tasks.seeds.messages import PAIR, Turn, Unfit
 from tasks.seeds.room import Room
 from tasks.store.rows import SYSTEM, History, Rejected, Seed, text_digest
@@ -36,6 +36,7 @@ DROPS = (
 )  # rules that take one row out
 # What was done to read a file, and rules that change a row, which may be dropped later.
 REPAIRS = ("byte_order_mark", "encoding", "separator", "other_splits", "nul_bytes", "system_message", "greeting")
+KNOWN = {*COLUMNS, *known.COLUMNS}
 CUT = "over_max_rows"  # one line for all the rows it left out
 
 
@@ -207,11 +208,16 @@ class _Reading:
 
 
 def _renamed(values: dict[str, Any], columns: Mapping[str, str]) -> dict[str, Any]:
-    """`columns`: theirs by ours; one of ours by "" is none of theirs."""
-    if not columns:
+    """`columns`: theirs by ours; one of ours by "" is none of theirs. `Prompt` is `prompt` where there is no other."""
+    if columns:
+        ours = {theirs: name for name, theirs in columns.items()}
+        values = {ours.get(name, name): value for name, value in values.items() if columns.get(name) != ""}
+    if values.keys() <= KNOWN:
         return values
-    ours = {theirs: name for name, theirs in columns.items()}
-    return {ours.get(name, name): value for name, value in values.items() if columns.get(name) != ""}
+    plain = {name: name if name in KNOWN else name.strip().lower() for name in values}
+    taken = Counter(plain.values())
+    as_known = {name: one for name, one in plain.items() if one in KNOWN and taken[one] == 1}
+    return {as_known.get(name, name): value for name, value in values.items()}
 
 
 def _tidy(text: str) -> str:

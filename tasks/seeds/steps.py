@@ -21,7 +21,7 @@ from tasks.store.tables import Rows, column, where
 from tasks.store.verified import Asked, Question
 from tasks.store.vetoes import without
 
-VERSION = 6  # 6: context, system texts and history; a bad row is one reject
+VERSION = 7  # 6: context, system texts and history; a bad row is one reject; 7: tables as JSON, other encodings
 DATASET_VERSION = 3
 DATASET = "tasks.seeds.jobs.dataset"
 POOL_VERSION = 3  # 2: without what models are measured on; 3: what a vetoed row was made from stays known

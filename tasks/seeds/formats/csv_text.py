@@ -6,16 +6,19 @@ A file is held in memory as a whole. A record that does not fit the header is a 
 import codecs
 import csv
 import io
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from tasks.seeds.formats.opened import BYTE_ORDER_MARK, UTF_8, content, encoding
+from tasks.seeds.formats.encodings import BYTE_ORDER_MARK, UTF_8, encoding, read_as
+from tasks.seeds.formats.opened import content
 from tasks.seeds.formats.raw import RawRow, Unreadable, refusal, shown
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+OF_EXCEL = re.compile(r'"?sep=([,;\t|])"?(?=\r?\n)')  # a first line that names the separator
 LOOKED_AT = 200  # records, by which the dialect is known
 BEYOND_UTF8 = "surrogateescape"  # a byte that is no UTF-8 stays one character, which marks its record
 
@@ -28,7 +31,8 @@ class Dialect:
     def records(self, text: str) -> Iterator[tuple[int, list[str] | csv.Error]]:
         """The line in which each ends, and its values; after an error reading goes on behind it."""
         how: dict[str, Any] = {"escapechar": "\\", "doublequote": False} if self.backslash else {}
-        reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=self.separator, **how)
+        how |= {"delimiter": self.separator, "skipinitialspace": True}  # else a quote behind a blank is text
+        reader = csv.reader(io.StringIO(text, newline=""), strict=True, **how)
         while True:
             try:
                 record = next(reader)
@@ -52,11 +56,13 @@ class Dialect:
 def rows(path: Path, kind: str) -> Iterator[RawRow]:
     """Raises ValueError for a file without a header that names each column once."""
     data = content(path)
-    written_in = encoding(data, guessed=True)
+    written_in = encoding(data)
     text = data.decode(written_in, errors=BEYOND_UTF8 if written_in == UTF_8 else "replace")
     text = text.removeprefix(BYTE_ORDER_MARK)
     csv.field_size_limit(max(len(text), csv.field_size_limit()))  # its default refuses texts over 131,072 characters
     separators = ["\t"] if kind == ".tsv" else list(SEPARATORS)
+    if named := OF_EXCEL.match(text):
+        separators, text = [named[1]], text[named.end() :]
     escaped = [False, True] if '\\"' in text else [False]  # such a dialect lets pass what is not quoted at all
     dialects = [Dialect(one, backslash) for one in separators for backslash in escaped]
     dialect = max(dialects, key=lambda one: one.fits(text))
@@ -94,7 +100,7 @@ def _said(data: bytes, written_in: str, dialect: Dialect, kind: str) -> tuple[tu
     if data.startswith(codecs.BOM_UTF8):
         found.append(("byte_order_mark", "removed from the start of the file"))
     if written_in != UTF_8:
-        found.append(("encoding", f"read as {written_in}, for it is not UTF-8: are its letters right?"))
+        found.append(read_as(written_in))
     if dialect.separator != "," and kind != ".tsv":
         found.append(("separator", f"its values are separated by {SEPARATORS[dialect.separator]}"))
     return tuple(found)

@@ -1,9 +1,9 @@
-"""JSON as a list of objects, an object with one list in it, or objects behind each other, one a line: whatever the
+"""JSON as one value that holds rows (formats/json_value.py), or objects behind each other, one a line: whatever the
 file's ending.
 
     for row in rows(Path("seeds.jsonl")): ...
 
-Lines are read as they are asked for; a list is held in memory as a whole.
+Lines are read as they are asked for; one value is held in memory as a whole.
 """
 
 import codecs
@@ -12,27 +12,28 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Any
 
-from tasks.seeds.formats.opened import BYTE_ORDER_MARK, UTF_8, content, encoding, opened
+from tasks.seeds.formats.encodings import BYTE_ORDER_MARK, UTF_8, encoding, read_as
+from tasks.seeds.formats.json_value import items_of
+from tasks.seeds.formats.opened import content, opened
 from tasks.seeds.formats.raw import RawRow, Unreadable, refusal, shown
 
 LINES = (".jsonl", ".ndjson")
 START_BYTES = 2**20  # by which a file is known: lines of JSON, or one value
-OF_ONE_ROW = ("messages", "conversations", "conversation", "history")  # lists that are no rows
 MARKED = ("byte_order_mark", "removed from the start of the file")
 
 
 def rows(path: Path, kind: str) -> Iterator[RawRow]:
     """`kind` is the file's ending. Raises ValueError for a file of which nothing can be read."""
     start = content(path, START_BYTES)
-    written_in = encoding(start)
+    whole_characters = codecs.utf_8_decode(start, "ignore", False)[1]
+    written_in = encoding(start[:whole_characters])
     first = start.decode(written_in, errors="replace").removeprefix(BYTE_ORDER_MARK)
     found = _lines(path, written_in) if _is_lines(first, kind) else _of_value(path, written_in)
     said = [MARKED] if start.startswith(codecs.BOM_UTF8) else []
-    said += [("encoding", f"read as {written_in}")] if written_in != UTF_8 else []
+    said += [read_as(written_in)] if written_in != UTF_8 else []
     for row in found:
-        yield replace(row, said=tuple(said)) if row.row == 1 else row
+        yield replace(row, said=(*said, *row.said)) if row.row == 1 else row
 
 
 def _is_lines(start: str, kind: str) -> bool:
@@ -59,7 +60,7 @@ def _lines(path: Path, written_in: str) -> Iterator[RawRow]:
     with opened(path) as file:
         # A line feed of UTF-16 or UTF-32 is two bytes or four. Bytes of UTF-8 are decoded line by line: one may be bad.
         lines = file if written_in == UTF_8 else TextIOWrapper(file, written_in, newline="\n")
-        for number, line in enumerate(_read(path, lines), 1):
+        for number, line in enumerate(_read(path, lines, written_in), 1):
             where = RawRow(path.name, row + 1, {}, number)
             try:
                 text = line if isinstance(line, str) else _text(line)
@@ -75,11 +76,11 @@ def _lines(path: Path, written_in: str) -> Iterator[RawRow]:
             yield found
 
 
-def _read(path: Path, lines: Iterable[bytes | str]) -> Iterator[bytes | str]:
+def _read(path: Path, lines: Iterable[bytes | str], written_in: str) -> Iterator[bytes | str]:
     try:
         yield from lines
     except UnicodeDecodeError as error:
-        raise refusal(path.name, f"{error.encoding} text", str(error), "save the file as UTF-8") from error
+        raise refusal(path.name, f"{written_in} text", str(error), "save the file as UTF-8") from error
 
 
 def _text(line: bytes) -> str:
@@ -95,32 +96,33 @@ def _of_value(path: Path, written_in: str) -> Iterator[RawRow]:
         text = content(path).decode(written_in).removeprefix(BYTE_ORDER_MARK)
         value = parsed(text)
     except UnicodeDecodeError as error:
-        raise refusal(path.name, "UTF-8 text", str(error), "save the file as UTF-8") from error
+        raise refusal(path.name, f"{written_in} text", str(error), "save the file as UTF-8") from error
     except Unreadable as error:
         raise ValueError(f"{path.name}: {error}") from error
-    lists: list[Any] = [value]
-    if isinstance(value, dict):
-        lists = [item for key, item in value.items() if isinstance(item, list) and key not in OF_ONE_ROW]
-    if isinstance(value, dict) and not any(map(_holds_objects, lists)):
-        lists = [[value]]
-    if len(lists) != 1 or not isinstance(lists[0], list):
+    found = items_of(value)
+    if found is None:
         expected = "a list of objects, or an object with exactly one list in it"
         raise refusal(path.name, expected, shown(value), "bring the rows into one list")
-    for row, item in enumerate(lists[0], 1):
+    items, said = found
+    for row, item in enumerate(items, 1):
         try:
-            yield RawRow(path.name, row, _object(item, "make every item of the list an object"))
+            values = _object(item, "make every item of the list an object")
+            yield RawRow(path.name, row, values, said=said if row == 1 else ())
         except Unreadable as error:
             yield RawRow(path.name, row, {}, problem=str(error))
 
 
-def _holds_objects(items: list[Any]) -> bool:
-    return not items or any(isinstance(item, dict) for item in items)
-
-
 def _object(value: object, advice: str) -> dict[str, object]:
+    """A list of messages is a row that has nothing beside them."""
+    if isinstance(value, list) and value and all(map(_is_message, value)):
+        return {"messages": value}
     if not isinstance(value, dict):
         raise Unreadable('an object such as {"prompt": "...", "response": "..."}', shown(value), advice)
     return value
+
+
+def _is_message(value: object) -> bool:
+    return isinstance(value, dict) and not value.keys().isdisjoint(("role", "from"))
 
 
 def parsed(text: str, first_line: int = 1) -> object:

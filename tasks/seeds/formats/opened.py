@@ -1,6 +1,5 @@
-"""A file's bytes, decompressed, and their text in the encoding that they are in."""
+"""A file's bytes, decompressed."""
 
-import codecs
 import lzma
 import zlib
 from collections.abc import Iterator
@@ -12,23 +11,11 @@ from zipfile import BadZipFile, ZipFile
 
 import fsspec
 import pyarrow as pa
-from charset_normalizer import from_bytes
 from fsspec.compression import compr, register_compression
 from fsspec.utils import infer_compression
 
 from tasks.seeds.formats.raw import refusal
 
-BYTE_ORDER_MARK = "\ufeff"
-UTF_8 = "utf-8"
-MARKS = (  # the longer ones first: UTF-32's begins with UTF-16's
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
-# In which spreadsheets save what is not UTF-8. Of all encodings charset-normalizer takes a Mac's for Russian.
-OF_SPREADSHEETS = [*(f"cp{page}" for page in range(1250, 1259)), "cp874", "cp932", "cp949", "cp950", "gb18030"]
-FEW_BYTES = 20  # beyond ASCII: of `Café` alone charset-normalizer 3.5 makes Korean
 LFS = b"version https://git-lfs.github.com/spec"
 DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError, BadZipFile)
 
@@ -68,28 +55,3 @@ def check(path: Path) -> None:
         raise refusal(path, "a readable file", str(error), "check what it is and its permissions") from error
     if start == LFS:
         raise refusal(path, "rows", "a Git LFS pointer, a few lines in place of the file", "run `git lfs pull`")
-
-
-def encoding(start: bytes, guessed: bool = False) -> str:
-    """By byte order mark, or UTF-8; what is not, but for single bytes, is `guessed` where the format names none."""
-    for mark, name in MARKS:
-        if start.startswith(mark):
-            return name
-    zeros = [start[at::2].count(0) for at in (0, 1)]
-    if max(zeros) > len(start) / 5:  # of pairs: two in five letters are of ASCII
-        return "utf-16-be" if zeros[0] > zeros[1] else "utf-16-le"
-    beyond = [line for line in start.split(b"\n") if not line.isascii()]
-    whole = sum(_is_utf8(line) for line in beyond)
-    if not guessed or whole >= len(beyond) - whole:
-        return UTF_8
-    found = from_bytes(start, cp_isolation=OF_SPREADSHEETS).best()
-    few = sum(byte > 127 for byte in start) < FEW_BYTES
-    return "cp1252" if few or found is None else found.encoding
-
-
-def _is_utf8(line: bytes) -> bool:
-    try:
-        line.decode()
-    except UnicodeDecodeError:
-        return False
-    return True

@@ -74,6 +74,14 @@ def test_any_values_in_json_lines(tmp_path: Path, rows: list[dict[str, Any]], co
 
 
 @quickly
+@given(ANY | st.dictionaries(st.sampled_from(["train", "test", "columns", "data", "0", *COLUMNS]), ANY, max_size=4))
+def test_any_value_in_json(tmp_path: Path, value: Any) -> None:
+    file = tmp_path / "a.json"
+    file.write_text(json.dumps(value), encoding="utf-8")
+    read_or_refused(file, ReadingConfig(malformed_share=1.0))
+
+
+@quickly
 @given(st.lists(WELL_FORMED, min_size=1, max_size=5), CONFIG)
 def test_any_values_in_parquet(tmp_path: Path, rows: list[dict[str, Any]], config: ReadingConfig) -> None:
     columns = {name: [row.get(name) for row in rows] for row in rows for name in row}

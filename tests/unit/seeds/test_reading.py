@@ -63,6 +63,10 @@ FORMS: list[dict[str, Any]] = [
     {"conversation": [said("Human", "Q"), said("model", "A")]},
     {"messages": json.dumps([said("user", "Q"), said("assistant", "A")])},
     {"messages": [said("user", [{"type": "text", "text": "Q"}]), said("assistant", ["A"])]},
+    {"messages": str([said("user", "Q"), said("assistant", "A")])},
+    {"messages": [{"role": "user", "value": "Q"}, {"from": "gpt", "content": "A"}]},
+    {"conversations": [{"role": "user", "text": "Q"}, {"role": "assistant", "text": "A"}]},
+    {"Prompt": "Q", " RESPONSE": "A"},
     {"messages": [said("user", "Q") | {"tool_calls": None}, said("assistant", "A") | {"tool_calls": []}]},
     {"messages": [said("system", SYSTEM), said("user", "Q"), said("assistant", "A")], "tools": "[]"},
 ]
@@ -73,6 +77,16 @@ def test_every_form_gives_the_same_seed(tmp_path: Path, row: dict[str, Any]) -> 
     found = read_lines(tmp_path, [row])
     assert found.seeds == [Seed(instruction="Q", response="A", source="a.jsonl:1")]
     assert found.rejects == []
+
+
+def test_a_line_may_be_a_list_of_messages(tmp_path: Path) -> None:
+    talk = [said("user", "Q"), said("assistant", "A")]
+    assert pairs(read_lines(tmp_path, [talk, [said("user", "R"), *talk[1:]]])) == [("Q", "A"), ("R", "A")]
+
+
+def test_several_texts_are_not_one(tmp_path: Path) -> None:
+    found = read_lines(tmp_path, [GOOD, GOOD | {"response": ["So.", "Thus."]}])
+    assert rules(found) == [("a.jsonl:2", "not_text")]
 
 
 def test_an_alpaca_input_joins_its_instruction(tmp_path: Path) -> None:

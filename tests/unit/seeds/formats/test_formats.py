@@ -3,9 +3,11 @@
 import json
 from pathlib import Path
 
+import pandas
 import pytest
 
 from tasks.seeds.files import read_rows
+from tasks.seeds.formats.json_text import START_BYTES
 from tasks.seeds.formats.raw import RawRow
 
 ROWS: list[dict[str, object]] = [
@@ -34,12 +36,18 @@ def write(path: Path, content: str | bytes) -> Path:
         ("lines.txt", LINES),
         ("no_ending", json.dumps(ROWS)),
         ("wrapped.json", json.dumps({"version": 3, "data": ROWS}, indent=2)),
+        ("columns.json", json.dumps({key: [row[key] for row in ROWS] for key in ROWS[0]})),
+        ("pandas_columns.json", pandas.DataFrame(ROWS).to_json()),
+        ("pandas_index.json", pandas.DataFrame(ROWS).to_json(orient="index")),
+        ("pandas_split.json", pandas.DataFrame(ROWS).to_json(orient="split")),
         ("a.csv", CSV),
+        ("blanks.csv", 'prompt, response\nWhy?, So.\n"a\nb", "say ""x"", y\u2028z"\n'),
         ("carriage_returns.csv", 'prompt,response\rWhy?,So.\r"a\nb","say ""x"", y\u2028z"\r'),
         ("windows.csv", 'prompt,response\r\nWhy?,So.\r\n"a\nb","say ""x"", y\u2028z"\r\n'),
         ("blank_lines.csv", CSV.replace("So.\n", "So.\n\n") + "\n"),
         ("backslashes.csv", 'prompt,response\nWhy?,So.\n"a\nb","say \\"x\\", y\u2028z"\n'),
         ("semicolons.csv", 'prompt;response\nWhy?;So.\n"a\nb";"say ""x"", y\u2028z"\n'),
+        ("excel.csv", 'sep=;\r\nprompt;response\r\nWhy?;So.\r\n"a\nb";"say ""x"", y\u2028z"\r\n'),
         ("tabs.csv", 'prompt\tresponse\nWhy?\tSo.\n"a\nb"\t"say ""x"", y\u2028z"\n'),
         ("a.tsv", 'prompt\tresponse\nWhy?\tSo.\n"a\nb"\t"say ""x"", y\u2028z"\n'),
         ("bars.csv", 'prompt|response\nWhy?|So.\n"a\nb"|"say ""x"", y\u2028z"\n'),
@@ -75,18 +83,47 @@ def test_separator_and_encoding_of_a_csv_are_said(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("encoding", "text"),
+    ("encoding", "prompt", "response"),
     [
-        ("cp1252", "Café?,Oui."),
-        ("cp1251", "Как дела и что нового?,Хорошо спасибо а у вас как"),
-        ("gb18030", "请解释概念是什么意思,人工智能是计算机科学的一个分支"),
-        ("cp932", "東京はどこですか,日本の首都で人口が一番多い都市です"),
+        ("cp1252", "Café?", "Oui."),
+        (
+            "cp1252",
+            "Où est né le célèbre poète français à l'âge d'or ?",
+            "Près de la forêt, là où l'été s'achève très tôt.",
+        ),
+        ("cp1252", "Onde estão as irmãs e os irmãos?", "As irmãs não estão lá; são de São João e põem pães à mesa."),
+        ("cp1252", "Say “hello” – it’s café time…", "He’s naïve — “quite so”, or “so” they say – it’s “fine”."),
+        ("cp1250", "Gdzie płynie największa rzeka?", "Wisła płynie przez Kraków, więc łąki są żółte i piękne."),
+        ("cp1254", "En uzun ırmak nerede akıyor?", "Kızılırmak İç Anadolu'da akıyor; ağaçlar yeşil, şehir büyük."),
+        ("cp1251", "Как дела и что нового?", "Хорошо спасибо а у вас как"),
+        ("gb18030", "请解释概念是什么意思", "人工智能是计算机科学的一个分支"),
+        ("cp932", "東京はどこですか", "日本の首都で人口が一番多い都市です"),
     ],
 )
-def test_what_is_not_utf_8_is_known_by_its_letters(tmp_path: Path, encoding: str, text: str) -> None:
-    (row,) = read_rows(write(tmp_path / "a.csv", f"prompt,response\n{text}\n".encode(encoding)))
-    assert ",".join(map(str, row.values.values())) == text
-    assert "encoding" in dict(row.said)
+def test_what_is_not_utf_8_is_known_by_its_letters(tmp_path: Path, encoding: str, prompt: str, response: str) -> None:
+    row = {"prompt": prompt, "response": response}
+    as_json = json.dumps(row, ensure_ascii=False)
+    for name, text in {
+        "a.csv": f'prompt,response\n"{prompt}","{response}"\n',
+        "a.jsonl": as_json,
+        "a.json": f"[{as_json}]",
+    }.items():
+        (found,) = read_rows(write(tmp_path / name, text.encode(encoding)))
+        assert found.values == row
+        assert dict(found.said) == {"encoding": f"read as {encoding}, for it is not UTF-8: are its letters right?"}
+
+
+def test_a_letter_that_the_first_bytes_cut_in_two_is_still_utf_8(tmp_path: Path) -> None:
+    start = '[{"prompt": "'
+    text = start + "x" * (START_BYTES - len(start) - 1) + 'é"}]'
+    (found,) = read_rows(write(tmp_path / "a.json", text))
+    assert (str(found.values["prompt"])[-1], found.said) == ("é", ())
+
+
+def test_of_several_splits_in_a_file_the_one_to_train_on_is_read_and_the_others_are_named(tmp_path: Path) -> None:
+    rows = list(read_rows(write(tmp_path / "a.json", json.dumps({"train": ROWS, "test": ROWS[:1], "dev": []}))))
+    assert [row.values for row in rows] == ROWS
+    assert [row.said for row in rows] == [(("other_splits", "not read beside train: test, dev"),), ()]
 
 
 def test_a_csv_text_may_be_longer_than_the_modules_default_limit(tmp_path: Path) -> None:
@@ -130,8 +167,9 @@ def test_a_bad_row_is_one_row_with_its_problem(
 BAD: list[tuple[str, str | bytes, list[str]]] = [
     ("broken.json", '[\n{"prompt" "x"}]', ["valid JSON", "line 2, column 11", "mend"]),
     ("deep.json", "[" * 200_000, ["thousands", "mend"]),
-    ("bytes.json", b'[{"prompt": "\xff"}]', ["UTF-8", "0xff", "save"]),
-    ("two_lists.json", '{"train": [], "test": []}', ["exactly one list", '"test"', "into one list"]),
+    ("bytes.json", b'[{"prompt": "\x81"}]', ["cp1252 text", "0x81", "save the file as UTF-8"]),
+    ("bytes.jsonl", b'{"prompt": "\x81"}\n', ["cp1252 text", "0x81", "save the file as UTF-8"]),
+    ("two_lists.json", '{"one": [], "two": []}', ["exactly one list", '"two"', "into one list"]),
     ("number.json", "12", ["a list of objects", "found 12", "into one list"]),
     ("header.csv", "prompt,prompt\na,b\n", ["each column once", '["prompt", "prompt"]', "first line"]),
     ("junk.parquet", b"PAR1 this is none PAR1", ["after row 0", "whole Parquet file", "found Parquet", "again"]),
