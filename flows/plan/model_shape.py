@@ -1,7 +1,6 @@
 """A model's shape without loading it: from a folder's config.json and the headers of its safetensors, or the hub's."""
 
 import json
-import struct
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from tasks.engines.models import DEFAULT
+from tasks.engines.models import DEFAULT, header
 from tasks.store.home import user_path
 
 
@@ -37,7 +36,9 @@ def shape_of(model: str) -> ModelShape:
         return OF_THE_DEFAULT
     folder = user_path(model)
     if folder.is_dir():
-        counted = sum(_parameters(file) for file in folder.glob("*.safetensors"))
+        counted = sum(
+            prod(tensor["shape"]) for file in folder.glob("*.safetensors") for tensor in header(file).values()
+        )
         return _shape(json.loads((folder / "config.json").read_text(encoding="utf-8")), counted)
     try:
         from huggingface_hub import HfApi, constants, hf_hub_download
@@ -71,14 +72,3 @@ def _shape(config: dict[str, Any], parameters: int) -> ModelShape:
         vocabulary=of_text["vocab_size"],
         context=of_text.get("max_position_embeddings") or 0,
     )
-
-
-def _parameters(file: Path) -> int:
-    """From the header alone: 8 bytes of length, then JSON with the shape of each tensor. Raises ValueError."""
-    with file.open("rb") as opened:
-        start = opened.read(8)
-        length = struct.unpack("<Q", start)[0] if len(start) == 8 else file.stat().st_size
-        if length > file.stat().st_size - 8:
-            raise ValueError(f"memory and disk: {file.name} is no safetensors file, or not whole")
-        header = json.loads(opened.read(length))
-    return sum(prod(tensor["shape"]) for name, tensor in header.items() if name != "__metadata__")

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import shutil
+import struct
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -83,27 +84,24 @@ def fetched_meanwhile(name: str, home: Home, progress: Progress) -> Callable[[],
 def check_folder(folder: Path) -> None:
     """Raise ValueError unless the folder is a model that can be loaded without running anything from it."""
     if (adapter := folder / "adapter_config.json").is_file() and not (folder / "config.json").is_file():
-        base = json.loads(adapter.read_text(encoding="utf-8")).get("base_model_name_or_path") or "its base"
+        base = _object(adapter).get("base_model_name_or_path") or "its base"
         raise ValueError(
             f"model {folder}: an adapter to {base}, and no model: merge it into that (peft's merge_and_unload) and "
             "give the folder where you save it"
         )
     _check_weights(folder)
     for name in ("config.json", "tokenizer_config.json", "tokenizer.json"):
-        path = folder / name
-        if not path.is_file():
+        if not (folder / name).is_file():
             raise ValueError(f"model {folder}: {name} is missing; save the model and its tokenizer into one folder")
-        try:
-            values = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise ValueError(f"model {folder}: {name} is not valid JSON: {error}") from error
+        values = _object(folder / name)
         if "auto_map" in values:
             raise ValueError(
                 f"model {folder}: {name} has auto_map, which asks for remote code; none is run: give a model that "
                 "transformers knows by itself"
             )
         if quantised := values.get("quantization_config"):
-            how = quantised.get("quant_method", "its quantization_config does not say how")
+            named = quantised.get("quant_method") if isinstance(quantised, dict) else None
+            how = named or "its quantization_config does not say how"
             raise ValueError(
                 f"model {folder}: its weights are quantised ({how}), and what is learned cannot be added to such; give "
                 "the model that they were made from"
@@ -115,10 +113,9 @@ def check_folder(folder: Path) -> None:
 
 def _check_padding(folder: Path) -> None:
     """A pad token that was added to the tokenizer alone ends a training at its first batch."""
-    config, tokenizer = (
-        json.loads((folder / name).read_text(encoding="utf-8")) for name in ("config.json", "tokenizer_config.json")
-    )
-    rows = config.get("vocab_size") or (config.get("text_config") or {}).get("vocab_size")
+    config, tokenizer = _object(folder / "config.json"), _object(folder / "tokenizer_config.json")
+    of_text = config.get("text_config")
+    rows = config.get("vocab_size") or (of_text.get("vocab_size") if isinstance(of_text, dict) else None)
     token = tokenizer.get("pad_token")
     named = token.get("content") if isinstance(token, dict) else token
     if not isinstance(rows, int) or not isinstance(named, str):
@@ -143,18 +140,66 @@ def _check_weights(folder: Path) -> None:
         raise ValueError(
             f"model {folder}: no *.safetensors in it{found}; save it with save_pretrained(safe_serialization=True)"
         )
-    for name, file in sorted(there.items()):
-        with file.open("rb") as opened:
-            if opened.read(len(POINTER)) == POINTER:
-                raise ValueError(
-                    f"model {folder}: {name} is a Git LFS pointer and no weights; run `git lfs pull` in its repository"
-                )
+    for file in sorted(there.values()):
+        header(file)
     for index in folder.glob("*.safetensors.index.json"):
-        named = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+        weight_map = _object(index).get("weight_map")
+        if not isinstance(weight_map, dict):
+            raise ValueError(f"model {folder}: {index.name} has no weight_map; fetch the model again")
+        named = set(map(str, weight_map.values()))
         if missing := sorted(named - there.keys()):
             raise ValueError(
                 f"model {folder}: {index.name} names {len(named)} files, of which {len(missing)} are missing "
                 f"({missing[0]}); fetch the model again"
+            )
+
+
+def header(file: Path) -> dict[str, dict[str, Any]]:
+    """Of a safetensors file: dtype, shape and place of each tensor, by name. Raises ValueError where it is not whole.
+
+    8 bytes of length, then JSON, then the tensors (the format's own README).
+    """
+    _check_fetched(file)
+    size = file.stat().st_size
+    with file.open("rb") as opened:
+        start = opened.read(8)
+        length = struct.unpack("<Q", start)[0] if len(start) == 8 else size
+        if length > size - 8:
+            raise _not_whole(file, f"{size:,} bytes, which are less than its header")
+        try:
+            found = json.loads(opened.read(length))
+            tensors = {name: tensor for name, tensor in found.items() if name != "__metadata__"}
+            ends = [tensor["data_offsets"][1] for tensor in tensors.values() if isinstance(tensor["shape"], list)]
+            end = 8 + length + max(ends, default=0)
+        except (ValueError, TypeError, LookupError, AttributeError) as error:
+            raise _not_whole(file, f"no header of safetensors ({type(error).__name__}: {error})") from error
+    if size != end:
+        raise _not_whole(file, f"{size:,} bytes where its header says {end:,}")
+    return tensors
+
+
+def _not_whole(file: Path, found: str) -> ValueError:
+    return ValueError(f"model {file.parent}: {file.name} is no whole safetensors file: {found}; fetch or save it again")
+
+
+def _object(file: Path) -> dict[str, Any]:
+    """What a file of a model's settings says. Raises ValueError."""
+    _check_fetched(file)
+    try:
+        values = json.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"model {file.parent}: {file.name} is not valid JSON: {error}") from error
+    if not isinstance(values, dict):
+        raise ValueError(f"model {file.parent}: {file.name} has no JSON object in it; fetch or save it again")
+    return values
+
+
+def _check_fetched(file: Path) -> None:
+    with file.open("rb") as opened:
+        if opened.read(len(POINTER)) == POINTER:
+            raise ValueError(
+                f"model {file.parent}: {file.name} is a Git LFS pointer in place of the file; run `git lfs pull` in "
+                "its repository"
             )
 
 

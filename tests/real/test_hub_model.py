@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import struct
 import subprocess
 import time
 from collections.abc import Iterator
@@ -73,11 +74,14 @@ TEMPLATE = (
     "{% if add_generation_prompt %}[assistant]{% endif %}"
 )
 TOKENIZER = json.dumps({"chat_template": TEMPLATE}).encode()
+VALUES = b"w" * 30 * 10**6
+HEADER = json.dumps({"w": {"dtype": "U8", "shape": [len(VALUES)], "data_offsets": [0, len(VALUES)]}}).encode()
+WEIGHTS = struct.pack("<Q", len(HEADER)) + HEADER + VALUES
 
 
 def test_what_is_there_so_far_is_said(tmp_path: Path) -> None:
     small = {"config.json": b"{}", "tokenizer.json": b"{}", "tokenizer_config.json": TOKENIZER}
-    files = small | {"model.safetensors": b"w" * 30 * 10**6, "pytorch_model.bin": b"w" * 2 * 10**6}
+    files = small | {"model.safetensors": WEIGHTS, "pytorch_model.bin": b"w" * 2 * 10**6}
     with hub(files, slow_s=0.1) as address:
         job, code = fetch(tmp_path, address)
     assert code == 0

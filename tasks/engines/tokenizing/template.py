@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,7 @@ class ChatTemplate:
         )
         environment.filters["tojson"] = lambda value, **how: json.dumps(value, ensure_ascii=False, **how)
         environment.globals["raise_exception"] = _refuse
+        environment.globals["strftime_now"] = lambda form: datetime.now().astimezone().strftime(form)
         return environment.from_string(OWN_TAGS.sub("", self.source))
 
     def text(self, messages: Messages, closed: bool) -> str:

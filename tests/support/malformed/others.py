@@ -106,6 +106,13 @@ MODELS: dict[str, dict[str, bytes | None]] = {
     "pickled weights": {"model.safetensors": None, "pytorch_model.bin": b"x"},
     "GGUF": {"model.safetensors": None, "model.gguf": b"GGUF"},
     "LFS pointer": {"model.safetensors": b"version https://git-lfs.github.com/spec/v1\noid sha256:5\nsize 2\n"},
+    "weights cut off": {"model.safetensors": _weights(b'{"a": {"shape": [1], "data_offsets": [0, 4]}}') + b"\0\0"},
+    "a web page as weights": {"model.safetensors": b"<!DOCTYPE html><title>404</title>"},
+    "LFS pointer as tokenizer": {
+        "tokenizer.json": b"version https://git-lfs.github.com/spec/v1\noid sha256:5\nsize 2\n"
+    },
+    "config that is a list": {"config.json": b"[]"},
+    "index without a map": {"model.safetensors.index.json": b"{}"},
     "a shard missing": {"model.safetensors.index.json": b'{"weight_map": {"a": "one.safetensors"}}'},
     "no config": {"config.json": None},
     "config cut off": {"config.json": b'{"model_type": '},

@@ -17,12 +17,18 @@ TEMPLATE = (
     "{% if add_generation_prompt %}[assistant]{% endif %}"
 )
 WITHOUT = {"model__safetensors": "-"}
+POINTER = "version https://git-lfs.github.com/spec/v1\n"
+
+
+def weights(header: str = "{}", values: str = "") -> str:
+    """A safetensors file of ASCII alone."""
+    return chr(len(header)) + "\0" * 7 + header + values
 
 
 def folder(path: Path, **files: str) -> Path:
     """A folder that passes; `files` replace or add to it, `-` takes one out."""
     whole = {
-        "model.safetensors": "weights",
+        "model.safetensors": weights(),
         "config.json": json.dumps({"model_type": "llama"}),
         "tokenizer_config.json": json.dumps({"chat_template": TEMPLATE}),
         "tokenizer.json": "{}",
@@ -46,7 +52,21 @@ def folder(path: Path, **files: str) -> Path:
         ),
         ({"config__json": json.dumps({"auto_map": {}})}, "config.json has auto_map, which asks for remote code"),
         ({"config__json": json.dumps({"quantization_config": {"quant_method": "awq"}})}, r"are quantised \(awq\)"),
-        ({"model__safetensors": "version https://git-lfs.github.com/spec/v1\n"}, "is a Git LFS pointer"),
+        ({"model__safetensors": POINTER}, "model.safetensors is a Git LFS pointer"),
+        ({"tokenizer__json": POINTER}, "tokenizer.json is a Git LFS pointer"),
+        ({"model__safetensors": ""}, "no whole safetensors file: 0 bytes, which are less than its header"),
+        ({"model__safetensors": "<!DOCTYPE html><html>404</html>"}, "bytes, which are less than its header"),
+        ({"model__safetensors": weights("[1]")}, r"no header of safetensors \(AttributeError"),
+        ({"model__safetensors": weights('{"a": {"shape": [1]}}')}, r"no header of safetensors \(KeyError"),
+        (
+            {"model__safetensors": weights('{"a": {"shape": [2], "data_offsets": [0, 8]}}', "1234")},
+            r"57 bytes where its header says 61; fetch or save it again",
+        ),
+        ({"model__safetensors__index__json": "{"}, "model.safetensors.index.json is not valid JSON"),
+        ({"model__safetensors__index__json": "{}"}, "model.safetensors.index.json has no weight_map"),
+        ({"config__json": "[]"}, "config.json has no JSON object in it"),
+        ({"config__json": "-", "adapter_config__json": "{"}, "adapter_config.json is not valid JSON"),
+        ({"config__json": json.dumps({"quantization_config": "fp8"})}, "are quantised"),
         (
             {"model__safetensors__index__json": json.dumps({"weight_map": {"a": "one.safetensors"}})},
             r"names 1 files, of which 1 are missing \(one.safetensors\)",
@@ -82,7 +102,7 @@ def test_a_folder_is_taken_by_content(tmp_path: Path) -> None:
     store, given = Store(tmp_path / "store"), folder(tmp_path / "model")
     first = starting_model(str(given), store, tmp_path, print)
     assert starting_model(str(given), store, tmp_path, print) == first
-    (given / "model.safetensors").write_text("other weights")
+    (given / "model.safetensors").write_text(weights('{"__metadata__": {}}'))
     other = starting_model(str(given), store, tmp_path, print)
     assert other.digest != first.digest
     assert store.find(first), "the model as it was is still there"

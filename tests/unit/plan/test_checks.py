@@ -78,8 +78,9 @@ def test_memory_by_part() -> None:
 
 
 def test_a_folders_shape_is_read_from_its_headers(tmp_path: Path) -> None:
-    header = json.dumps({"__metadata__": {}, "a": {"shape": [3, 4]}, "b": {"shape": [5]}}).encode()
-    (tmp_path / "model.safetensors").write_bytes(struct.pack("<Q", len(header)) + header + b"\\0" * 68)
+    tensors = {"a": {"shape": [3, 4], "data_offsets": [0, 48]}, "b": {"shape": [5], "data_offsets": [48, 68]}}
+    header = json.dumps({"__metadata__": {}} | tensors).encode()
+    (tmp_path / "model.safetensors").write_bytes(struct.pack("<Q", len(header)) + header + b"\0" * 68)
     config = {"num_attention_heads": 4, "hidden_size": 64, "num_hidden_layers": 2, "intermediate_size": 9}
     (tmp_path / "config.json").write_text(json.dumps(config | {"vocab_size": 11, "num_key_value_heads": 2}))
     assert shape_of(str(tmp_path)) == ModelShape(17, layers=2, hidden=64, intermediate=9, kv_width=32, vocabulary=11)
