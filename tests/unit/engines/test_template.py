@@ -32,6 +32,7 @@ ALWAYS_THINKS = (
     "{% for m in messages %}<|{{ m.role }}|>{{ m.content.split('</think>')[-1] }}<|end|>{% endfor %}"
     "{% if add_generation_prompt %}<|assistant|><think>\n{% endif %}"
 )
+DATED = "Today is {{ strftime_now('%Y-%m-%d') }}.\n" + CHATML  # as Mistral's
 FOR_TRAINING = CHATML.replace("{{ m.content }}", "{%- generation -%}{{ m.content }}{%- endgeneration -%}")
 
 
@@ -39,7 +40,7 @@ def of(source: str) -> ChatTemplate:
     return ChatTemplate(source, {"bos_token": "<bos>"})
 
 
-@pytest.mark.parametrize("source", [CHATML, NO_SYSTEM, THINKS_IF_ASKED, FOR_TRAINING])
+@pytest.mark.parametrize("source", [CHATML, NO_SYSTEM, THINKS_IF_ASKED, DATED, FOR_TRAINING])
 def test_these_can_be_used(source: str) -> None:
     template = of(source)
     assert [*template.problems()] == []
