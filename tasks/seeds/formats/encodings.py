@@ -46,7 +46,15 @@ def read_as(encoding: str) -> tuple[str, str]:
 
 
 def _is_utf8(start: bytes) -> bool:
-    """By most of its lines, or of its letters: a file may be one line."""
+    try:
+        start.decode()
+    except UnicodeDecodeError:
+        return _is_mostly_utf8(start)
+    return True
+
+
+def _is_mostly_utf8(start: bytes) -> bool:
+    """By its lines, or by its letters: a file may be one line."""
     lines = [line.decode(errors="surrogateescape") for line in start.split(b"\n") if not line.isascii()]
     wrong = [sum("\udc80" <= letter <= "\udcff" for letter in line) for line in lines]
     letters = sum(letter > "\x7f" for line in lines for letter in line)
