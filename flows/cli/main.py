@@ -25,6 +25,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 BAD_INPUT, FAILED, BUDGET_SPENT, INTERRUPTED = 2, 3, 4, 130
+Seeds = Annotated[str, typer.Option(help="A file or folder (JSONL, JSON, CSV, Parquet) or a dataset.")]
+Model = Annotated[str, typer.Option(help="The starting model: a folder with safetensors or a hub name.")]
+Settings = Annotated[list[str] | None, typer.Option("--set", help="key=value of the recipe; may be repeated.")]
 app.add_typer(cli_models.app)
 app.add_typer(cli_operate.app)
 app.add_typer(cli_rows.app)
@@ -34,18 +37,13 @@ app.add_typer(cli_rows.app)
 def evolve(
     recipe: Annotated[str, typer.Argument(help="A recipe's name (deployments/recipes/NAME.yaml) or path.")],
     name: Annotated[str, typer.Option(help="The evolution's name; default: the recipe's.")] = "",
-    seeds: Annotated[str, typer.Option(help="A file or folder (JSONL, JSON, CSV, Parquet) or a dataset.")] = "",
+    seeds: Seeds = "",
     iterations: Annotated[
-        int | None,
-        typer.Option(
-            min=1, help="Total number of iterations; with --continue, how many to add. Default: the recipe's."
-        ),
+        int | None, typer.Option(min=1, help="How many in all; with --continue, how many more. Default: the recipe's.")
     ] = None,
     go_on: Annotated[bool, typer.Option("--continue", help="Add iterations to those that it has.")] = False,
-    model: Annotated[str, typer.Option(help="The starting model: a folder with safetensors or a hub name.")] = "",
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", help="key=value of the recipe; may be repeated.")
-    ] = None,
+    model: Model = "",
+    settings: Settings = None,
     as_json: AsJson = False,
 ) -> None:
     """Evolve a model: review, split, write, clean, review, annotate, SFT, DPO, evaluate, gate.
@@ -128,8 +126,9 @@ def whatif(
 @app.command()
 def plan(
     recipe: Annotated[str, typer.Argument(help="A recipe's name or path.")],
-    settings: Annotated[list[str] | None, typer.Option("--set", help="key=value of the recipe.")] = None,
-    model: Annotated[str | None, typer.Option(help="The model's folder, if the hub cannot be reached.")] = None,
+    seeds: Seeds = "",
+    model: Model = "",
+    settings: Settings = None,
     tokens_per_second: Annotated[
         float | None, typer.Option(min=0.001, help="Tokens generated per second, by all engines together.")
     ] = None,
@@ -149,7 +148,7 @@ def plan(
     from flows.plan.workload import Rates
     from tasks.store.home import Home
 
-    chosen = recipes.load(recipe, [*([f"model={json.dumps(model)}"] if model else []), *(settings or [])])
+    chosen = recipes.asked_for(recipe, seeds=seeds, model=model, settings=settings or [])
     rates = Rates.of(tokens_per_second, read_tokens_per_second, train_tokens_per_second) if tokens_per_second else None
     found = make_plan(chosen, Home.here(), rates=rates, price=price_per_hour, gpu_memory_gib=gpu_memory_gib)
     if as_json:

@@ -70,6 +70,7 @@ def evolved(home: Home) -> None:
         (["evolve", "demo", "--set", "nonsense"], "expected key=value"),
         (["evolve", "demo", "--iterations", "0"], "--iterations"),
         (["plan", "demo", "--set", "seeds=~no-such-user/x.jsonl"], "~no-such-user/x.jsonl: "),
+        (["plan", "demo", "--seeds", "~no-such-user/y.jsonl"], "~no-such-user/y.jsonl: "),
         (["show", "nobody"], "no evolution 'nobody'"),
         (["frobnicate"], "No such command"),
     ],
