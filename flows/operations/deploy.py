@@ -29,8 +29,7 @@ from tasks.store.home import Home
 from tasks.store.rows import digest
 
 # Runs of it at once, where it is made here: one that waits for the device has 400 to 520 MB, and a start takes 6 s of a
-# core: fifty runs with four at once on two cores took 414 s. Not by the worker's own limit: Prefect's worker ends when
-# a run that was suspended comes back before its process has ended.
+# core: fifty runs with four at once on two cores took 414 s.
 CPU_RUNS = min(max(2 * (os.cpu_count() or 1), 4), 16)
 POOLS = {  # name: worker type, base job template (infra/work-pools)
     "lance-cpu": ("process", "process-cpu"),

@@ -8,7 +8,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,7 +18,7 @@ import psutil
 
 from flows.operations.server import answers, check_password
 from flows.operations.service import flow_runs_of
-from flows.operations.up import WORKER, environment
+from flows.operations.up import START_WORKER, WORKER, environment
 from tasks.store.home import Home
 
 HANDED_BACK = 75  # sysexits.h EX_TEMPFAIL: the job is to be queued again
@@ -44,9 +43,8 @@ def work(home: Home, server: str, pool: str, idle_s: float, say: Callable[[str],
     check_password(f"{url}/api")
     _check(home, pool)
     name = f"{socket.gethostname()}-job-{os.environ.get(JOB) or os.getpid()}"
-    command = [sys.executable, "-m", "prefect", "worker", "start", "--type", "process", "--pool", pool]
     with _told_to_end() as told:  # once more of that changes nothing
-        worker = psutil.Popen([*command, "--name", name, "--limit", "1"], env=env, stdin=subprocess.DEVNULL)
+        worker = psutil.Popen([*START_WORKER, pool, "--name", name, "--limit", "1"], env=env, stdin=subprocess.DEVNULL)
         under_way = _until_nothing_comes(worker, told, idle_s)
         _end(worker, under_way)
         back = [run for run in under_way if _hand_back(run, say)]

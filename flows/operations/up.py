@@ -7,6 +7,7 @@ import sys
 import time
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from rich.console import Console
@@ -46,6 +47,7 @@ SETTINGS = SERVER | {
     "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
     "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(90 * 24 * 3600),
 }
+START_WORKER = [sys.executable, "-P", str(Path(__file__).with_name("worker.py")), "--pool"]
 WORKER = {
     "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": HEARTBEAT_S,
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -197,15 +199,14 @@ def _check(asked: Asked) -> None:
 
 def _workers(platform: Platform, slots: int) -> list[tuple[str, list[str], dict[str, str]]]:
     """Name, command and environment: one for the CPU pool, and one a GPU slot, which has its GPUs to itself."""
-    start, machine = [sys.executable, "-m", "prefect", "worker", "start", "--type", "process"], socket.gethostname()
-    found: list[tuple[str, list[str], dict[str, str]]] = []
-    found += [("worker-cpu", [*start, "--pool", "lance-cpu", "--name", f"{machine}-worker-cpu"], {})]
+    machine, found = socket.gethostname(), list[tuple[str, list[str], dict[str, str]]]()
+    found.append(("worker-cpu", [*START_WORKER, "lance-cpu", "--name", f"{machine}-worker-cpu"], {}))
     if slots > max(platform.gpus, 1):
         raise ValueError(f"--slots {slots}: expected at most one a GPU, and there are {platform.gpus}")
     for slot in range(slots if platform.gpus else 0):
         gpus = [gpu for i, gpu in enumerate(visible_gpus()) if i % slots == slot]
         name = f"worker-gpu-{slot}"
-        command = [*start, "--pool", "lance-gpu", "--name", f"{machine}-{name}", "--limit", "1"]
+        command = [*START_WORKER, "lance-gpu", "--name", f"{machine}-{name}", "--limit", "1"]
         found.append((name, command, {"CUDA_VISIBLE_DEVICES": ",".join(gpus)}))
     return found
 

@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
+from flows.operations.up import START_WORKER
 from tasks.engines.processes.ports import free_port
 from tasks.store.home import ROOT
 from tests.operations.served import BRIEF, ENDED
@@ -52,10 +52,9 @@ class Machine:
     @contextlib.contextmanager
     def working(self, pool: str) -> Iterator[None]:
         """With a worker of that pool."""
-        command = [sys.executable, "-m", "prefect", "worker", "start", "--type", "process", "--pool", pool]
         with (self.home.parent / f"worker-{pool}.log").open("ab") as log:
             worker = subprocess.Popen(
-                self.place.command(*command, "--name", self.place.name, "--limit", "1"),
+                self.place.command(*START_WORKER, pool, "--name", self.place.name, "--limit", "1"),
                 env=self.environment,
                 cwd=ROOT,
                 stdout=log,

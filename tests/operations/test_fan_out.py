@@ -4,7 +4,6 @@ import contextlib
 import json
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import psutil
 import pyarrow.parquet as pq
 import pytest
 
+from flows.operations.up import START_WORKER
 from tests.operations.served import BRIEF, Served
 from tests.support.processes import command_line, wait_until
 
@@ -42,10 +42,9 @@ def machine(served: Served, own: Path, **environment: str) -> subprocess.Popen[b
     """Its worker, with a folder of its own for the device lock."""
     environment |= {"TMPDIR": str(own), "PREFECT_API_URL": f"{served.url}/api", "LANCE_ROOT": str(Path.cwd())}
     environment |= {"PREFECT_HOME": str(served.home / "prefect")}
-    command = [sys.executable, "-m", "prefect", "worker", "start", "--type", "process", "--pool", "lance-gpu"]
     log = (own / "worker.log").open("ab")
     return subprocess.Popen(
-        [*command, "--limit", "1", "--name", own.name],
+        [*START_WORKER, "lance-gpu", "--limit", "1", "--name", own.name],
         env=served.environment | environment,
         stdout=log,
         stderr=log,
