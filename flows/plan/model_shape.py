@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from tasks.engines.models import DEFAULT, header
+from tasks.engines.models import DEFAULT, header, weights
 from tasks.store.home import user_path
 
 
@@ -36,9 +36,7 @@ def shape_of(model: str) -> ModelShape:
         return OF_THE_DEFAULT
     folder = user_path(model)
     if folder.is_dir():
-        counted = sum(
-            prod(tensor["shape"]) for file in folder.glob("*.safetensors") for tensor in header(file).values()
-        )
+        counted = sum(prod(tensor["shape"]) for file in weights(folder) for tensor in header(file).values())
         return _shape(json.loads((folder / "config.json").read_text(encoding="utf-8")), counted)
     try:
         from huggingface_hub import HfApi, constants, hf_hub_download

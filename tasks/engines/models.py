@@ -133,7 +133,7 @@ def _check_padding(folder: Path) -> None:
 
 def _check_weights(folder: Path) -> None:
     """One file or several, each of which its index names."""
-    there = {file.name: file for file in folder.glob("*.safetensors")}
+    there = {file.name: file for file in weights(folder)}
     if not there:
         others = sorted(file for file in folder.glob("*") if file.suffix in REFUSED)
         found = f" ({others[0].name} is {REFUSED[others[0].suffix]})" if others else ""
@@ -152,6 +152,11 @@ def _check_weights(folder: Path) -> None:
                 f"model {folder}: {index.name} names {len(named)} files, of which {len(missing)} are missing "
                 f"({missing[0]}); fetch the model again"
             )
+
+
+def weights(folder: Path) -> list[Path]:
+    """Its safetensors files, and not what macOS puts beside each one (`._model.safetensors`)."""
+    return sorted(file for file in folder.glob("*.safetensors") if not file.name.startswith("."))
 
 
 def header(file: Path) -> dict[str, dict[str, Any]]:
@@ -205,7 +210,8 @@ def _check_fetched(file: Path) -> None:
 
 def _adopt(folder: Path, store: Store) -> Ref:
     """Copy a user's folder into the store, keyed by its content, so that a later change to it is another model."""
-    names = sorted(file.name for file in folder.iterdir() if file.suffix in KEPT and file.name != RECORD)
+    there = (file.name for file in folder.iterdir() if file.suffix in KEPT and not file.name.startswith("."))
+    names = sorted(name for name in there if name != RECORD)
     spec = Spec(
         stage="base-model", version=VERSION, inputs={"folder": digest({name: sha256(folder / name) for name in names})}
     )

@@ -32,7 +32,7 @@ READERS: dict[str, Read] = {
 SAVED, SAVED_SPLITS = "state.json", "dataset_dict.json"  # which `datasets` leaves beside what it saves
 ABOUT = {SAVED, SAVED_SPLITS, "dataset_info.json", "dataset_infos.json"}
 TRAIN = "train"
-SPLIT = re.compile(r"(?:^|[-_.])(train|test|validation|valid|dev|eval)(?:$|[-_.])")
+SPLIT = re.compile(r"(?:^|[-_.])(train|test|validation|valid|val|dev|eval)(?:ing|uation)?\d*(?:$|[-_.])")
 
 
 def there(given: str) -> Path | None:
@@ -102,11 +102,23 @@ def _in_folder(folder: Path) -> Files:
     if not found:
         known = ", ".join(READERS)
         raise refusal(folder, f"a folder with files ending in {known}", "none", "put seed files into it")
-    split = {path: match[1] if (match := SPLIT.search(path.name.lower())) else TRAIN for path in found}
-    if not any(TRAIN in path.name.lower() for path in found if split[path] == TRAIN):
+    split = {path: _split(path.relative_to(folder)) for path in found}
+    if TRAIN not in split.values():
         return _named(found, folder)
-    left_out = [path.name for path in found if split[path] != TRAIN]
-    return _named([path for path in found if split[path] == TRAIN], folder, left_out)
+    left_out = [str(path.relative_to(folder)) for path in found if split[path] not in (TRAIN, None)]
+    train = [path for path in found if split[path] in (TRAIN, None)]
+    named = [path.name for path in train if _split(Path(path.name)) == TRAIN]
+    if len(set(named)) < len(named):
+        inside = sorted({str(path.parent.relative_to(folder)) for path in train})
+        advice = "give the folder of one of them"
+        raise refusal(folder, f"one set with a split {TRAIN!r}", f"one in each of {', '.join(inside)}", advice)
+    return _named(train, folder, left_out)
+
+
+def _split(path: Path) -> str | None:
+    """By the file's name, or that of a folder that it is in."""
+    matches = (SPLIT.search(part.lower()) for part in reversed(path.parts))
+    return next((match[1] for match in matches if match), None)
 
 
 def _said(file: Path, key: str) -> list[Any]:

@@ -41,7 +41,7 @@ class Form:
         """In their order; raises Unfit for a row without some."""
         system = [Turn("system", name, values[name]) for name in SYSTEM if values.get(name) not in (None, "")]
         if self.messages:
-            if values.get(TOOLS) not in (None, "", "[]", []):
+            if values.get(TOOLS) not in (None, "", "[]", "null", []):
                 raise Unfit("tools", f"{TOOLS!r} names some, which seeds do not have")
             return system + [turn for column in self.columns for turn in messages(values[column], column)]
         asked, answered = (Turn(role, name, values[name]) for role, name in zip(PAIR, self.columns, strict=True))

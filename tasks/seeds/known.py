@@ -25,8 +25,9 @@ def checks_of(values: Mapping[str, Any], response: str) -> tuple[Asked, ...]:
     """Empty where the row knows nothing. Raises ValueError with what was expected, for a row that says it wrongly."""
     asked = []
     answer = values.get("answer")
-    if answer is not None and str(answer).strip() != response:
-        asked.append(_of_answer(str(answer).strip(), values.get("choices")))
+    said = "" if answer is None or answer != answer else str(answer).strip()  # NaN: pandas has none
+    if said and said != response:
+        asked.append(_of_answer(said, values.get("choices")))
     elif marked := MARKED.search(response):
         asked.append(Asked.of("number", {"answer": marked[1]}))
     if tests := values.get("tests"):

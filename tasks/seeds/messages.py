@@ -6,6 +6,7 @@ Who says a message is `role` or ShareGPT's `from`, what is said `content`, `valu
 import ast
 import contextlib
 import json
+import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -13,8 +14,10 @@ from tasks.seeds.formats.json_text import parsed
 from tasks.seeds.formats.raw import Unreadable, shown
 
 PAIR = ("user", "assistant")
-ROLES = {"human": "user", "gpt": "assistant", "model": "assistant", "developer": "system"}
+ROLES = {"human": "user", "prompter": "user", "developer": "system"}
+ROLES |= dict.fromkeys(("gpt", "chatgpt", "model", "chatbot"), "assistant")
 TOOLS = ("tool_calls", "function_call")  # of a message that calls one
+BETWEEN = re.compile(r"\}\s*\n\s*\{")
 CONTENTS = ("content", "value", "text")
 KNOWN = {"role", "from", *CONTENTS, *TOOLS}
 
@@ -36,6 +39,9 @@ class Turn(NamedTuple):
     def text(self) -> str:
         """Empty where there is none. Raises Unfit for what is no text."""
         value = _joined(self.content) if isinstance(self.content, list) else self.content
+        if isinstance(value, bytes):  # a text that Parquet was not told to be one
+            with contextlib.suppress(UnicodeDecodeError):
+                value = value.decode()
         if value is None or value != value:  # NaN is how pandas says that there is none
             return ""
         if isinstance(value, bool):
@@ -59,7 +65,8 @@ def messages(value: object, column: str) -> Iterator[Turn]:
         place = f"{column}[{index}]"
         fields: dict[str, Any] = message if isinstance(message, dict) else {}
         role = fields.get("role") if fields.get("from") is None else fields["from"]
-        content = next((name for name in CONTENTS if name in fields), None)
+        there = [name for name in CONTENTS if name in fields]
+        content = next((name for name in there if fields[name] is not None), next(iter(there), None))
         if any(fields.get(name) for name in TOOLS) or role in ("tool", "function"):
             raise Unfit("tools", f"{place!r} is of a tool, which seeds do not have", shown(message))
         if not isinstance(role, str) or content is None:
@@ -104,5 +111,6 @@ def _written(text: str) -> object:
     with contextlib.suppress(Unreadable):
         return parsed(text)
     with contextlib.suppress(Unreadable, ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-        return parsed(json.dumps(ast.literal_eval(text.strip())))
+        # numpy writes no comma between objects; inside of a text a line break is not one, but \\n.
+        return parsed(json.dumps(ast.literal_eval(BETWEEN.sub("}, {", text.strip()))))
     return text

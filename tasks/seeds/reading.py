@@ -210,13 +210,13 @@ class _Reading:
 def _renamed(values: dict[str, Any], columns: Mapping[str, str]) -> dict[str, Any]:
     """`columns`: theirs by ours; one of ours by "" is none of theirs. `Prompt` is `prompt` where there is no other."""
     if columns:
-        ours = {theirs: name for name, theirs in columns.items()}
-        values = {ours.get(name, name): value for name, value in values.items() if columns.get(name) != ""}
+        ours = {theirs: name for name, theirs in columns.items() if theirs}
+        values = {ours.get(name, name): value for name, value in values.items() if name in ours or name not in columns}
     if values.keys() <= KNOWN:
         return values
     plain = {name: name if name in KNOWN else name.strip().lower() for name in values}
     taken = Counter(plain.values())
-    as_known = {name: one for name, one in plain.items() if one in KNOWN and taken[one] == 1}
+    as_known = {name: one for name, one in plain.items() if one in KNOWN and taken[one] == 1 and one not in columns}
     return {as_known.get(name, name): value for name, value in values.items()}
 
 

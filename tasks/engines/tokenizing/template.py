@@ -18,6 +18,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from tasks.engines.calls import Messages, chat
 
 CUT = "\u2063cut here\u2063"  # stands in no text, and no template strips it
+TODAY = datetime.now().astimezone()  # for templates that write the date: the same all through a run
 NO_THOUGHT: dict[str, Any] = {"enable_thinking": False}  # Qwen3's; templates that do not know it leave it alone
 OWN_TAGS = re.compile(r"\{%-?\s*(?:end)?generation\s*-?%\}")  # transformers': they mark what is trained on
 MEND = "put another template into the model's folder, as chat_template.jinja"
@@ -50,7 +51,7 @@ class ChatTemplate:
         )
         environment.filters["tojson"] = lambda value, **how: json.dumps(value, ensure_ascii=False, **how)
         environment.globals["raise_exception"] = _refuse
-        environment.globals["strftime_now"] = lambda form: datetime.now().astimezone().strftime(form)
+        environment.globals["strftime_now"] = TODAY.strftime
         return environment.from_string(OWN_TAGS.sub("", self.source))
 
     def text(self, messages: Messages, closed: bool) -> str:

@@ -1,6 +1,7 @@
 """In which encoding a file's text is, which hardly any file says."""
 
 import codecs
+import contextlib
 
 from charset_normalizer import from_bytes
 
@@ -24,12 +25,16 @@ LATIN = {
 }
 # In which spreadsheets save what is not UTF-8. Of all encodings charset-normalizer takes a Mac's for Russian.
 OF_SPREADSHEETS = [*(f"cp{page}" for page in range(1250, 1259)), "cp874", "cp932", "cp949", "cp950", "gb18030"]
+OF_SPREADSHEETS += ["koi8_r", "cp866", "iso8859_5", "euc_jp"]  # and older programs
 FEW_BYTES = 20  # beyond ASCII: of `Café` alone charset-normalizer makes Korean
 LOOKED_AT = 20_000  # characters, for the language
+START_BYTES = 2**22  # by which an encoding is known
 
 
 def encoding(start: bytes) -> str:
     """By byte order mark; or UTF-8, but for single bytes; else one in which spreadsheets save."""
+    start = start[:START_BYTES]
+    start = start[: codecs.utf_8_decode(start, "ignore", False)[1]]  # without half of a letter at its end
     for mark, name in MARKS:
         if start.startswith(mark):
             return name
@@ -39,10 +44,15 @@ def encoding(start: bytes) -> str:
     return UTF_8 if _is_utf8(start) else _guessed(start)
 
 
+def is_wide(encoding: str) -> bool:
+    """Whether a line feed is more than one byte."""
+    return encoding.startswith(("utf-16", "utf-32"))
+
+
 def read_as(encoding: str) -> tuple[str, str]:
     """What is said of a file in another encoding than UTF-8."""
-    sure = encoding.startswith("utf")
-    return "encoding", f"read as {encoding}" + ("" if sure else ", for it is not UTF-8: are its letters right?")
+    guessed = "" if is_wide(encoding) else ", for it is not UTF-8: are its letters right?"
+    return "encoding", f"read as {encoding}{guessed}"
 
 
 def _is_utf8(start: bytes) -> bool:
@@ -67,6 +77,7 @@ def _guessed(start: bytes) -> str:
     if found and found.encoding not in (WESTERN, *LATIN) and not few:
         return found.encoding
     for page, languages in LATIN.items():
-        if language(start.decode(page, errors="replace")[:LOOKED_AT]) in languages:
-            return page
+        with contextlib.suppress(UnicodeDecodeError):
+            if language(start.decode(page)[:LOOKED_AT]) in languages:
+                return page
     return WESTERN

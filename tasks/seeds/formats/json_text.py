@@ -7,14 +7,15 @@ Lines are read as they are asked for; one value is held in memory as a whole.
 """
 
 import codecs
+import contextlib
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from io import TextIOWrapper
 from pathlib import Path
 
-from tasks.seeds.formats.encodings import BYTE_ORDER_MARK, UTF_8, encoding, read_as
-from tasks.seeds.formats.json_value import items_of
+from tasks.seeds.formats.encodings import BYTE_ORDER_MARK, UTF_8, encoding, is_wide, read_as
+from tasks.seeds.formats.json_value import is_conversation, items_of
 from tasks.seeds.formats.opened import content, opened
 from tasks.seeds.formats.raw import RawRow, Unreadable, refusal, shown
 
@@ -26,8 +27,7 @@ MARKED = ("byte_order_mark", "removed from the start of the file")
 def rows(path: Path, kind: str) -> Iterator[RawRow]:
     """`kind` is the file's ending. Raises ValueError for a file of which nothing can be read."""
     start = content(path, START_BYTES)
-    whole_characters = codecs.utf_8_decode(start, "ignore", False)[1]
-    written_in = encoding(start[:whole_characters])
+    written_in = encoding(start)
     first = start.decode(written_in, errors="replace").removeprefix(BYTE_ORDER_MARK)
     found = _lines(path, written_in) if _is_lines(first, kind) else _of_value(path, written_in)
     said = [MARKED] if start.startswith(codecs.BOM_UTF8) else []
@@ -43,7 +43,7 @@ def _is_lines(start: str, kind: str) -> bool:
         return True
     if kind in LINES:  # but for a list in several lines, or in one with what is in it
         return not (lines[0].lstrip().startswith("[") and (len(lines) == 1 or not _parses(lines[0])))
-    return len(lines) > 1 and _parses(lines[0]) and lines[0].lstrip().startswith("{")
+    return len(lines) > 1 and _parses(lines[0]) and lines[0].lstrip().startswith(("{", "["))
 
 
 def _parses(text: str) -> bool:
@@ -58,12 +58,12 @@ def _lines(path: Path, written_in: str) -> Iterator[RawRow]:
     """A line ends in a line feed and nowhere else: JSON allows U+2028 and its like inside a string."""
     row = 0
     with opened(path) as file:
-        # A line feed of UTF-16 or UTF-32 is two bytes or four. Bytes of UTF-8 are decoded line by line: one may be bad.
-        lines = file if written_in == UTF_8 else TextIOWrapper(file, written_in, newline="\n")
+        # A line feed of UTF-16 or UTF-32 is two bytes or four. Others are decoded line by line: one may be bad.
+        lines = TextIOWrapper(file, written_in, newline="\n") if is_wide(written_in) else file
         for number, line in enumerate(_read(path, lines, written_in), 1):
             where = RawRow(path.name, row + 1, {}, number)
             try:
-                text = line if isinstance(line, str) else _text(line)
+                text = line if isinstance(line, str) else _text(line, written_in)
                 text = text.removeprefix(BYTE_ORDER_MARK) if number == 1 else text
                 if not text.strip():
                     continue
@@ -83,12 +83,15 @@ def _read(path: Path, lines: Iterable[bytes | str], written_in: str) -> Iterator
         raise refusal(path.name, f"{written_in} text", str(error), "save the file as UTF-8") from error
 
 
-def _text(line: bytes) -> str:
-    try:
+def _text(line: bytes, written_in: str) -> str:
+    """UTF-8 where it is that: what the file's other lines are in was guessed."""
+    with contextlib.suppress(UnicodeDecodeError):
         return line.decode()
+    try:
+        return line.decode(written_in)
     except UnicodeDecodeError as error:
         found = f"the byte 0x{line[error.start]:02x} at byte {error.start} of the line"
-        raise Unreadable("UTF-8 text", found, "save the file as UTF-8") from error
+        raise Unreadable(f"{written_in.upper()} text", found, "save the file as UTF-8") from error
 
 
 def _of_value(path: Path, written_in: str) -> Iterator[RawRow]:
@@ -114,15 +117,11 @@ def _of_value(path: Path, written_in: str) -> Iterator[RawRow]:
 
 def _object(value: object, advice: str) -> dict[str, object]:
     """A list of messages is a row that has nothing beside them."""
-    if isinstance(value, list) and value and all(map(_is_message, value)):
+    if is_conversation(value):
         return {"messages": value}
     if not isinstance(value, dict):
         raise Unreadable('an object such as {"prompt": "...", "response": "..."}', shown(value), advice)
     return value
-
-
-def _is_message(value: object) -> bool:
-    return isinstance(value, dict) and not value.keys().isdisjoint(("role", "from"))
 
 
 def parsed(text: str, first_line: int = 1) -> object:

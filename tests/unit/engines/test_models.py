@@ -92,6 +92,16 @@ def test_what_lies_beside_and_is_not_needed_is_left_there(tmp_path: Path) -> Non
     assert not [name for name in taken if name.endswith((".bin", ".py", ".pkl"))]
 
 
+def test_what_macos_puts_beside_a_file_is_no_part_of_the_model(tmp_path: Path) -> None:
+    given = folder(tmp_path / "model")
+    for name in ("._model.safetensors", "._config.json"):
+        (given / name).write_bytes(b"\0\5\x16\7\0\2\0\0Mac OS X        ")
+    check_folder(given)
+    store = Store(tmp_path / "store")
+    taken = store.record(starting_model(str(given), store, tmp_path, print))["files"]
+    assert not [name for name in taken if name.startswith(".")]
+
+
 @pytest.mark.parametrize("name", ["no-such-model", "./missing", "/missing/model", "a/b/c"])
 def test_a_name_that_is_nothing_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(ValueError, match="expected smollm2-135m-instruct, a folder with safetensors, or a hub name"):

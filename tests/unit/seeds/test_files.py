@@ -91,8 +91,33 @@ def test_of_a_clone_the_split_to_train_on_is_read_and_the_others_are_named(tmp_p
     write(tmp_path / "dataset_infos.json", "{}")
     rows = list(read_rows(tmp_path))
     assert [row.source for row in rows][::2] == [f"data/train-0000{n}-of-00002.jsonl:1" for n in (0, 1)]
-    assert rows[0].said == (("other_splits", "not read beside train: test-00000-of-00001.jsonl"),)
+    assert rows[0].said == (("other_splits", "not read beside train: data/test-00000-of-00001.jsonl"),)
     assert [row.said for row in rows[1:]] == [()] * 3
+
+
+@pytest.mark.parametrize(
+    ("names", "read"),
+    [
+        (["train.jsonl", "val.jsonl", "test.jsonl"], ["train.jsonl"]),
+        (["training.jsonl", "testing.jsonl", "evaluation.jsonl"], ["training.jsonl"]),
+        (["train1.jsonl", "train2.jsonl", "test1.jsonl"], ["train1.jsonl", "train2.jsonl"]),
+        (["train/0000.jsonl", "train/0001.jsonl", "test/0000.jsonl"], ["train/0000.jsonl", "train/0001.jsonl"]),
+        (["data/a.jsonl", "data/contest.jsonl"], ["data/a.jsonl", "data/contest.jsonl"]),
+    ],
+)
+def test_splits_by_any_of_their_names(tmp_path: Path, names: list[str], read: list[str]) -> None:
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        write(tmp_path / name, LINES)
+    found = files_of(tmp_path)
+    assert (sorted(found.read), sorted(found.left_out)) == (read, sorted({*names} - {*read}))
+
+
+def test_of_several_sets_in_one_clone_none_is_taken_for_another(tmp_path: Path) -> None:
+    for name in ("main", "socratic"):
+        (tmp_path / name).mkdir()
+        write(tmp_path / name / "train-00000-of-00001.jsonl", LINES)
+    assert_refused(tmp_path, ["one set with a split 'train'", "one in each of main, socratic", "folder of one of them"])
 
 
 def test_files_that_are_no_splits_are_all_read(tmp_path: Path) -> None:

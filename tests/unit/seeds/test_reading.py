@@ -65,6 +65,11 @@ FORMS: list[dict[str, Any]] = [
     {"messages": [said("user", [{"type": "text", "text": "Q"}]), said("assistant", ["A"])]},
     {"messages": str([said("user", "Q"), said("assistant", "A")])},
     {"messages": [{"role": "user", "value": "Q"}, {"from": "gpt", "content": "A"}]},
+    {"messages": [{"role": None, "content": None, "from": "human", "value": "Q"}, said("assistant", "A")]},
+    {"messages": "[{'role': 'user', 'content': 'Q'}\n {'role': 'assistant', 'content': 'A'}]"},
+    {"messages": [said("prompter", "Q"), said("chatbot", "A")], "tools": "null"},
+    {"prompt": "Q", "response": "A", "answer": float("nan")},
+    {"prompt": "Q", "response": "A", "answer": " "},
     {"conversations": [{"role": "user", "text": "Q"}, {"role": "assistant", "text": "A"}]},
     {"Prompt": "Q", " RESPONSE": "A"},
     {"messages": [said("user", "Q") | {"tool_calls": None}, said("assistant", "A") | {"tool_calls": []}]},
@@ -82,6 +87,13 @@ def test_every_form_gives_the_same_seed(tmp_path: Path, row: dict[str, Any]) -> 
 def test_a_line_may_be_a_list_of_messages(tmp_path: Path) -> None:
     talk = [said("user", "Q"), said("assistant", "A")]
     assert pairs(read_lines(tmp_path, [talk, [said("user", "R"), *talk[1:]]])) == [("Q", "A"), ("R", "A")]
+
+
+def test_your_names_for_columns_come_before_ours(tmp_path: Path) -> None:
+    rows = [{"text": "Q", "prompt": "old", "response": "A", "Context": "no", "": "0"}]
+    for order in (rows, [dict(reversed(rows[0].items()))]):
+        found = read_lines(tmp_path, order, ReadingConfig(columns={"prompt": "text", "context": ""}))
+        assert pairs(found) == [("Q", "A")]
 
 
 def test_several_texts_are_not_one(tmp_path: Path) -> None:

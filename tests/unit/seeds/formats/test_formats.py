@@ -95,7 +95,10 @@ def test_separator_and_encoding_of_a_csv_are_said(tmp_path: Path) -> None:
         ("cp1252", "Say “hello” – it’s café time…", "He’s naïve — “quite so”, or “so” they say – it’s “fine”."),
         ("cp1250", "Gdzie płynie największa rzeka?", "Wisła płynie przez Kraków, więc łąki są żółte i piękne."),
         ("cp1254", "En uzun ırmak nerede akıyor?", "Kızılırmak İç Anadolu'da akıyor; ağaçlar yeşil, şehir büyük."),
+        ("cp1252", "Kus on šokolaad ja žurnaal?", "Šokolaad on laual, ja žurnaal on selle kõrval; öö on külm."),
         ("cp1251", "Как дела и что нового?", "Хорошо спасибо а у вас как"),
+        ("koi8_r", "Как дела и что нового?", "Хорошо, спасибо, а у вас как? Волга течет через Казань."),
+        ("cp866", "Как дела и что нового?", "Хорошо, спасибо, а у вас как? Волга течет через Казань."),
         ("gb18030", "请解释概念是什么意思", "人工智能是计算机科学的一个分支"),
         ("cp932", "東京はどこですか", "日本の首都で人口が一番多い都市です"),
     ],
@@ -111,6 +114,69 @@ def test_what_is_not_utf_8_is_known_by_its_letters(tmp_path: Path, encoding: str
         (found,) = read_rows(write(tmp_path / name, text.encode(encoding)))
         assert found.values == row
         assert dict(found.said) == {"encoding": f"read as {encoding}, for it is not UTF-8: are its letters right?"}
+
+
+def test_of_letters_that_are_guessed_what_is_utf_8_is_read_so_and_what_is_neither_is_one_bad_row(
+    tmp_path: Path,
+) -> None:
+    lines = ['{"prompt": "it\u2019s"}'.encode("cp1252"), *[b'{"prompt": "plain"}'] * 300_000]
+    lines += ['{"prompt": "Où est né le poète?"}'.encode(), b'{"prompt": "\x81"}']
+    first, *_, late, bad = read_rows(write(tmp_path / "a.jsonl", b"\n".join(lines)))
+    assert (first.values, late.values) == ({"prompt": "it\u2019s"}, {"prompt": "Où est né le poète?"})
+    assert "expected CP1252 text, found the byte 0x81 at byte 12 of the line" in bad.problem
+    *_, bad = read_rows(write(tmp_path / "a.csv", b"prompt,response\nCaf\xe9?,Oui.\nCaf\x81?,Oui.\n"))
+    assert "expected CP1252 text, found the byte 0x81" in bad.problem
+
+
+def test_a_quote_that_is_never_closed_costs_its_own_line(tmp_path: Path) -> None:
+    lines = [f"question {n},answer {n}" for n in range(100)]
+    lines[10] = 'question 10,"answer 10'
+    rows = list(read_rows(write(tmp_path / "a.csv", "\n".join(["prompt,response", *lines]))))
+    assert [row.row for row in rows if row.problem] == [11]
+    assert [row.line for row in rows] == list(range(2, 102))
+    assert rows[-1].values == {"prompt": "question 99", "response": "answer 99"}
+
+
+def test_between_tabs_a_quote_may_be_a_letter(tmp_path: Path) -> None:
+    rows = list(read_rows(write(tmp_path / "a.tsv", 'prompt\tresponse\n"To be\tA1\nQ2\tA2\nnot to be"\tA3\n')))
+    assert [row.values["prompt"] for row in rows] == ['"To be', "Q2", 'not to be"']
+    (row,) = read_rows(write(tmp_path / "b.tsv", 'prompt\tresponse\n"To be"\t"A, B"\n'))
+    assert row.values == {"prompt": "To be", "response": "A, B"}
+
+
+def test_columns_without_a_name_get_one(tmp_path: Path) -> None:
+    (row,) = read_rows(write(tmp_path / "a.csv", ",prompt,response,,\n0,Why?,So.,,\n"))
+    names = {"Unnamed: 0": "0", "Unnamed: 3": "", "Unnamed: 4": ""}
+    assert row.values == {"prompt": "Why?", "response": "So."} | names
+
+
+TALK = [{"role": "user", "content": "Why?"}, {"role": "assistant", "content": "So."}]
+VALUES: dict[str, tuple[object, list[dict[str, object]]]] = {
+    "columns by a label": (
+        {"prompt": {"q1": "Why?"}, "response": {"q1": "So."}},
+        [{"prompt": "Why?", "response": "So."}],
+    ),
+    "rows by a label": ({"q1": {"prompt": "Why?"}, "q2": {"prompt": "How?"}}, [{"prompt": "Why?"}, {"prompt": "How?"}]),
+    "one row with a list": (
+        {"prompt": "Why?", "sources": [{"url": "x"}]},
+        [{"prompt": "Why?", "sources": [{"url": "x"}]}],
+    ),
+    "one column of conversations": ({"messages": [TALK, TALK]}, [{"messages": TALK}, {"messages": TALK}]),
+    "one conversation": (TALK, [{"messages": TALK}]),
+    "one row that is a conversation": ({"messages": TALK, "id": 1}, [{"messages": TALK, "id": 1}]),
+    "conversations": ([TALK, TALK], [{"messages": TALK}, {"messages": TALK}]),
+}
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_where_the_rows_of_a_value_are(tmp_path: Path, name: str) -> None:
+    value, expected = VALUES[name]
+    assert [row.values for row in read_rows(write(tmp_path / "a.json", json.dumps(value)))] == expected
+
+
+def test_lines_that_are_conversations_may_be_called_json(tmp_path: Path) -> None:
+    rows = read_rows(write(tmp_path / "a.json", "\n".join(json.dumps(TALK) for _ in range(2))))
+    assert [row.values for row in rows] == [{"messages": TALK}] * 2
 
 
 def test_a_letter_that_the_first_bytes_cut_in_two_is_still_utf_8(tmp_path: Path) -> None:
@@ -168,7 +234,6 @@ BAD: list[tuple[str, str | bytes, list[str]]] = [
     ("broken.json", '[\n{"prompt" "x"}]', ["valid JSON", "line 2, column 11", "mend"]),
     ("deep.json", "[" * 200_000, ["thousands", "mend"]),
     ("bytes.json", b'[{"prompt": "\x81"}]', ["cp1252 text", "0x81", "save the file as UTF-8"]),
-    ("bytes.jsonl", b'{"prompt": "\x81"}\n', ["cp1252 text", "0x81", "save the file as UTF-8"]),
     ("two_lists.json", '{"one": [], "two": []}', ["exactly one list", '"two"', "into one list"]),
     ("number.json", "12", ["a list of objects", "found 12", "into one list"]),
     ("header.csv", "prompt,prompt\na,b\n", ["each column once", '["prompt", "prompt"]', "first line"]),
