@@ -15,7 +15,7 @@ from tasks.seeds.formats.raw import Unreadable, shown
 
 PAIR = ("user", "assistant")
 ROLES = {"human": "user", "prompter": "user", "developer": "system"}
-ROLES |= dict.fromkeys(("gpt", "chatgpt", "model", "chatbot"), "assistant")
+ROLES |= dict.fromkeys(("gpt", "model", "chatbot"), "assistant")
 TOOLS = ("tool_calls", "function_call")  # of a message that calls one
 BETWEEN = re.compile(r"\}\s*\n\s*\{")
 CONTENTS = ("content", "value", "text")
