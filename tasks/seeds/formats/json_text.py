@@ -9,6 +9,7 @@ Lines are read as they are asked for; one value is held in memory as a whole.
 import codecs
 import contextlib
 import json
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from io import TextIOWrapper
@@ -21,6 +22,7 @@ from tasks.seeds.formats.raw import RawRow, Unreadable, refusal, shown
 
 LINES = (".jsonl", ".ndjson")
 START_BYTES = 2**20  # by which a file is known: lines of JSON, or one value
+STARTS, DECODER = re.compile(r"\S"), json.JSONDecoder()
 MARKED = ("byte_order_mark", "removed from the start of the file")
 
 
@@ -41,8 +43,10 @@ def _is_lines(start: str, kind: str) -> bool:
     lines = [line for line in start.split("\n") if line.strip()]
     if not lines:
         return True
-    if kind in LINES:  # but for a list in several lines, or in one with what is in it
-        return not (lines[0].lstrip().startswith("[") and (len(lines) == 1 or not _parses(lines[0])))
+    if kind in LINES:  # but for a list in several lines, or in one with what is in it, and objects in several each
+        return lines[0].strip() != "{" and not (
+            lines[0].lstrip().startswith("[") and (len(lines) == 1 or not _parses(lines[0]))
+        )
     return len(lines) > 1 and _parses(lines[0]) and lines[0].lstrip().startswith(("{", "["))
 
 
@@ -97,7 +101,10 @@ def _text(line: bytes, written_in: str) -> str:
 def _of_value(path: Path, written_in: str) -> Iterator[RawRow]:
     try:
         text = content(path).decode(written_in).removeprefix(BYTE_ORDER_MARK)
-        value = parsed(text)
+        try:
+            value = parsed(text)
+        except Unreadable:
+            value = parsed(_as_list(text))
     except UnicodeDecodeError as error:
         raise refusal(path.name, f"{written_in} text", str(error), "save the file as UTF-8") from error
     except Unreadable as error:
@@ -113,6 +120,17 @@ def _of_value(path: Path, written_in: str) -> Iterator[RawRow]:
             yield RawRow(path.name, row, values, said=said if row == 1 else ())
         except Unreadable as error:
             yield RawRow(path.name, row, {}, problem=str(error))
+
+
+def _as_list(text: str) -> str:
+    """Of objects behind each other, as `jq .` writes them; anything else as it is."""
+    at, parts = 0, list[str]()
+    with contextlib.suppress(ValueError, RecursionError):
+        while start := STARTS.search(text, at):
+            _, at = DECODER.raw_decode(text, start.start())
+            parts.append(text[start.start() : at])
+    whole = len(parts) > 1 and not text[at:].strip() and all(part.startswith("{") for part in parts)
+    return f"[{','.join(parts)}]" if whole else text
 
 
 def _object(value: object, advice: str) -> dict[str, object]:

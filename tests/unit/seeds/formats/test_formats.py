@@ -33,6 +33,8 @@ def write(path: Path, content: str | bytes) -> Path:
         ("lines.json", LINES),
         ("list.jsonl", json.dumps(ROWS)),
         ("indented.jsonl", json.dumps(ROWS, indent=2)),
+        ("indented_rows.jsonl", "\n".join(json.dumps(row, indent=2) for row in ROWS)),
+        ("indented_rows.json", "".join(json.dumps(row, indent=2) for row in ROWS)),
         ("lines.txt", LINES),
         ("no_ending", json.dumps(ROWS)),
         ("wrapped.json", json.dumps({"version": 3, "data": ROWS}, indent=2)),
