@@ -15,7 +15,7 @@ CASES: dict[str, list[dict[str, Any]]] = {
     for file in sorted((Path(__file__).parent / "cases").glob("*.yaml"))
     for name, cases in yaml.safe_load(file.read_text(encoding="utf-8")).items()
 }
-APART = {name for name, one in checks().items() if one.apart}  # tests/real/test_confined.py asks these
+APART = {"passes_tests", "same_mathematics", "own_function"}  # tests/real/test_confined.py asks these
 EACH = [
     pytest.param(name, case["arguments"], text, outcome, id=f"{name} {outcome} {text[:20]!r}")
     for name, cases in CASES.items()
@@ -31,6 +31,10 @@ def test_a_text_is_judged_as_a_person_would(name: str, arguments: dict[str, Any]
     said = verify(name, text, arguments)
     assert said.outcome == outcome, said.reason
     assert said.reason
+
+
+def test_what_somebody_wrote_is_run_apart_and_nothing_else_is() -> None:
+    assert {name for name, one in checks().items() if one.apart} == APART
 
 
 def test_each_check_has_twenty_cases() -> None:
