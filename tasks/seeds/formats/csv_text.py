@@ -43,7 +43,7 @@ class Dialect:
             except StopIteration:
                 return
             except csv.Error as error:
-                if lines.tell() == len(text) and before + line + 1 < before + reader.line_num:
+                if lines.tell() == len(text) and line + 1 < reader.line_num:
                     lines.seek(at)
                     lines.readline()
                     before, reader = before + line + 1, self._reader(lines)
