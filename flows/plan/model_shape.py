@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from tasks.engines.models import DEFAULT, header, weights
+from tasks.engines.models import DEFAULT, header, settings, weights
 from tasks.store.home import user_path
 
 
@@ -37,7 +37,7 @@ def shape_of(model: str) -> ModelShape:
     folder = user_path(model)
     if folder.is_dir():
         counted = sum(prod(tensor["shape"]) for file in weights(folder) for tensor in header(file).values())
-        return _shape(json.loads((folder / "config.json").read_text(encoding="utf-8")), counted)
+        return _shape(settings(folder / "config.json"), counted)
     try:
         from huggingface_hub import HfApi, constants, hf_hub_download
 

@@ -84,16 +84,14 @@ def fetched_meanwhile(name: str, home: Home, progress: Progress) -> Callable[[],
 def check_folder(folder: Path) -> None:
     """Raise ValueError unless the folder is a model that can be loaded without running anything from it."""
     if (adapter := folder / "adapter_config.json").is_file() and not (folder / "config.json").is_file():
-        base = _object(adapter).get("base_model_name_or_path") or "its base"
+        base = settings(adapter).get("base_model_name_or_path") or "its base"
         raise ValueError(
             f"model {folder}: an adapter to {base}, and no model: merge it into that (peft's merge_and_unload) and "
             "give the folder where you save it"
         )
     _check_weights(folder)
     for name in ("config.json", "tokenizer_config.json", "tokenizer.json"):
-        if not (folder / name).is_file():
-            raise ValueError(f"model {folder}: {name} is missing; save the model and its tokenizer into one folder")
-        values = _object(folder / name)
+        values = settings(folder / name)
         if "auto_map" in values:
             raise ValueError(
                 f"model {folder}: {name} has auto_map, which asks for remote code; none is run: give a model that "
@@ -113,7 +111,7 @@ def check_folder(folder: Path) -> None:
 
 def _check_padding(folder: Path) -> None:
     """A pad token that was added to the tokenizer alone ends a training at its first batch."""
-    config, tokenizer = _object(folder / "config.json"), _object(folder / "tokenizer_config.json")
+    config, tokenizer = settings(folder / "config.json"), settings(folder / "tokenizer_config.json")
     of_text = config.get("text_config")
     rows = config.get("vocab_size") or (of_text.get("vocab_size") if isinstance(of_text, dict) else None)
     token = tokenizer.get("pad_token")
@@ -143,7 +141,7 @@ def _check_weights(folder: Path) -> None:
     for file in sorted(there.values()):
         header(file)
     for index in folder.glob("*.safetensors.index.json"):
-        weight_map = _object(index).get("weight_map")
+        weight_map = settings(index).get("weight_map")
         if not isinstance(weight_map, dict):
             raise ValueError(f"model {folder}: {index.name} has no weight_map; fetch the model again")
         named = set(map(str, weight_map.values()))
@@ -187,8 +185,12 @@ def _not_whole(file: Path, found: str) -> ValueError:
     return ValueError(f"model {file.parent}: {file.name} is no whole safetensors file: {found}; fetch or save it again")
 
 
-def _object(file: Path) -> dict[str, Any]:
+def settings(file: Path) -> dict[str, Any]:
     """What a file of a model's settings says. Raises ValueError."""
+    if not file.is_file():
+        raise ValueError(
+            f"model {file.parent}: {file.name} is missing; save the model and its tokenizer into one folder"
+        )
     _check_fetched(file)
     try:
         values = json.loads(file.read_text(encoding="utf-8"))

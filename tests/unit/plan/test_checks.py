@@ -15,6 +15,7 @@ from flows.plan.model_shape import OF_THE_DEFAULT, ModelShape, shape_of
 from flows.plan.workload import Given, Rates
 from tasks.recipe.recipe import Recipe, load
 from tasks.store.home import Home
+from tests.support.malformed.others import MODELS, WHOLE
 
 RECIPE = "tests/support/recipes/reviewed.yaml"
 QWEN2_7B = ModelShape(7_615_616_512, layers=28, hidden=3584, intermediate=18944, kv_width=512, vocabulary=152064)
@@ -85,6 +86,15 @@ def test_a_folders_shape_is_read_from_its_headers(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps(config | {"vocab_size": 11, "num_key_value_heads": 2}))
     assert shape_of(str(tmp_path)) == ModelShape(17, layers=2, hidden=64, intermediate=9, kv_width=32, vocabulary=11)
     assert shape_of("smollm2-135m-instruct") == OF_THE_DEFAULT
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_of_a_folder_that_is_no_model_the_plan_says_so(tmp_path: Path, name: str) -> None:
+    for file, content in (WHOLE | MODELS[name]).items():
+        if content is not None:
+            (tmp_path / file).write_bytes(content)
+    found = planned(load("demo", [f"model={tmp_path}"]), tmp_path)
+    assert any(problem.startswith(f"model {tmp_path}: ") for problem in found.problems), found.problems
 
 
 def test_nothing_stands_in_the_shipped_recipes_way(tmp_path: Path) -> None:
