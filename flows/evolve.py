@@ -101,19 +101,19 @@ class Evolution:
             with runner.progress.bar(f"model {recipe.model}") as bar:
                 base = models.starting_model(recipe.model, runner.store, home.work, bar.hear)
             seeds, vetoed = seeding.take_in_seeds(Stages(runner, 0), base), vetoes.read(home.vetoes(recipe.name))
-            first, last = 1, recipe.iterations
+            number, last = 1, recipe.iterations
             if go_on and ledger.iterations:
                 _check_what_it_goes_on_from(ledger, recipe, runner.store, vetoed)
-                first, last = len(ledger.iterations) + 1, ledger.goal_of(recipe.iterations)
+                number, last = len(ledger.iterations) + 1, ledger.goal_of(recipe.iterations)
                 ledger = ledger.model_copy(update={"goal": last})
                 ledger.save(self.document)
             items = benchmarking.items(Stages(runner, 0, vetoed))
             of_m_0 = Stages(runner, 0, vetoed, items)
             # Of the first iteration's seeds: rows that join later must not make another M_0, and everything with it.
-            base = teach(of_m_0, base, seeding.pool(of_m_0, _seeds_of(ledger, 1, recipe, runner.store, seeds), []))
+            of_first = _seeds_of(ledger, 1, recipe, runner.store, seeds, walked_again=number == 1)
+            base = teach(of_m_0, base, seeding.pool(of_m_0, of_first, []))
             taught = of_m_0.made if recipe.teach.skill_rows else {}
             ledger = ledger.model_copy(update={"base": base, "model": recipe.model, "teaching": taught})
-            number = first
             while number <= last:
                 one = self._iterate(runner, ledger, number, base, seeds, vetoed, items)
                 said = ledger.said_of(one)
@@ -123,6 +123,7 @@ class Evolution:
                         ledger.save(self.document)  # a first iteration is looked up by it while a person decides
                         said = approval.ask(home, ledger.put(one), one)
                     if not said:
+                        ledger = ledger.set_aside(one)
                         vetoed = vetoes.read(home.vetoes(recipe.name))
                         continue
                     one = one.decided(said)
@@ -132,6 +133,7 @@ class Evolution:
                 if _patience_is_at_its_end(ledger, number, recipe):
                     break
                 number += 1
+        _say_who_keeps_what_was_vetoed(ledger, last, vetoed)
         return ledger
 
     def _iterate(
@@ -153,7 +155,8 @@ class Evolution:
         threads: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=at_once)
         iteration = iterate.with_options(task_runner=threads)  # type: ignore[arg-type]  # its own futures do not fit
         again, told = ledger.made_again(number), Vetoed(vetoes=tuple(vetoed))
-        return iteration(runner, number, start, champion, base, of_its_own, grown_from, told, items, again)
+        before = ledger.asked_before(number)
+        return iteration(runner, number, start, champion, base, of_its_own, grown_from, told, items, again, before)
 
 
 def _report(home: Home, ledger: Ledger, number: int) -> None:
@@ -167,6 +170,16 @@ def _report(home: Home, ledger: Ledger, number: int) -> None:
         get_run_logger().exception("the report on %s could not be written", ledger.name)
         return
     publish_results(ledger.name, number, file)
+
+
+def _say_who_keeps_what_was_vetoed(ledger: Ledger, last: int, vetoed: Sequence[Veto]) -> None:
+    rows = {veto.row for veto in vetoed}
+    if late := [str(one.number) for one in ledger.iterations[last:] if set(one.vetoes) != rows]:
+        get_run_logger().warning(
+            "rows were vetoed since iteration %s was made; --iterations %d makes anew what followed from them",
+            " and ".join(late),
+            len(ledger.iterations),
+        )
 
 
 def _patience_is_at_its_end(ledger: Ledger, number: int, recipe: Recipe) -> bool:
@@ -188,17 +201,23 @@ def _rows_in_the_pool(ledger: Ledger, iterations: int, recipe: Recipe) -> list[R
     ]
 
 
-def _seeds_of(ledger: Ledger, number: int, recipe: Recipe, store: Store, now: Ref) -> Ref:
-    """An iteration keeps the seeds it was made with; rows that are new in the folder join at the next one."""
+def _seeds_of(ledger: Ledger, number: int, recipe: Recipe, store: Store, now: Ref, walked_again: bool = True) -> Ref:
+    """An iteration keeps the seeds it was made with where others were added: those join at the next one.
+
+    Where seeds were changed or taken out, one that is walked again is made anew.
+    """
     if number > len(ledger.iterations):
         return now
     then, asked = ledger.iterations[number - 1], recipe.model_dump(mode="json")
     if any(then.recipe.get(key) != asked[key] for key in ("seeds", "held_out", "reading")):
         return now
-    if then.seeds != now and store.find(then.seeds):
-        get_run_logger().info("the seeds have changed since iteration %d; new rows join at the next one", number)
-        return then.seeds
-    return now
+    if then.seeds == now or not store.find(then.seeds):
+        return now
+    if walked_again and not seeding.only_added(store, then.seeds, now):
+        get_run_logger().info("seeds were changed or taken out since iteration %d: what they made is made anew", number)
+        return now
+    get_run_logger().info("seeds were added since iteration %d; they join at the next one", number)
+    return then.seeds
 
 
 def _check_what_it_goes_on_from(ledger: Ledger, recipe: Recipe, store: Store, vetoed: Sequence[Veto]) -> None:

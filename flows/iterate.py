@@ -63,16 +63,17 @@ def iterate(
     vetoed: Vetoed,
     items: Ref | None,
     again: Mapping[str, int],
+    asked_before: Sequence[str],
 ) -> Iteration:
     """From a model and its seeds to a candidate, and a verdict on it against the champion.
 
-    `start` is the champion too, unless the policy is the paper's. A stage that leaves nothing to continue with ends the
-    iteration: hold.
+    `start` is the champion too, unless the policy is the paper's; `asked_before`: `Ledger.asked_before`. A stage that
+    leaves nothing to continue with ends the iteration: hold.
     """
     started, stages = time.monotonic(), Stages(runner, number, vetoed.vetoes, items, again)
     if items:
         stages.keep("benchmark items", items)
-    candidate, verdict = _candidate_and_verdict(stages, start, champion, base, seeds, grown_from)
+    candidate, verdict = _candidate_and_verdict(stages, start, champion, base, seeds, grown_from, asked_before)
     try:
         tracking.track(stages, verdict, str(Home.here().root / "trackers"))
     except (ChildFailed, ValueError) as error:  # nobody hears of an iteration that is done: no reason to lose it
@@ -99,7 +100,13 @@ def iterate(
 
 
 def _candidate_and_verdict(
-    stages: Stages, start: Ref, champion: Ref, base: Ref, seeds: Ref, grown_from: Sequence[Ref]
+    stages: Stages,
+    start: Ref,
+    champion: Ref,
+    base: Ref,
+    seeds: Ref,
+    grown_from: Sequence[Ref],
+    asked_before: Sequence[str] = (),
 ) -> tuple[Ref | None, gate.Verdict]:
     branches = stages.recipe.branches
     reviewing.check_anchors(stages, seeds)
@@ -113,6 +120,8 @@ def _candidate_and_verdict(
         return None, gate.held(missing)
 
     mixed = training.mix(stages, rows, grown_from, pool, seeds)
+    if missing := stages.shortage(mixed):
+        return None, gate.held(missing)
     trained = base if stages.recipe.train_from == "base" else start
     tuned = training.sft(stages, trained, mixed) if stages.recipe.trains_sft else trained
     if missing := stages.shortage(tuned):
@@ -129,7 +138,9 @@ def _candidate_and_verdict(
     if "judge" in before:
         as_reviewer = reviewing.meta_evaluate(stages, candidate, seeds, "candidate's anchors", "judge [candidate]")
         after |= {"judge": as_reviewer} if as_reviewer else {}
-    return candidate, evaluating.decide(stages, before, after)
+    # One that was asked about before has the gate that it had then.
+    place = asked_before.index(candidate.digest) if candidate.digest in asked_before else len(asked_before)
+    return candidate, evaluating.decide(stages, before, after, stages.number + place)
 
 
 def _rows(stages: Stages, given: Sources) -> tuple[list[Ref], list[str]]:
@@ -144,7 +155,18 @@ def _rows(stages: Stages, given: Sources) -> tuple[list[Ref], list[str]]:
         rows.append(_reviewed(stages, given, seed_reviews, routes, rounds))
     if stages.recipe.verify.used:
         rows.append(_verified(stages, given, routes, rounds))
-    return rows, [missing for ref in rows for missing in stages.shortage(ref)]
+    missing = [what for ref in rows for what in stages.shortage(ref)]
+    if missing and not _lack(stages, rows):
+        get_run_logger().warning("of one source nothing is trained on: %s", "; ".join(missing))
+        return rows, []
+    return rows, missing
+
+
+def _lack(stages: Stages, rows: Sequence[Ref]) -> bool:
+    """Whether a training would have no row of this iteration's, from whatever source."""
+    wanted = {"sft": stages.recipe.trains_sft, "pairs": stages.recipe.trains_dpo}
+    counts = [stages.store.record(ref)["rows"] for ref in rows]
+    return any(trains and not sum(there[table] for there in counts) for table, trains in wanted.items())
 
 
 def _reviewed(stages: Stages, given: Sources, seed_reviews: Ref, routes: Ref, rounds: list[writing.Round]) -> Ref:

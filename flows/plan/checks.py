@@ -23,6 +23,7 @@ from tasks.review import anchors, constitution
 from tasks.seeds import reading as seeds
 from tasks.seeds.files import there
 from tasks.seeds.room import Room
+from tasks.seeds.steps import NOBODY_KNOWS
 from tasks.store.home import user_path
 from tasks.store.rows import Seed
 from tasks.text.words import length
@@ -66,10 +67,7 @@ class Checks:
             means = [fmean(words) for words in zip(*sizes, strict=True)] or [0, 0]
             self.given = Given(len(found), Words(*means))
             if found and "given" in recipe.verify.ways and not self.known:
-                self.problems.append(
-                    "verify.ways has `given`, and no seed knows what is right: expected a column `answer`, `tests` or "
-                    "`check`, or responses that end with `#### N`; reading.columns maps other names"
-                )
+                self.problems.append(NOBODY_KNOWS)
         measured = self._seeds("held_out", recipe.held_out, reading.model_copy(update={"max_rows": None}))
         if measured is not None:
             self.given = replace(self.given, held_out=len(measured))

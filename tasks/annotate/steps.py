@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import chain
-from typing import NamedTuple, get_args
+from typing import NamedTuple
 
 from tasks.annotate import pairs as preferences
 from tasks.annotate import sft_rows
@@ -11,13 +11,12 @@ from tasks.annotate import verified_rows as verified
 from tasks.clean import near_duplicate, rules
 from tasks.execution.stage import Stages, numbered, save_rows
 from tasks.recipe.data import Branch
-from tasks.recipe.verification import Way
 from tasks.store.artifacts import Draft, Ref
 from tasks.store.reviews import Review, Scored
 from tasks.store.rows import Rejected, Seed, Written
 from tasks.store.tables import Rows, column
 from tasks.store.verified import Checked, Question, Verdicts
-from tasks.store.vetoes import without
+from tasks.store.vetoes import made_from_vetoed, without
 from tasks.verify.steps import answers_in
 from tasks.write import target
 from tasks.write.steps import Round, candidates
@@ -128,12 +127,14 @@ class Verified(NamedTuple):
 
 
 def verified_in(made: Mapping[str, Ref]) -> list[Verified]:
-    """Of an iteration that is done, from its artifacts by label."""
-    return [
-        Verified(made[label], made[label if way == "hindsight" else f"clean [{way}]"], made[f"check [{way}]"])
-        for way in get_args(Way)
-        if (label := f"questions [{way}]") in made
-    ]
+    """Of an iteration that is done, from its artifacts by label, in the order in which they were made."""
+    found: list[Verified] = []
+    for label, questions in made.items():
+        if label.startswith("questions ["):
+            way = label.removeprefix("questions [").removesuffix("]")
+            answers = questions if way == "hindsight" else made[f"clean [{way}]"]
+            found.append(Verified(questions, answers, made[f"check [{way}]"]))
+    return found
 
 
 def annotate_verified(stages: Stages, found: Sequence[Verified], reviews: Ref | None) -> Ref:
@@ -142,17 +143,17 @@ def annotate_verified(stages: Stages, found: Sequence[Verified], reviews: Ref | 
     vetoed, vetoes = stages.vetoed()
 
     def save(draft: Draft) -> None:
-        rows, taken_out = without([row for one in found for row in answers_in(store, one.answers)], vetoed)
         asked = store.rows((one.questions for one in found), Question)
+        of_vetoed = made_from_vetoed(asked, vetoed)
+        rows, taken_out = without([row for one in found for row in answers_in(store, one.answers)], vetoed | of_vetoed)
         verdicts = Verdicts(asked, store.rows((one.checked for one in found), Checked))
         scored = Scored(store.rows(reviews, Review) if reviews else [])
         difficulty = verified.difficulty(rows, verdicts)
-        rows, unguarded = verified.guarded(rows, scored, config.guard)
-        right, better, rejects = verified.verified_rows(asked, rows, verdicts, config)
+        right, better, rejects = verified.verified_rows(asked, rows, verdicts, scored, config)
         sft, sft_out = without(right, vetoed)
         pairs, pairs_out = without(better, vetoed)
-        rejects += [*taken_out, *unguarded, *sft_out, *pairs_out]
-        save_rows(draft, len(rows) + len(unguarded), [*sft, *pairs], rejects, tables={"sft": sft, "pairs": pairs})
+        rejects += [*taken_out, *sft_out, *pairs_out]
+        save_rows(draft, len(rows), [*sft, *pairs], rejects, tables={"sft": sft, "pairs": pairs})
         draft.record["counts"] |= {"rows": len(sft), "pairs": len(pairs)}
         draft.record["shortage"] = verified.shortage(sft, pairs, config)
         draft.record["difficulty"] = difficulty

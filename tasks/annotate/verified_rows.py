@@ -18,28 +18,40 @@ from tasks.store.tables import some
 from tasks.store.verified import Answering, Difficulty, Question, Verdicts
 from tasks.text.words import length
 
-VERSION = 2  # 2: no SFT row of hindsight's
+VERSION = 3  # 3: equal answers count, and one of them is trained on
 R = TypeVar("R", SftRow, PreferencePair)
 
 
 def verified_rows(
-    questions: Sequence[Question], answers: Sequence[Answering], verdicts: Verdicts, config: VerifyConfig
+    questions: Sequence[Question],
+    answers: Sequence[Answering],
+    verdicts: Verdicts,
+    scored: Scored,
+    config: VerifyConfig,
 ) -> tuple[list[SftRow], list[PreferencePair], list[Rejected]]:
-    """Rows and pairs, and every answer that came into neither with its reason; failed ones are rejects of the check."""
+    """Rows and pairs, and every answer that came into neither with its reason; failed ones are rejects of the check.
+
+    How often a question is met is counted over all of its answers; of those with the same text one is trained on.
+    """
     groups: dict[str, list[Answering]] = {question.id: [] for question in questions}
     for answer in answers:
         groups[verdicts.question(answer).id].append(answer)
     rows: dict[str, list[list[SftRow]]] = {}
     pairs: dict[str, list[list[PreferencePair]]] = {}
     rejects: list[Rejected] = []
+    low = _lowest([one for one in answers if verdicts.passed(one)], scored, config.guard)
     for question in questions:
         group = groups[question.id]
         right = [one for one in group if verdicts.passed(one)]
         wrong = [one for one in group if verdicts.failed(one)]
-        if detail := _teaches_nothing(right, config):
+        edited = question.way == "hindsight"  # a person's text, edited: nothing that the model would say by itself
+        if not edited and (detail := _teaches_nothing(right, config)):
             rejects += [Rejected.of(one, "teaches nothing", detail) for one in right]
             continue
-        edited = question.way == "hindsight"  # a person's text, edited: nothing that the model would say by itself
+        rejects += [Rejected.of(one, "guard", low[one.id]) for one in right if one.id in low]
+        right, again = _distinct([one for one in right if one.id not in low])
+        wrong, _ = _distinct(wrong)
+        rejects += [Rejected.of(one, "duplicate", "the text of another answer to the question") for one in again]
         kept = [] if edited else some(right, config.rows_per_question)
         matched = _matched(right, wrong, config)
         rows.setdefault(question.about, []).append([SftRow.of_verified(one, verdicts) for one in kept])
@@ -52,24 +64,28 @@ def verified_rows(
     sft, too_many = _in_turn(rows, config.sft_rows)
     preferred, over = _in_turn(pairs, config.pairs)
     detail = "verify.sft_rows or verify.pairs was reached, families of checks in turn"
-    beyond = [(row.id, row.response) for row in too_many] + [(pair.id, pair.rejected) for pair in over]
+    beyond = [(row, row.response) for row in too_many] + [(pair, pair.rejected) for pair in over]
     rejects += [
-        Rejected(row=row, rule="beyond target", detail=detail, text=text, parents=(row,)) for row, text in beyond
+        # A row that is left out stands in no table: what it was made of leads to its reason.
+        Rejected(row=row.id, rule="beyond target", detail=detail, text=text, parents=(row.id, *row.parents))
+        for row, text in beyond
     ]
     return sft, preferred, rejects
 
 
-def guarded(answers: Sequence[Answering], scored: Scored, share: float) -> tuple[list[Answering], list[Rejected]]:
-    """The answers without so large a share of those with a score, the lowest; one without a score stays."""
+def _lowest(passing: Sequence[Answering], scored: Scored, share: float) -> dict[str, str]:
+    """So large a share of those with a score, the lowest, by id with the reason; one without a score is none."""
     scores = scored.scores
-    ranked = sorted((row.id for row in answers if row.id in scores), key=lambda row: (scores[row], row))
-    low = {row: scores[row] for row in ranked[: int(share * len(ranked))]}
-    rejects = [
-        Rejected.of(row, "guard", f"score {low[row.id]:.2f}, among the lowest {share:.0%} of what passes")
-        for row in answers
-        if row.id in low
-    ]
-    return [row for row in answers if row.id not in low], rejects
+    ranked = sorted((row.id for row in passing if row.id in scores), key=lambda row: (scores[row], row))
+    detail = f"among the lowest {share:.0%} of what passes"
+    return {row: f"score {scores[row]:.2f}, {detail}" for row in ranked[: int(share * len(ranked))]}
+
+
+def _distinct(answers: Sequence[Answering]) -> tuple[list[Answering], list[Answering]]:
+    """The first of each text, and the others."""
+    first: dict[str, Answering] = {}
+    again = [one for one in answers if first.setdefault(one.response.strip(), one) is not one]
+    return list(first.values()), again
 
 
 def difficulty(answers: Sequence[Answering], verdicts: Verdicts) -> dict[str, Difficulty]:
@@ -86,10 +102,11 @@ def difficulty(answers: Sequence[Answering], verdicts: Verdicts) -> dict[str, Di
 
 def shortage(sft: Sequence[SftRow], pairs: Sequence[PreferencePair], config: VerifyConfig) -> list[str]:
     """Why there is nothing to train on, and what to change; empty where there is."""
-    advice = "; see `lance show NAME --rows 'check [constraints]'`, and raise verify.samples or the number of questions"
+    checks = " and ".join(f"'check [{way}]'" for way in config.ways)
+    advice = f"; see `lance show NAME --rows` {checks}, and raise verify.samples or the number of questions"
     found = (
         []
-        if sft or config.ways == ("hindsight",)
+        if sft or not config.gives_sft_rows
         else [f"no verified SFT row: no question had answers that pass and answers that do not{advice}"]
     )
     if config.pairs and not pairs:

@@ -16,6 +16,7 @@ from tasks.evaluate.evidence import Evidence, preference, relevance
 from tasks.store.reviews import AnchorScore
 from tasks.store.rows import Measured
 from tasks.text.ranks import auc
+from tasks.verify.questions.panels import CONSTRAINTS
 
 Numbers = NDArray[np.float64]
 AT_ONCE = 500  # draws
@@ -38,8 +39,9 @@ class AxisComparison:
 @cache
 def _drawn(items: int, draws: int) -> NDArray[np.uint8]:
     """[draws, items] How often each item is in each draw. Kept: it is the same for all axes over so many items."""
-    drawn = np.random.default_rng(0).integers(items, size=(draws, items))
-    return np.stack([np.bincount(draw, minlength=items).astype(np.uint8) for draw in drawn])
+    chance = np.random.default_rng(0)  # one draw at a time: as whole numbers all of 14,000 items are 1 GB
+    drawn = (np.bincount(chance.integers(items, size=items), minlength=items) for _ in range(draws))
+    return np.stack([draw.astype(np.uint8) for draw in drawn])
 
 
 class PairedItems:
@@ -94,7 +96,23 @@ def compare(champion: Evidence, candidate: Evidence, draws: int) -> list[AxisCom
         values = ([before[i] for i in pairs.items], [after[i] for i in pairs.items])
         abilities.append(pairs.mean(name, True, *values))
     judge = _judge(*both, draws) if champion.anchors and candidate.anchors else []
-    return [*abilities, *reading, *judge]
+    return [*abilities, *reading, *_panel_replies(*both, draws), *judge]
+
+
+def _panel_replies(champion: Evidence, candidate: Evidence, draws: int) -> list[AxisComparison]:
+    """The same reply to many instructions: `<<so>> so?` to all of them meets as many constraints as a model of 135M."""
+    of_champion, of_candidate = (
+        {row.item: row.response or "" for row in of.scores if row.benchmark in CONSTRAINTS}
+        for of in (champion, candidate)
+    )
+    if not of_champion and not of_candidate:
+        return []
+    pairs = PairedItems("panels of instructions", of_champion, of_candidate, draws)
+    before, after = (
+        list(map(float, health.duplicates([replies[item] for item in pairs.items])))
+        for replies in (of_champion, of_candidate)
+    )
+    return [pairs.mean("panel_duplicates", False, before, after)]
 
 
 def _held_out(champion: Evidence, candidate: Evidence, draws: int) -> tuple[list[AxisComparison], list[AxisComparison]]:

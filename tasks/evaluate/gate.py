@@ -8,12 +8,14 @@
 
 Half of the error goes to each side, so that under no difference at most 1 - confidence is promoted or rolled back. Of
 promotions that holds for all gates of an evolution together: a gate that is asked again and again is in the end passed
-by luck. Gate t spends the share 1 / (t (t + 1)) of the error (alpha spending, Lan and DeMets 1983, with shares that sum
-to 1 however many gates there are): the first one asks for as much as a single gate would.
+by luck. A candidate that was superseded, by a rerun, a veto or other settings, had its gate as well. Gate t spends the
+share 1 / (t (t + 1)) of the error (alpha spending, Lan and DeMets 1983, with shares that sum to 1 however many gates
+there are): the first one asks for as much as a single gate would.
 """
 
 from collections.abc import Callable, Iterable, Sequence
 from math import ceil
+from statistics import NormalDist
 from typing import Literal
 
 import numpy as np
@@ -24,13 +26,14 @@ from tasks.evaluate.comparison import AxisComparison, Numbers, compare
 from tasks.evaluate.evidence import Evidence
 from tasks.recipe.evaluation import GateConfig
 
-VERSION = 5  # 5: a randomisation test for promotions
+VERSION = 6  # 6: the same reply to many instructions of panels
 
+MOST_AXES = 100  # with both sides of those that have two
 MDE_NOTE = (
-    "MDE: minimum detectable effect, the smallest true change that so many documents show as significant (95%) with a "
-    "power of 80%."
+    "MDE: minimum detectable effect, the smallest true change that so many documents show as significant with a power "
+    "of 80%."
 )
-SHOWN = ("champion", "candidate", "change", "95% interval", "MDE")
+SHOWN = ("champion", "candidate", "change", "interval", "MDE")
 
 
 class Axis(BaseModel):
@@ -48,6 +51,7 @@ class Axis(BaseModel):
     ceiling: float | None
     p: float  # that the true change is within its tolerance after all
     items: int
+    confidence: float = 0.95  # of the interval
 
     @property
     def title(self) -> str:
@@ -55,11 +59,13 @@ class Axis(BaseModel):
 
     @property
     def minimum_detectable_effect(self) -> float:
-        """The smallest true change that so many documents show as significant four times in five: 2.8 standard errors.
+        """The smallest true change that so many documents show as significant four times in five.
 
-        Of an interval of 95%, which is 1.96 of them to each side. 0 where both models did the same on every document.
+        2.8 standard errors, where the interval is of 95%, 1.96 of them to each side. 0 where both models did the same
+        on every document.
         """
-        return 2.8 / 1.96 * (self.high - self.low) / 2
+        sides = NormalDist().inv_cdf((1 + self.confidence) / 2)
+        return (sides + NormalDist().inv_cdf(0.8)) / sides * (self.high - self.low) / 2
 
     @property
     def shown(self) -> tuple[str, str, str, str, str]:
@@ -114,9 +120,9 @@ def by_luck(found: Sequence[AxisComparison], config: GateConfig, number: int) ->
 
 def decide(champion: Evidence, candidate: Evidence, config: GateConfig, number: int = 1) -> Verdict:
     """`number`: which gate of the evolution this is. Raises ValueError unless both saw the same documents."""
-    found = compare(champion, candidate, config.bootstrap_draws)
     tail = (1 - config.confidence) / 2
     strict = promotion_tail(config, number)
+    found = compare(champion, candidate, _draws(config, tail, strict))
     axes = tuple(_axis(one, config, tail) for one in found)
     low, high = np.quantile(_ability(found, config, lambda one: one.draws), [tail, 1 - tail])
     ability = (float(_ability(found, config, lambda one: np.array(one.change))), float(low), float(high))
@@ -156,6 +162,12 @@ def decide(champion: Evidence, candidate: Evidence, config: GateConfig, number: 
     return verdict("promote", f"significantly better: {up}", *gains)
 
 
+def _draws(config: GateConfig, tail: float, strict: float) -> int:
+    """Enough for the smallest p to be significant among all axes, and for the quantiles that are asked for."""
+    finest = strict if config.policy == "non-inferiority" else 1.0
+    return max(config.bootstrap_draws, ceil(MOST_AXES / tail), ceil(20 / finest))
+
+
 def _axis(one: AxisComparison, config: GateConfig, tail: float) -> Axis:
     floor, ceiling = config.tolerated(one.name, one.ability)
     low, high = np.quantile(one.draws, [tail, 1 - tail])
@@ -174,6 +186,7 @@ def _axis(one: AxisComparison, config: GateConfig, tail: float) -> Axis:
         ceiling=ceiling,
         p=(min(sides, default=float(len(one.draws))) + 1) / (len(one.draws) + 1),
         items=one.items,
+        confidence=round(1 - 2 * tail, 9),
     )
 
 

@@ -12,6 +12,13 @@ from tasks.text.words import grams, is_refusal, repeated_share, words
 MEANS = ("duplicates", "refusals", "repetition", "off_language")
 
 
+def duplicates(texts: Sequence[str]) -> list[bool]:
+    """Whether each is word for word the reply to another document."""
+    said = [tuple(words(text)) for text in texts]
+    replies = Counter(said)
+    return [replies[tokens] > 1 for tokens in said]
+
+
 def columns(rows: Sequence[Measured]) -> dict[str, NDArray[np.float64]]:
     """[documents] each: the `MEANS`, shares; `length` in words; `pairs` and `new_pairs`, whose sums make distinct-2.
 
@@ -22,12 +29,11 @@ def columns(rows: Sequence[Measured]) -> dict[str, NDArray[np.float64]]:
     said = [words(row.response) for row in rows]
     pairs = [grams(tokens, 2) for tokens in said]
     times = Counter(pair for of_one in pairs for pair in of_one)
-    replies = Counter(map(tuple, said))
     found = {
         "length": [len(tokens) for tokens in said],
         "pairs": [len(of_one) for of_one in pairs],
         "new_pairs": [sum(1 / times[pair] for pair in of_one) for of_one in pairs],
-        "duplicates": [replies[tuple(tokens)] > 1 for tokens in said],  # word for word the reply to another document
+        "duplicates": duplicates([row.response for row in rows]),
         "refusals": [is_refusal(row.response) for row in rows],
         "repetition": [repeated_share(row.response) for row in rows],
         "off_language": [row.off_language for row in rows],

@@ -78,13 +78,14 @@ def _panels(stages: Stages, who: str, model: Ref, part: Part) -> Ref:
     )
 
 
-def decide(stages: Stages, champion: Measures, candidate: Measures) -> gate.Verdict:
+def decide(stages: Stages, champion: Measures, candidate: Measures, number: int) -> gate.Verdict:
+    """`number`: which gate of the evolution this is, candidates among them that stand no more."""
     config = stages.recipe.gate
-    which = {} if config.policy == "paper" else {"number": stages.number}  # the published one spends no error
+    which = {} if config.policy == "paper" else {"number": number}  # the published one spends no error
 
     def save(draft: Draft) -> None:
         before, after = (evidence(stages, one) for one in (champion, candidate))
-        draft.record["verdict"] = gate.decide(before, after, config, stages.number).model_dump(mode="json")
+        draft.record["verdict"] = gate.decide(before, after, config, number).model_dump(mode="json")
 
     both = {"champion": champion, "candidate": candidate}
     decided = stages.compute(

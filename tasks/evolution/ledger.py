@@ -146,6 +146,21 @@ class Ledger(BaseModel):
         same = [one.person for one in known if (one.number, _made(one)) == (result.number, _made(result))]
         return same[-1] if same else None
 
+    def asked_before(self, number: int) -> list[str]:
+        """Candidates that a gate was asked about, oldest first, but for those of lower iterations that stand.
+
+        Each of them took a look at whether luck promotes: the gate of a candidate that is none of them counts as many
+        behind its iteration's number.
+        """
+        standing = {_candidate(one) for one in self.iterations[: number - 1]}
+        others = sorted([*self.superseded, *self.iterations[number - 1 :]], key=lambda one: one.at)
+        asked = dict.fromkeys(_candidate(one) for one in others if one.verdict.axes)
+        return [one for one in asked if one not in standing]
+
+    def set_aside(self, iteration: Iteration) -> Self:
+        """With a result that came to nothing though a gate was asked about it."""
+        return self.model_copy(update={"superseded": [*self.superseded, iteration]})
+
     def put(self, iteration: Iteration) -> Self:
         """With this iteration in its place. Another result than before supersedes the old one and what grew on it."""
         position = iteration.number - 1
@@ -169,6 +184,10 @@ class Ledger(BaseModel):
     def save(self, at: Document) -> None:
         """Raises Superseded where another run has written it since it was read there."""
         at.write(self.model_dump_json(indent=1))
+
+
+def _candidate(one: Iteration) -> str:
+    return one.candidate.digest if one.candidate else ""
 
 
 def same_result(one: Iteration, other: Iteration) -> bool:

@@ -6,9 +6,10 @@ from typing import Any
 from tasks.evolution.ledger import Ledger
 from tasks.evolution.row_index import Known, RowIndex
 from tasks.store.artifacts import Ref, Store
+from tasks.store.rows import Rejected
 
-# Which stages train on a table, in their order: DPO starts from what SFT made.
-TRAINED_BY = {("mix", "sft"): ("sft", "dpo"), ("mix", "pairs"): ("dpo",), ("reviews to learn", "sft"): ("teach",)}
+# Which stage trains on a table.
+TRAINED_BY = {("mix", "sft"): "sft", ("mix", "pairs"): "dpo", ("reviews to learn", "sft"): "teach"}
 
 
 class Lineage:
@@ -71,15 +72,43 @@ class Lineage:
 
         By iteration and stage; M_0's own is "M_0, teach".
         """
-        places = {(p.iteration, p.label, p.table) for one in self._index.find(rows).values() for p in one.places}
-        direct = {(number, stage) for number, *table in places for stage in TRAINED_BY.get((table[0], table[1]), ())}
-        found = {f"M_0, {stage}": self.ledger.teaching[stage] for number, stage in direct if not number}
-        for one in self.ledger.iterations:
-            grown = one.champion_before in found.values()
-            for stage in ("sft", "dpo"):
-                if stage in one.stages and (grown or (one.number, stage) in direct):
-                    found[f"iteration {one.number}, {stage}"] = one.stages[stage]
+        given: dict[tuple[int, str], set[str]] = {}
+        for row, known in self._index.find(rows).items():
+            for place in known.places:
+                if stage := TRAINED_BY.get((place.label, place.table)):
+                    given.setdefault((place.iteration, stage), set()).add(row)
+        trainings = [(0, "M_0", "teach", self.ledger.teaching)]
+        trainings += [
+            (one.number, f"iteration {one.number}", stage, one.stages)
+            for one in self.ledger.iterations
+            for stage in ("sft", "dpo")
+        ]
+        found: dict[str, Ref] = {}
+        for number, when, stage, made in trainings:
+            if (ref := made.get(stage)) and (
+                self._started_from(ref) in {one.digest for one in found.values()}
+                or given.get((number, stage), set()) - self._left_out(ref)
+            ):
+                found[f"{when}, {stage}"] = ref
         return found
+
+    def _started_from(self, training: Ref) -> str | None:
+        """The digest of the model that was trained."""
+        inputs: dict[str, str] = self._record(training).get("inputs", {})
+        return inputs.get("model")
+
+    def _left_out(self, training: Ref) -> set[str]:
+        """Rows that were too long to be trained on."""
+        if "rejects" not in self._record(training).get("rows", {}):
+            return set()
+        return set(self.store.rows(training, Rejected, "rejects").column("row"))
+
+    def _record(self, ref: Ref) -> dict[str, Any]:
+        """Nothing, of an artifact that is gone."""
+        try:
+            return self.store.record(ref)
+        except FileNotFoundError:
+            return {}
 
     def _walk(self, row: str, following: Callable[[list[str]], list[str]]) -> list[str]:
         self.find(row)

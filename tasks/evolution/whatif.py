@@ -1,7 +1,8 @@
 """What other weights, thresholds or another calibration would change, from stored signals: no model is asked."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from tasks.annotate import steps as annotating
 from tasks.engines.processes.platform import Platform
@@ -17,6 +18,15 @@ from tasks.store.vetoes import Veto
 from tasks.write.steps import rounds_of
 
 Texts = Callable[[], Iterable[str]]  # made anew each time
+# What is worked out from stored signals and verdicts alone.
+FREE = (
+    *("review.", "calibration.length", "calibration.regularisation", "split.", "annotate."),
+    *("verify.rows_per_question", "verify.pairs", "verify.length_ratio", "verify.sft_rows", "verify.guard"),
+)
+WOULD_BE_CALLED = (
+    "a model would have to be called. Only settings of `review`, `calibration.length`, `calibration.regularisation`, "
+    "`split`, `annotate` and, of `verify`, of rows, pairs and the guard need none"
+)
 
 
 @dataclass(frozen=True)
@@ -46,6 +56,9 @@ def what_if(
 
     Questions that rules check are the stored ones, whatever a setting says of the seeds that they were made from.
     """
+    before, after = (one.model_dump(mode="json") for one in (Recipe.model_validate(iteration.recipe), recipe))
+    if asks := [key for key in _differing(before, after) if not key.startswith(FREE)]:
+        raise ValueError(f"{', '.join(asks)}: {WOULD_BE_CALLED}")
     offline, made = Offline(recipe=recipe, store=store, platform=platform), iteration.stages
     stages = Stages(
         offline,
@@ -56,28 +69,46 @@ def what_if(
     )
     if not iteration.annotated:
         raise ValueError(f"iteration {iteration.number} has no annotated rows: {'; '.join(iteration.verdict.reasons)}")
-    found = _reviewed(stages, iteration) if "annotate" in made else WhatIf([], {}, 0)
-    if annotating.VERIFIED in made:
-        rows = annotating.annotate_verified(stages, annotating.verified_in(made), made.get("review [passing]"))
-        found.changes.extend(_kept(store, made[annotating.VERIFIED], rows, "verified "))
+    model = ledger.start_of(iteration.number, recipe.gate) or iteration.champion_before
+    try:
+        found = _reviewed(stages, iteration, model) if "annotate" in made else WhatIf([], {}, 0)
+        if annotating.VERIFIED in made:
+            rows = _verified(stages, iteration, model)
+            found.changes.extend(_kept(store, made[annotating.VERIFIED], rows, "verified "))
+    except WouldAsk as missing:
+        raise ValueError(f"{missing} is not in the store under these settings: {WOULD_BE_CALLED}") from None
     return found
 
 
-def _reviewed(stages: Stages, iteration: Iteration) -> WhatIf:
-    made, store = iteration.stages, stages.store
-    rounds = rounds_of(made)
-    try:
-        model, pool = iteration.champion_before, made["pool"]
+def _differing(one: Mapping[str, Any], other: Mapping[str, Any], above: str = "") -> list[str]:
+    """The keys, with dots, under which the values are not the same."""
+    found: list[str] = []
+    for key in sorted({*one, *other}):
+        mine, its = one.get(key), other.get(key)
+        if isinstance(mine, dict) and isinstance(its, dict):
+            found += _differing(mine, its, f"{above}{key}.")
+        elif mine != its:
+            found.append(f"{above}{key}")
+    return found
+
+
+def _verified(stages: Stages, iteration: Iteration, model: Ref) -> Ref:
+    found = annotating.verified_in(iteration.stages)
+    reviews = None
+    sampled = [one for one in found if one.answers != one.questions]
+    if stages.recipe.verify.guard and sampled:
         reviewer = reviewing.meta_evaluate(stages, model, iteration.seeds)
-        seed_reviews = reviewing.review_seeds(stages, model, reviewer, pool)
-        routes = annotating.split(stages, pool, seed_reviews)
-        reviews = [reviewing.review_written(stages, model, reviewer, round.responses, round.number) for round in rounds]
-    except WouldAsk as missing:
-        raise ValueError(
-            f"{missing} is not in the store under these settings: a model would have to be called. Only settings of "
-            "`review`, `calibration.length`, `calibration.regularisation`, `split`, `annotate` and, but for sampling, "
-            "`verify` need none"
-        ) from None
+        reviews = reviewing.review_passing(stages, model, reviewer, sampled)
+    return annotating.annotate_verified(stages, found, reviews)
+
+
+def _reviewed(stages: Stages, iteration: Iteration, model: Ref) -> WhatIf:
+    made, store = iteration.stages, stages.store
+    rounds, pool = rounds_of(made), made["pool"]
+    reviewer = reviewing.meta_evaluate(stages, model, iteration.seeds)
+    seed_reviews = reviewing.review_seeds(stages, model, reviewer, pool)
+    routes = annotating.split(stages, pool, seed_reviews)
+    reviews = [reviewing.review_written(stages, model, reviewer, round.responses, round.number) for round in rounds]
     rows = annotating.annotate(
         stages, routes=routes, pool=pool, seed_reviews=seed_reviews, rounds=rounds, reviews=reviews
     )

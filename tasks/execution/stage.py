@@ -25,6 +25,8 @@ from tasks.store.rows import Rejected, Row, Seed, digest
 from tasks.store.tables import column
 from tasks.store.vetoes import Veto
 from tasks.text.prompts import templates
+from tasks.verify.questions.kinds import digest_of
+from tasks.verify.questions.panels import BASES, CONSTRAINTS, bare_instructions
 
 CONTEXT = "context_tokens"
 Save = Callable[[Draft], None]
@@ -167,9 +169,19 @@ class Stages:
         return found, {"vetoes": digest(sorted(found))} if found else {}
 
     def not_to_train_on(self, seeds: Ref) -> list[Seed]:
-        """What models are measured on and the reviewer calibrated with. What uses it has `items` among its inputs."""
+        """What models are measured on and the reviewer calibrated with. What uses it has `measured_on` as inputs."""
         own = [row for table in ("held_out", "anchors") for row in self.store.rows(seeds, Seed, table)]
-        return own + [row for ref in self.items.values() for row in self.store.rows(ref, Seed, "items")]
+        own += [row for ref in self.items.values() for row in self.store.rows(ref, Seed, "items")]
+        return own + (bare_instructions() if self._asks_instructions else [])
+
+    @property
+    def measured_on(self) -> dict[str, Ref | str]:
+        """What identifies all that models are measured on, but for the seeds."""
+        return {**self.items, **({"panels": digest_of(BASES)} if self._asks_instructions else {})}
+
+    @property
+    def _asks_instructions(self) -> bool:
+        return not CONSTRAINTS.keys().isdisjoint(self.recipe.evaluate.panels)
 
     def keep(self, label: str, ref: Ref) -> Ref:
         self.made[label] = ref

@@ -1,11 +1,11 @@
 """The values that shape how models are measured and when one takes another's place."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from tasks.recipe.values import Config, NotNegative, Positive, Share
+from tasks.recipe.values import Config, NotNegative, Positive
 
 Panel = Literal["instructions", "instructions_unseen", "sum", "sum_three_digits", "sorting", "reading"]
 Tolerance = Annotated[float, Field(gt=0)]
@@ -56,6 +56,24 @@ class Benchmark(Config):
         return {self.axis: self.metric, **self.also}
 
 
+TOLERANCES = {  # the smallest change that matters, in the axis's own unit
+    "log_likelihood": 0.02,  # nats per token
+    "preference": 0.05,
+    "relevance": 0.02,  # nats per token
+    "distinct_2": 0.1,
+    "duplicates": 0.1,
+    "panel_duplicates": 0.1,
+    "refusals": 0.1,
+    "repetition": 0.1,
+    "off_language": 0.1,
+    "judge_score": 1.0,  # of 10
+    "judge_auc": 0.05,  # a share of pairs, as preference is
+}
+BENCHMARK_TOLERANCE = 0.05
+# Their tolerance is a ceiling.
+BETTER_DOWN = ("duplicates", "panel_duplicates", "refusals", "repetition", "off_language", "judge_score")
+
+
 class EvaluateConfig(Config):
     """What champion and candidate are measured on."""
 
@@ -70,21 +88,12 @@ class EvaluateConfig(Config):
     benchmarks: tuple[Benchmark, ...] = ()
     """Tasks of lm-evaluation-harness, each with the keys below."""
 
-
-TOLERANCES = {  # the smallest change that matters, in the axis's own unit
-    "log_likelihood": 0.02,  # nats per token
-    "preference": 0.05,
-    "relevance": 0.02,  # nats per token
-    "distinct_2": 0.1,
-    "duplicates": 0.1,
-    "refusals": 0.1,
-    "repetition": 0.1,
-    "off_language": 0.1,
-    "judge_score": 1.0,  # of 10
-    "judge_auc": 0.05,  # a share of pairs, as preference is
-}
-BENCHMARK_TOLERANCE = 0.05
-BETTER_DOWN = ("duplicates", "refusals", "repetition", "off_language", "judge_score")  # their tolerance is a ceiling
+    @model_validator(mode="after")
+    def _have_axes_of_their_own(self) -> Self:
+        axes = {axis for one in self.benchmarks for axis in one.metrics}
+        if taken := sorted(axes & {*self.panels, *TOLERANCES, "length"}):
+            raise ValueError(f"benchmarks: {', '.join(taken)} is an axis of the gate; give it another `name`")
+        return self
 
 
 class GateConfig(Config):
@@ -100,7 +109,7 @@ class GateConfig(Config):
     """With fewer held-out seeds nothing is promoted: an interval over a handful of items says nothing."""
     bootstrap_draws: Positive = 10_000
     """Draws of the paired bootstrap, and at least as many of labels swapped by coin."""
-    confidence: Share = 0.95
+    confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95
     """Of intervals, and of all decisions to roll back together."""
     min_effect: NotNegative = 0.2
     """Least gain of the abilities' weighted mean, in tolerances."""

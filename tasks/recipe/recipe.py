@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from tasks.recipe.data import AnnotateConfig, Branch, CleanConfig, ReadingConfig, SplitConfig, TargetConfig, WriteConfig
 from tasks.recipe.evaluation import EvaluateConfig, GateConfig
@@ -18,7 +18,7 @@ from tasks.recipe.refusals import told
 from tasks.recipe.review import AnchorsConfig, CalibrationConfig, ReviewConfig, SignalsConfig
 from tasks.recipe.running import BudgetConfig, EngineConfig, ExecutionConfig, TrainerConfig
 from tasks.recipe.training import DpoConfig, MixConfig, SftConfig, TeachConfig
-from tasks.recipe.values import Config, Positive
+from tasks.recipe.values import Config, Positive, none_twice
 from tasks.recipe.verification import VerifyConfig
 from tasks.store.home import ROOT
 
@@ -51,7 +51,7 @@ class Recipe(Config):
     """Whether what a held iteration wrote joins the pool."""
     train_from: Literal["champion", "base"] = "champion"
     """What is trained: the model that the iteration started from, or M_0 anew on the rows of all iterations."""
-    branches: tuple[Branch, ...] = ("sft", "preference")
+    branches: Annotated[tuple[Branch, ...], AfterValidator(none_twice)] = ("sft", "preference")
     """What is written and trained on; none: SFT on the seeds alone."""
     reading: ReadingConfig = ReadingConfig()
     signals: SignalsConfig = SignalsConfig()
@@ -100,6 +100,23 @@ class Recipe(Config):
             raise ValueError("without branches nothing is written: set mix.human_share to 1 to train on the seeds")
         return self
 
+    @model_validator(mode="after")
+    def _guard_has_a_reviewer(self) -> Self:
+        if self.verify.used and self.verify.guard and not (self.branches and self.review.score != "random"):
+            raise ValueError(
+                f"verify.guard is {self.verify.guard:g}, and no reviewer scores what passes: set it to 0, or give "
+                "branches and a review.score other than random"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _base_learns_from_all_rows(self) -> Self:
+        if self.train_from == "base" and self.iterations > 1 and not self.mix.accumulate:
+            raise ValueError(
+                "train_from is base: M_0 would learn nothing of earlier iterations' rows: set mix.accumulate to true"
+            )
+        return self
+
     @property
     def seed_tokens(self) -> int:
         """What the longest request has room for, of a seed: less what is asked around it, and the answer to it."""
@@ -110,7 +127,7 @@ class Recipe(Config):
 
     @property
     def trains_sft(self) -> bool:
-        return "sft" in self.branches or self.verify.used or not self.branches
+        return "sft" in self.branches or self.verify.gives_sft_rows or not (self.branches or self.verify.used)
 
     @property
     def trains_dpo(self) -> bool:

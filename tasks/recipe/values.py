@@ -15,6 +15,12 @@ Positive = Annotated[int, Field(ge=1)]
 NotNegative = Annotated[float, Field(ge=0)]
 
 
+def none_twice(values: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(values)) < len(values):
+        raise ValueError("expected each of them once")
+    return values
+
+
 class Config(BaseModel):
     """The text under a key says what it is: deployments/README.md has all of them in one table."""
 

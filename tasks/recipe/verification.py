@@ -2,11 +2,11 @@
 
 from typing import Annotated, Literal, Self, get_args
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from tasks.recipe.values import Config, Positive, Share
+from tasks.recipe.values import Config, Positive, Share, none_twice
 
-Levels = tuple[Annotated[int, Field(ge=1, le=3)], ...]
+Levels = Annotated[tuple[Annotated[int, Field(ge=1, le=3)], ...], Field(min_length=1)]
 Family = Literal["sum", "difference", "order", "comparison", "reading", "conversion"]
 Way = Literal["given", "constraints", "computed", "hindsight"]
 
@@ -32,7 +32,7 @@ class ComputedConfig(Config):
     """So many of each family in an iteration."""
     level: Annotated[int, Field(ge=1, le=3)] = 1
     """Of the first iteration: how large the numbers are, how long the lists. A family goes up or down by one behind an
-    iteration in which more than 0.6 or less than 0.1 of its answers passed."""
+    iteration whose rows are kept and in which more than 0.6 or less than 0.1 of its answers passed."""
 
 
 class HindsightConfig(Config):
@@ -48,14 +48,14 @@ class HindsightConfig(Config):
 class VerifyConfig(Config):
     """Questions whose answers a rule can check: how answers are sampled, and which ones are trained on."""
 
-    ways: tuple[Way, ...] = ()
+    ways: Annotated[tuple[Way, ...], AfterValidator(none_twice)] = ()
     """In which questions are made: `given` by seeds that know what is right, `constraints` on low seeds' and written
     instructions, `computed` ones from nothing, `hindsight` from high seeds' responses; none: nothing is verified."""
     constraints: ConstraintsConfig = ConstraintsConfig()
     computed: ComputedConfig = ComputedConfig()
     hindsight: HindsightConfig = HindsightConfig()
-    samples: Annotated[int, Field(ge=2)] = 8
-    """Answers to each question."""
+    samples: Annotated[int, Field(ge=3)] = 8
+    """Answers to each question. One that all but one answer or more meet teaches nothing."""
     temperature: Annotated[float, Field(gt=0, le=2)] = 1.0
     """Sampling temperature: answers have to differ, some right and some wrong."""
     min_p: Share = 0.05
@@ -78,17 +78,26 @@ class VerifyConfig(Config):
     reviewed: int = Field(default=100, ge=0)
     """Questions of which the reviewer scores a right and a wrong answer, to see whether it knows which is which."""
     verdicts: Literal["checks", "shuffled", "ignored"] = "checks"
-    """Controls: `shuffled` gives each verdict to another answer to the same question, `ignored` lets every answer
-    pass."""
+    """Controls: `shuffled` deals the verdicts on the answers to a question out among them by chance, `ignored` lets
+    every answer pass."""
 
     @property
     def used(self) -> bool:
         return bool(self.ways)
 
+    @property
+    def gives_sft_rows(self) -> bool:
+        return any(way != "hindsight" for way in self.ways)
+
     @model_validator(mode="after")
     def _in_bounds(self) -> Self:
         if self.length_ratio and not 0 < self.length_ratio[0] <= 1 <= self.length_ratio[1]:
             raise ValueError(f"verify.length_ratio: expected bounds around 1, found {self.length_ratio}")
+        if self.verdicts == "ignored" and self.pairs:
+            raise ValueError(
+                f"verify.verdicts is ignored, so that no answer is wrong and there are no pairs: set verify.pairs to 0 "
+                f"(found {self.pairs})"
+            )
         return self
 
 

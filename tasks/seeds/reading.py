@@ -129,7 +129,7 @@ class _Reading:
             form = form_of(values)
             texts = self._texts(row.source, form.turns(values))
             self.ignored |= form.ignored(values) - {*known.COLUMNS}
-            self._add(row.source, texts, values)
+            self._add(row.source, texts, {name: of for name, of in values.items() if name not in form.columns})
         except Unfit as unfit:
             self._reject(row.source, unfit.rule, unfit.detail, unfit.text)
             if unfit.rule in MALFORMED:

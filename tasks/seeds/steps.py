@@ -13,18 +13,26 @@ from tasks.seeds import reading
 from tasks.seeds.files import READERS, files_of, there
 from tasks.seeds.formats.opened import kind
 from tasks.seeds.room import Room
-from tasks.store.artifacts import Draft, Ref
+from tasks.store.artifacts import Draft, Ref, Store
 from tasks.store.examples import SftRow
 from tasks.store.files import sha256
 from tasks.store.rows import Seed
 from tasks.store.tables import Rows, column, where
 from tasks.store.verified import Asked, Question
 from tasks.store.vetoes import without
+from tasks.verify.steps import known as known_by
 
-VERSION = 7  # 6: context, system texts and history; a bad row is one reject; 7: tables as JSON, other encodings
+VERSION = 8  # 6: context, system texts and history; 7: tables as JSON, other encodings; 8: what rows know is right
+PARTS = ("rows", "held_out", "anchors")
 DATASET_VERSION = 3
 DATASET = "tasks.seeds.jobs.dataset"
 POOL_VERSION = 3  # 2: without what models are measured on; 3: what a vetoed row was made from stays known
+
+
+NOBODY_KNOWS = (
+    "verify.ways has `given`, and no seed knows what is right: expected a column `answer`, `tests` or `check`, or "
+    "responses that end with `#### N`; reading.columns maps other names"
+)
 
 
 def take_in_seeds(stages: Stages, model: Ref | None = None) -> Ref:
@@ -81,7 +89,19 @@ def take_in_seeds(stages: Stages, model: Ref | None = None) -> Ref:
     inputs |= {f"held_out/{name}": sha for name, sha in _digests(measured).items()} if measured else {}
     if model:
         inputs |= {"tokenizer": stages.store.record(model)["files"]["tokenizer.json"], "room": str(recipe.seed_tokens)}
-    return stages.compute("seeds", version=VERSION, config=config, inputs=inputs, save=save)
+    found = stages.compute("seeds", version=VERSION, config=config, inputs=inputs, save=save)
+    if "given" in recipe.verify.ways and not known_by(stages.store, found):
+        raise ValueError(f"{source}: {NOBODY_KNOWS}")
+    return found
+
+
+def only_added(store: Store, then: Ref, now: Ref) -> bool:
+    """Whether `now` has all rows of `then` and what they know, read in the same way: others may stand beside them."""
+    read = [{key: store.record(ref)["inputs"].get(key) for key in ("tokenizer", "room")} for ref in (then, now)]
+    before, after = ({id for part in PARTS for id in store.rows(ref, Seed, part).column("id")} for ref in (then, now))
+    known, still = ({row.seed: row.checks for row in known_by(store, ref)} for ref in (then, now))
+    both = set(store.rows(then, Seed).column("id")) & set(store.rows(now, Seed).column("id"))
+    return read[0] == read[1] and before <= after and all(known.get(id) == still.get(id) for id in both)
 
 
 def pool(stages: Stages, seeds: Ref, grown_from: Sequence[Ref]) -> Ref:
@@ -106,7 +126,7 @@ def pool(stages: Stages, seeds: Ref, grown_from: Sequence[Ref]) -> Ref:
             rejects += hits
         save_rows(draft, len(rows), kept, rejects)
 
-    inputs: dict[str, Ref | str] = {"seeds": seeds, **vetoes, **stages.items}
+    inputs: dict[str, Ref | str] = {"seeds": seeds, **vetoes, **stages.measured_on}
     return stages.compute(
         "pool", version=POOL_VERSION, config=config, inputs=inputs | numbered("written", grown_from), save=save
     )

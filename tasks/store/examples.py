@@ -140,6 +140,10 @@ class PreferencePair(Example):
         """By how much the chosen one scored higher; 0 where rules say which is better."""
         return (self.chosen_score or 0) - (self.rejected_score or 0)
 
+    @property
+    def by_rules(self) -> bool:
+        return self.chosen_score is None
+
     @model_validator(mode="after")
     def _differs(self) -> Self:
         if self.chosen.strip() == self.rejected.strip():

@@ -9,9 +9,10 @@ from tasks.store.examples import PreferencePair, SftRow
 from tasks.store.rows import Rejected, Row, Seed, Written
 from tasks.store.shared.document import Document
 from tasks.store.tables import where
-from tasks.store.verified import Answering, Edited
+from tasks.store.verified import Answering, Edited, Question
 
 R = TypeVar("R", Seed, Written, Answering, SftRow, PreferencePair)
+HAVE_SEEDS = (Question, Written, Edited, SftRow, PreferencePair)
 KINDS = tuple(row.kind for row in (Seed, Written, Edited, SftRow, PreferencePair))
 
 
@@ -74,5 +75,11 @@ def without(rows: Sequence[R], vetoed: Mapping[str, str]) -> tuple[Sequence[R], 
     return where(rows, kept), rejects
 
 
+def made_from_vetoed(rows: Sequence[Row], vetoed: Mapping[str, str]) -> dict[str, str]:
+    """Rows that were made from one that was vetoed, by id with its reason: what answers them was made from it, too."""
+    reasons = {row.id: next((vetoed[one] for one in _made_from(row) if one in vetoed), None) for row in rows}
+    return {row: reason for row, reason in reasons.items() if reason}
+
+
 def _made_from(row: Row) -> list[str]:
-    return [row.id, *row.parents, *([row.seed] if isinstance(row, Written | Edited | SftRow | PreferencePair) else [])]
+    return [row.id, *row.parents, *([row.seed] if isinstance(row, HAVE_SEEDS) else [])]

@@ -56,9 +56,8 @@ def mix(stages: Stages, rows: Sequence[Ref], earlier: Sequence[Ref], pool: Ref, 
     clean = stages.recipe.clean
     config, store, (vetoed, vetoes) = stages.recipe.mix, stages.store, stages.vetoed()
     sources = [*(earlier if config.accumulate else []), *rows]
-    per_prompt = stages.recipe.annotate.pairs_per_prompt
-    if stages.recipe.verify.used:
-        per_prompt = max(per_prompt, stages.recipe.verify.pairs_per_question)
+    most = {"pairs_per_prompt": stages.recipe.annotate.pairs_per_prompt}
+    most |= {"pairs_per_question": stages.recipe.verify.pairs_per_question} if stages.recipe.verify.used else {}
 
     def save(draft: Draft) -> None:
         there = store.rows(pool, Seed)
@@ -72,7 +71,7 @@ def mix(stages: Stages, rows: Sequence[Ref], earlier: Sequence[Ref], pool: Ref, 
             found, of_pairs = rule.rows(found)
             leaks = of_rows + of_pairs
         sft, over = mixing.mix(written, human, _skill(human) if config.skill_share else [], config)
-        pairs, doubled = mixing.preferences(found, per_prompt)
+        pairs, doubled = mixing.preferences(found, most["pairs_per_prompt"], most.get("pairs_per_question", 0))
         rejects = Rows.of(Rejected, chain(leaks, over, doubled))
         save_rows(draft, rows_in, sft, rejects, tables={"sft": sft, "pairs": pairs})
         draft.record["counts"]["out"] += len(pairs)
@@ -80,9 +79,12 @@ def mix(stages: Stages, rows: Sequence[Ref], earlier: Sequence[Ref], pool: Ref, 
         # None, where the rule is used; where not, the gate has to know: a figure on what was trained on says nothing.
         draft.record["leaked_rows"] = sum(hit is not None for rows in (sft, pairs) for hit in rule.hits(rows))
         draft.record["counts"] |= {name: origins.count(name) for name in sorted(set(origins))} | {"pairs": len(pairs)}
+        if stages.recipe.trains_sft and not sft:
+            reasons = "; ".join(f"{count} {rule}" for rule, count in draft.record["rejected"].items()) or "none came"
+            draft.record["shortage"] = [f"no row to train on with SFT: {reasons} (mix.human_share, the seeds)"]
 
-    inputs: dict[str, Ref | str] = {"pool": pool, "seeds": seeds, **vetoes, **stages.items}
-    beside = {"pairs_per_prompt": per_prompt, "clean": clean.model_dump(mode="json")}
+    inputs: dict[str, Ref | str] = {"pool": pool, "seeds": seeds, **vetoes, **stages.measured_on}
+    beside = {**most, "clean": clean.model_dump(mode="json")}
     return stages.compute(
         "mix",
         version=mixing.VERSION,

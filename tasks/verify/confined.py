@@ -7,7 +7,6 @@ one goes on. The sandbox has no network and nothing to write to (tasks/engines/p
 """
 
 import contextlib
-import importlib
 import os
 import resource
 import select
@@ -20,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.engines.processes import sandbox
-from tasks.verify.checks.base import Finding, cannot_tell, found, verify
+from tasks.verify.checks.base import Finding, Refused, cannot_tell, found, told, verify
 
 SECONDS, MEMORY_BYTES, PROCESSES, ANSWER_BYTES = 5.0, 2**30, 16, 2**16
 LOOK_EVERY_S = 0.02
@@ -46,9 +45,10 @@ def findings(items: Sequence[Item]) -> list[Finding]:
 
 def judge(items: Sequence[Sequence[Any]], folder: str) -> list[dict[str, str]]:
     """Inside of the sandbox, with modules of the user's from `folder`. Raises ValueError as `findings`."""
-    sys.path.append(folder)
-    for module in {found(name).needs for name, _, _ in items} - {""}:
-        importlib.import_module(module)  # seconds that would count as those of the first item
+    sys.path.insert(0, folder)  # first, as `source_of` looks for them
+    for ready in {found(name).ready for name, _, _ in items}:
+        if ready:
+            ready()  # seconds that would count as those of each item
     return [_one(name, text, arguments).model_dump() for name, text, arguments in items]
 
 
@@ -56,8 +56,11 @@ def _one(name: str, text: str, arguments: Mapping[str, Any]) -> Finding:
     read, write = os.pipe()
     child = os.fork()
     if not child:
-        os.close(read)
-        _answer(write, name, text, arguments)
+        try:
+            os.close(read)
+            _answer(write, name, text, arguments)
+        finally:
+            os._exit(1)  # whatever happened: it must not go on as a second judge
     os.close(write)
     try:
         said, why = _listen(read, child)
@@ -68,7 +71,7 @@ def _one(name: str, text: str, arguments: Mapping[str, Any]) -> Finding:
         return cannot_tell(f"{name} was ended: {why}")
     kind, _, rest = said.partition(b"\n")
     if kind == b"refused":
-        raise ValueError(rest.decode())
+        raise Refused(rest.decode())
     if kind != b"found":
         return cannot_tell(f"{name} ended by itself without a verdict (status {status}): memory, or a crash")
     return Finding.model_validate_json(rest)
@@ -84,14 +87,13 @@ def _answer(out: int, name: str, text: str, arguments: Mapping[str, Any]) -> Non
     sys.addaudithook(_refuse)
     try:
         said = f"found\n{verify(name, text, arguments).model_dump_json()}"
-    except ValueError as error:
+    except Refused as error:
         said = f"refused\n{error}"
     except MemoryError:
         said = f"found\n{cannot_tell(f'{name} wanted more than {MEMORY_BYTES >> 20} MiB').model_dump_json()}"
     except BaseException as error:  # SystemExit, too: what a user's function raises is no verdict
-        reason = f"{name} raised {type(error).__name__}: {str(error)[:200]}"
-        said = f"found\n{cannot_tell(reason).model_dump_json()}"
-    os.write(out, said.encode()[:ANSWER_BYTES])
+        said = f"found\n{cannot_tell(f'{name} raised {told(error)}').model_dump_json()}"
+    os.write(out, said.encode("utf-8", "replace")[:ANSWER_BYTES])
     os._exit(0)
 
 

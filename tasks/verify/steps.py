@@ -9,10 +9,10 @@ from tasks.store.artifacts import Draft, Ref, Store
 from tasks.store.rows import Rejected, Row, Seed, Written
 from tasks.store.verified import Answering, Checked, Edited, Question, Verdicts
 from tasks.verify import verdicts as verdicts_of
-from tasks.verify.checks.base import versions
+from tasks.verify.checks.base import found, versions
 from tasks.verify.confined import findings
 from tasks.verify.questions import computed, constraints, hindsight
-from tasks.verify.questions.kinds import digest_of
+from tasks.verify.questions.kinds import digest_of, kinds
 
 
 def ask(
@@ -32,7 +32,7 @@ def ask(
         case "given":
             return _given(stages, seeds, pool)
         case "constraints":
-            return _constrain(stages, pool, routes, written)
+            return _constrain(stages, seeds, pool, routes, written)
         case "computed":
             return _compute(stages, earlier)
         case "hindsight":
@@ -45,27 +45,27 @@ def _given(stages: Stages, seeds: Ref, pool: Ref) -> Ref:
 
     def save(draft: Draft) -> None:
         there = {seed.id for seed in store.rows(pool, Seed)}
-        known = store.rows(seeds, Question, "questions") if "questions" in store.record(seeds)["rows"] else []
-        save_rows(draft, len(there), [question for question in known if question.seed in there], [])
+        save_rows(draft, len(there), [question for question in known(store, seeds) if question.seed in there], [])
 
     return stages.compute(
         "questions", "questions [given]", version=1, config={}, inputs={"seeds": seeds, "pool": pool}, save=save
     )
 
 
-def _constrain(stages: Stages, pool: Ref, routes: Ref | None, written: Sequence[Ref]) -> Ref:
+def _constrain(stages: Stages, seeds: Ref, pool: Ref, routes: Ref | None, written: Sequence[Ref]) -> Ref:
     """Questions from given seeds' instructions, the low ones where seeds are parted, and from `written` instructions.
 
-    What the model wrote in earlier iterations is left out: an instruction with constraints would get more of them.
+    Of a seed that knows what is right, answers have to be right as well. What the model wrote in earlier iterations is
+    left out: an instruction with constraints would get more of them.
     """
     recipe, store = stages.recipe, stages.store
-    config = recipe.verify.constraints
+    config, knowing = recipe.verify.constraints, {question.seed: question.checks for question in known(store, seeds)}
 
     def save(draft: Draft) -> None:
         seeds = store.rows(routes, Seed, "low") if routes else store.rows(pool, Seed)
         given = (seed for seed in seeds if seed.origin == "given")
         rows: list[Seed | Written] = [*given, *store.rows(written, Written)]
-        made = constraints.questions(rows, config, stages.number, recipe.sampling_seed)
+        made = constraints.questions(rows, config, stages.number, recipe.sampling_seed, knowing)
         with_some = {question.parents[0] for question in made}
         detail = f"over {config.max_instruction_words} words, or too few words of its own"
         rejects = [_left_out(row, "no constraint", detail) for row in rows if row.id not in with_some]
@@ -76,7 +76,8 @@ def _constrain(stages: Stages, pool: Ref, routes: Ref | None, written: Sequence[
         "questions [constraints]",
         version=constraints.VERSION,
         config=config.model_dump(mode="json", exclude={"levels"}) | {"level": level_of(config.levels, stages.number)},
-        inputs={"seeds": routes or pool, "kinds": digest_of(constraints.FILE), **numbered("written", written)},
+        inputs={"seeds": routes or pool, "kinds": digest_of(constraints.FILE), **numbered("written", written)}
+        | ({"known": seeds} if knowing else {}),
         sampling="iteration",
         save=save,
     )
@@ -107,6 +108,7 @@ def _look_back(stages: Stages, pool: Ref, routes: Ref | None) -> Ref:
     """Requests that high seeds' responses meet after an edit; a right and a wrong answer to each (table `answers`)."""
     recipe, store = stages.recipe, stages.store
     config = recipe.verify.hindsight
+    checked_by = {name: found(name).version for name in kinds(constraints.FILE)}  # what an edit meets, they say
 
     def save(draft: Draft) -> None:
         seeds = store.rows(routes, Seed, "high") if routes else store.rows(pool, Seed)
@@ -120,7 +122,7 @@ def _look_back(stages: Stages, pool: Ref, routes: Ref | None) -> Ref:
         "questions",
         "questions [hindsight]",
         version=hindsight.VERSION,
-        config=config,
+        config=config.model_dump(mode="json") | {"checks": checked_by},
         inputs={"seeds": routes or pool, "kinds": digest_of(constraints.FILE)},
         sampling="iteration",
         save=save,
@@ -148,6 +150,11 @@ def check(stages: Stages, way: Way, questions: Ref, answers: Ref) -> Ref:
         inputs={"questions": questions, "answers": answers},
         save=save,
     )
+
+
+def known(store: Store, seeds: Ref) -> Sequence[Question]:
+    """The questions of those seeds that know what is right."""
+    return store.rows(seeds, Question, "questions") if "questions" in store.record(seeds)["rows"] else []
 
 
 def answers_in(store: Store, ref: Ref) -> Sequence[Answering]:

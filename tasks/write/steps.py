@@ -16,12 +16,13 @@ from tasks.store.tables import column, some, where
 from tasks.store.verified import Question
 from tasks.verify.questions import constraints
 from tasks.verify.questions.kinds import digest_of
+from tasks.verify.steps import known
 from tasks.write import target, writers
 
 RESPONSES = ("answers", "flawed", "ordinary")
 WAYS: tuple[Way, ...] = ("given", "constraints", "computed")
 UNFIT_FOR_QUESTIONS: tuple[CleanRule, ...] = (
-    *("too_short", "too_long", "boilerplate", "language", "overlap", "near_duplicate"),
+    *("too_short", "too_long", "boilerplate", "language", "duplicate", "overlap", "near_duplicate"),
 )
 
 
@@ -60,8 +61,9 @@ def write_round(
     low, high = (some(side, n) if n < len(side) else side for side, n in zip(sides, counts, strict=True))
     part = {"seeds": counts} if counts != (len(sides[0]), len(sides[1])) else {}
 
-    def write_one(what: str, source: Ref, rows: Callable[[], Sequence[Row]]) -> Ref:
-        made.written[what] = _write(stages, what, model, source, rows, {"round": made.number, **part})
+    def write_one(what: str, source: Ref, rows: Callable[[], Sequence[Row]], shaped: Mapping[str, str] = {}) -> Ref:
+        shaped_by = {"round": made.number, **part, **shaped}
+        made.written[what] = _write(stages, what, model, source, rows, shaped_by)
         before = [round.written[what] for round in earlier if what in round.written]
         made.clean[what] = _clean(stages, what, made.written[what], before, pool, seeds, made.number)
         return made.clean[what]
@@ -72,7 +74,10 @@ def write_round(
     if "preference" in branches:
         write_one("flawed", routes, lambda: high)
         if stages.recipe.write.ordinary_per_high_seed:
-            write_one("ordinary", routes, lambda: high)
+            # Whether another answer to what a seed knows is better is for rules to say, and not for a score.
+            knowing = {question.seed for question in known(store, seeds)}
+            others = where(high, [seed not in knowing for seed in column(high, "id")])
+            write_one("ordinary", routes, lambda: others, {"known": seeds.digest} if knowing else {})
     return made
 
 
@@ -116,7 +121,9 @@ def rounds_of(made: Mapping[str, Ref]) -> list[Round]:
 def _clean(stages: Stages, what: str, written: Ref, earlier: Sequence[Ref], pool: Ref, seeds: Ref, round: int) -> Ref:
     field: Literal["instruction", "response"] = "instruction" if what == "instructions" else "response"
     config = stages.recipe.clean
-    if what in WAYS:  # a question may ask for one word, in capitals, or as a list of what stands in the seed
+    # A question may ask for one word, in capitals, or as a list of what stands in the seed; and equal answers to two
+    # questions, or of all samples to one, say how often the model is right.
+    if what in WAYS:
         config = config.model_copy(update={"without": tuple(sorted({*config.without, *UNFIT_FOR_QUESTIONS}))})
 
     def save(draft: Draft) -> None:
@@ -126,7 +133,7 @@ def _clean(stages: Stages, what: str, written: Ref, earlier: Sequence[Ref], pool
         kept = where(kept, [row in mine for row in column(kept, "id")])
         save_rows(draft, len(mine), kept, [reject for reject in rejects if reject.row in mine])
 
-    inputs: dict[str, Ref | str] = {"written": written, "pool": pool, "seeds": seeds, **stages.items}
+    inputs: dict[str, Ref | str] = {"written": written, "pool": pool, "seeds": seeds, **stages.measured_on}
     return stages.compute(
         "clean",
         f"clean [{in_round(what, round)}]",

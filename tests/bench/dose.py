@@ -11,10 +11,12 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import get_args
 
 from rich.console import Console
 from rich.table import Table as Printed
 
+from tasks.recipe.evaluation import Panel
 from tasks.store.home import ROOT, Home
 from tests.bench.evolution.bench import Bench
 from tests.bench.evolution.tables import Table
@@ -35,7 +37,7 @@ SETTINGS = (
 
 def show(table: Table, console: Console) -> None:
     """A row each setting: gains with 95% intervals over documents, and their mean over the panels."""
-    panels = [axis for axis in table.axes if axis != "log_likelihood"]
+    panels = [axis for axis in table.axes if axis in get_args(Panel)]
     printed = Printed(title="gain over the starting model", title_justify="left", box=None)
     for column in ("", "panels' mean", *table.axes, "minutes"):
         printed.add_column(column)
@@ -68,7 +70,10 @@ def main() -> None:
         (one,) = bench.evolve(
             "robust", 1, 1, BY_RULES_ALONE, *changed, name=f"dose-{setting.replace('=', '-').replace(' ', '-')}"
         )
-        table.add(bench.arm(setting, 1, one))
+        arm = bench.arm(setting, 1, one)
+        if not arm:
+            continue
+        table.add(arm)
         raw.write_text(json.dumps(table.figures(), indent=1))
         show(table, Console(width=200, stderr=True))
     gains = {arm.name: {axis: table.interval(arm.name, (axis,)) for axis in table.axes} for arm in table.arms}

@@ -1,7 +1,9 @@
 """Checks that run what somebody wrote: whatever it does, there is a verdict or a reason why there is none."""
 
 import subprocess
+import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +11,7 @@ import yaml
 
 from tasks.engines.processes import sandbox
 from tasks.store.home import ROOT
-from tasks.verify.checks.base import Finding
+from tasks.verify.checks.base import Finding, take
 from tasks.verify.confined import SECONDS, findings
 
 pytestmark = pytest.mark.skipif(
@@ -34,11 +36,23 @@ def test_a_function_of_ones_own_says_what_it_found() -> None:
     assert own("rhymes", word="sun").outcome == "fail"
     assert own("unsure").outcome == "cannot tell"
     assert own("prints").outcome == "pass", "what it prints is no answer"
+    assert own("says_half_a_character") == Finding(outcome="pass", reason="?")
 
 
-def test_wrong_arguments_are_refused_as_those_of_any_check() -> None:
-    with pytest.raises(ValueError, match="expected a word, found none"):
-        own("wrong_arguments")
+def test_a_module_is_found_where_one_stands_and_its_package_is_run_in_the_sandbox_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "mine"
+    package.mkdir()
+    (package / "__init__.py").write_text(
+        "import socket\ntry:\n    socket.socket()\nexcept OSError:\n    alone = True\n"
+    )
+    (package / "checks.py").write_text("from mine import alone\ndef good(text):\n    return alone, 'found'\n")
+    monkeypatch.chdir(tmp_path)
+    asked = {"function": "mine.checks:good"}
+    take("own_function", asked)
+    assert "mine" not in sys.modules
+    assert findings([("own_function", "x", asked)]) == [Finding(outcome="pass", reason="found")]
 
 
 @pytest.mark.parametrize(
@@ -46,6 +60,12 @@ def test_wrong_arguments_are_refused_as_those_of_any_check() -> None:
     [
         ("number", "returned 7, expected True, False or None"),
         ("fails", "raised KeyError: 'nothing there'"),
+        ("wrong_arguments", "raised ValueError: expected a word, found none"),
+        ("reads_a_number", f"{MINE}:reads_a_number raised ValueError: invalid literal for int()"),
+        ("fails_without_words", "raised Silent: it cannot say what, for ValueError"),
+        ("fails_with_half_a_character", "raised Exception: ?"),
+        ("is_a_model", "raised ValidationError: 2 validation errors"),
+        ("says_too_much", "raised ValueError: too many values to unpack"),
         ("leaves", "ended by itself without a verdict"),
         ("loops", f"it took longer than {SECONDS:g} s"),
         ("works_for_ever", f"it took longer than {SECONDS:g} s"),
@@ -96,10 +116,17 @@ def test_a_text_is_judged_as_a_person_would(name: str) -> None:
     [
         ("def double(n): return n", "assert double(2) == 4", "AssertionError: a test does not hold"),
         ("def double(n): return n", "assert triple(2) == 6", "NameError: name 'triple' is not defined"),
-        ("def double(n)\n  return", "assert True", "SyntaxError"),
+        ("def double(n)\n  return", "assert double(2) == 4", "SyntaxError"),
         ("def double(n):\n  while True: pass", "assert double(2) == 4", "longer than"),
-        ("import sys; sys.exit(0)", "assert True", "raised SystemExit"),
-        ("import os; os._exit(0)", "assert True", "without a verdict"),
+        ("import sys; sys.exit(0)", "assert f()", "raised SystemExit"),
+        ("import os; os._exit(0)", "assert f()", "without a verdict"),
+        ("raise Exception('\\ud800')", "assert f()", "Exception: ?"),
+        ("class A(Exception):\n  def __str__(self): raise ValueError\nraise A", "assert f()", "A: it cannot say what"),
+        ("def f(): return True", "def test(): assert f()", "the tests hold without any code"),
+        ("def f(): return True", "import no_such\nassert f()", "the tests cannot begin: ModuleNotFoundError"),
+        ("x = open('/etc/passwd').read()", "assert f()", "may read its code and nothing else"),
+        ("```text\nhm\n```", "assert f()", "none of Python"),
+        ("So:\ndef f(): return True", "assert f()", "words may stand around the code: SyntaxError"),
     ],
 )
 def test_the_reason_says_what_went_wrong(text: str, tests: str, reason: str) -> None:
@@ -108,5 +135,5 @@ def test_the_reason_says_what_went_wrong(text: str, tests: str, reason: str) -> 
 
 
 def test_an_answer_that_is_no_mathematics_is_refused() -> None:
-    with pytest.raises(ValueError, match="expected an answer that is mathematics, found 'a lot'"):
+    with pytest.raises(ValueError, match="same_mathematics: expected an answer that is mathematics, found 'a lot'"):
         findings([("same_mathematics", "1", {"answer": "a lot"})])

@@ -9,13 +9,13 @@ from tasks.engines.processes.platform import detect
 from tasks.execution.offline import Offline
 from tasks.execution.stage import Stages
 from tasks.recipe.recipe import changed
-from tasks.seeds.steps import take_in_seeds
+from tasks.seeds.steps import only_added, take_in_seeds
 from tasks.store.artifacts import Store
 from tasks.store.rows import Rejected, Seed
 
 
-def reading(folder: Path, seeds: Path, held_out: str) -> Stages:
-    recipe = changed({"name": "x", "seeds": str(seeds), "held_out": held_out}, [])
+def reading(folder: Path, seeds: Path, held_out: str | None, *settings: str) -> Stages:
+    recipe = changed({"name": "x", "seeds": str(seeds), "held_out": held_out}, settings)
     return Stages(Offline(recipe=recipe, store=Store(folder / "store"), platform=detect()), 0)
 
 
@@ -49,3 +49,34 @@ def test_a_file_to_measure_on_that_is_not_there_is_named(tmp_path: Path) -> None
     seeds = lines(tmp_path / "seeds.jsonl", "One?", "Two?")
     with pytest.raises(ValueError, match=r"held_out no/such.jsonl: no such file or folder"):
         take_in_seeds(reading(tmp_path, seeds, "no/such.jsonl"))
+
+
+KNOWING = [
+    {"prompt": f"How much is {n} and 1?", "response": f"It is {n + 1}.", "answer": str(n + 1)} for n in range(30)
+]
+OTHER = {"prompt": "How much is 50 and 1?", "response": "It is 51.", "answer": "51"}
+CORRECTED = [one | {"answer": "7"} for one in KNOWING]
+UNKNOWING = [{key: one[key] for key in ("prompt", "response")} for one in KNOWING]
+
+
+@pytest.mark.parametrize(
+    ("now", "added"),
+    [([*KNOWING, OTHER], True), (KNOWING[::-1], True), (CORRECTED, False), (UNKNOWING, False), (KNOWING[1:], False)],
+    ids=["one more", "another order", "other answers", "no answers", "one less"],
+)
+def test_seeds_that_were_changed_or_taken_out_are_told_from_those_that_were_added(
+    tmp_path: Path, now: list[dict[str, str]], added: bool
+) -> None:
+    file = tmp_path / "seeds.jsonl"
+    stages = reading(tmp_path, file, None)
+    refs = []
+    for rows in (KNOWING, now):
+        file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        refs.append(take_in_seeds(stages))
+    assert only_added(stages.store, *refs) == added
+
+
+def test_where_no_seed_knows_what_is_right_nothing_is_written_first(tmp_path: Path) -> None:
+    seeds = lines(tmp_path / "seeds.jsonl", "One?", "Two?", "Three?")
+    with pytest.raises(ValueError, match=r"seeds\.jsonl: verify\.ways has `given`, and no seed knows what is right"):
+        take_in_seeds(reading(tmp_path, seeds, None, "verify.ways=[given]"))

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prefect.logging import disable_run_logger
 
 from flows.iterate import Vetoed, _candidate_and_verdict, iterate
 from tasks.engines.calls import LABELS, Answer, Call
@@ -96,6 +97,8 @@ class Ran:
     runner: Scripted
     candidate: Ref | None
     reasons: tuple[str, ...]
+    seeds: Ref
+    base: Ref
 
     def rows(self, label: str, kind: Any, table: str = "rows") -> list[Any]:
         return list(self.stages.store.rows(self.stages.made[label], kind, table))
@@ -136,8 +139,10 @@ def run(
     )
     base = runner.train(Spec(stage="base", version=1), "base", "", {})
     runner.trained.clear()
-    candidate, verdict = _candidate_and_verdict(stages, champion or base, champion or base, base, taken_in, grown_from)
-    return Ran(stages, runner, candidate, verdict.reasons)
+    start = champion or base
+    with disable_run_logger():  # no flow runs here
+        candidate, verdict = _candidate_and_verdict(stages, start, start, base, taken_in, grown_from)
+    return Ran(stages, runner, candidate, verdict.reasons, taken_in, base)
 
 
 def test_the_second_iteration_reviews_the_whole_pool_with_its_own_model(tmp_path: Path) -> None:

@@ -145,6 +145,35 @@ def test_without_pairs_there_is_no_dpo(tmp_path: Path) -> None:
     assert run(tmp_path, *VERIFY, "branches=[]", "verify.pairs=0").runner.trained == ["sft", "divergence"]
 
 
+def test_where_one_source_gives_nothing_the_other_is_trained_on(tmp_path: Path) -> None:
+    found = run(tmp_path, "verify.ways=[computed]", "verify.computed.questions={sum: 3}")
+    assert found.stages.shortage(found.stages.made[VERIFIED])  # no word of the stub is a number
+    assert found.candidate
+
+
+def test_edited_texts_alone_are_preferred_and_no_sft_is_done(tmp_path: Path) -> None:
+    found = run(tmp_path, *VERIFY, "verify.ways=[hindsight]", "branches=[]")
+    assert found.runner.trained == ["dpo", "divergence"]
+
+
+def test_where_human_rows_leave_no_room_the_iteration_is_held_with_the_reason(tmp_path: Path) -> None:
+    held = run(tmp_path, *VERIFY, "mix.human_share=0.97")
+    assert held.candidate is None
+    assert held.reasons[0].startswith("no row to train on with SFT: ") and "human share" in held.reasons[0]
+
+
+def test_a_seed_that_is_a_panels_instruction_trains_nowhere_where_the_panel_is_asked(tmp_path: Path) -> None:
+    asked = Seed(
+        instruction="What is a library for?", response="A library lends books to everybody in town.", source="x"
+    )
+    for settings, there in (((), True), (("evaluate.panels={instructions: 20}",), False)):
+        found = run(tmp_path, *VERIFY, *settings, seeds=[*SEEDS, asked])
+        assert (asked.id in {seed.id for seed in found.rows("pool", Seed)}) == there
+    assert {reject.row: reject.rule for reject in found.rows("pool", Rejected, "rejects")} == {
+        asked.id: "contamination"
+    }
+
+
 def test_where_nothing_passes_the_iteration_is_held_with_the_reason(tmp_path: Path) -> None:
     held = run(
         tmp_path, "branches=[]", "verify.ways=[computed]", "verify.computed.questions={sum: 3}"
@@ -181,7 +210,8 @@ def test_another_version_of_a_check_makes_again_what_followed_from_it_and_asks_n
 
 @pytest.mark.parametrize("verdicts", ["shuffled", "ignored"])
 def test_a_control_asks_the_same_and_keeps_other_answers(tmp_path: Path, verdicts: str, found: Ran) -> None:
-    control = run(tmp_path, *VERIFY, f"verify.verdicts={verdicts}")
+    pairs = ["verify.pairs=0"] if verdicts == "ignored" else []
+    control = run(tmp_path, *VERIFY, f"verify.verdicts={verdicts}", *pairs)
     for way in ("constraints", "computed"):
         assert control.stages.made[f"clean [{way}]"].digest == found.stages.made[f"clean [{way}]"].digest
     rates = [one.record("check [constraints]")["passed"] for one in (found, control)]
@@ -190,14 +220,19 @@ def test_a_control_asks_the_same_and_keeps_other_answers(tmp_path: Path, verdict
     assert kept[0] != kept[1]
 
 
-@pytest.mark.parametrize("kind", ["written", "sft", "pair"])
-def test_a_vetoed_answer_trains_nowhere(tmp_path: Path, kind: str) -> None:
+@pytest.mark.parametrize("kind", ["instruction", "written", "sft", "pair"])
+def test_a_vetoed_text_and_what_was_made_from_it_train_nowhere(tmp_path: Path, kind: str) -> None:
     first = run(tmp_path, *VERIFY)
     sft, pairs = first.rows(VERIFIED, SftRow, "sft"), first.rows(VERIFIED, PreferencePair, "pairs")
-    row: str = {"written": sft[0].parents[0], "sft": sft[0].id, "pair": pairs[0].id}[kind]
+    asked_of = {row.instruction: row.parents[0] for row in first.rows("questions [constraints]", Question)}
+    new = {row.id for row in first.rows("clean [instructions]", Written)}
+    answered = next(row.instruction for row in sft if asked_of.get(row.instruction) in new)
+    vetoed = {"instruction": asked_of[answered], "written": sft[0].parents[0], "sft": sft[0].id, "pair": pairs[0].id}
+    row = vetoed[kind]
     again = run(tmp_path, *VERIFY, vetoes=[Veto(row=row, why="no", iteration=2, at="now")])
     rows: list[Any] = again.rows(VERIFIED, SftRow, "sft") + again.rows(VERIFIED, PreferencePair, "pairs")
     assert row not in {one.id for one in rows} | {parent for one in rows for parent in one.parents}
+    assert row not in {asked_of.get(one.instruction) for one in rows}
     assert "veto" in {reject.rule for reject in again.rows(VERIFIED, Rejected, "rejects")}
 
 
@@ -263,7 +298,8 @@ def test_a_guard_leaves_out_passing_answers_with_the_lowest_scores(tmp_path: Pat
     guarded = run(tmp_path, *VERIFY, *settings)
     scores = {row.item: row.score or 0 for row in guarded.rows("review [passing]", Review)}
     out = {row.row for row in guarded.rows(VERIFIED, Rejected, "rejects") if row.rule == "guard"}
-    assert len(out) == len(scores) // 2
-    assert max(scores[row] for row in out) <= min(score for row, score in scores.items() if row not in out)
+    low = sorted(scores, key=lambda row: (scores[row], row))[: len(scores) // 2]
+    met_too_often = {row.row for row in guarded.rows(VERIFIED, Rejected, "rejects") if row.rule == "teaches nothing"}
+    assert out and out == set(low) - met_too_often
     trained = {row.parents[0] for row in guarded.rows(VERIFIED, SftRow, "sft")}
     assert not trained & out

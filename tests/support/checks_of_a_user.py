@@ -6,6 +6,8 @@ import subprocess
 import time
 from pathlib import Path
 
+from tasks.verify.checks.base import Finding
+
 
 def rhymes(text: str, word: str = "day") -> tuple[bool, str]:
     last = text.split()[-1].strip(".")
@@ -33,6 +35,34 @@ def wrong_arguments(text: str, word: str = "") -> bool:
 
 def fails(text: str) -> bool:
     raise KeyError("nothing there")
+
+
+def reads_a_number(text: str) -> bool:
+    return int(text) > 0
+
+
+def fails_without_words(text: str) -> bool:
+    class Silent(Exception):
+        def __str__(self) -> str:
+            raise ValueError
+
+    raise Silent
+
+
+def fails_with_half_a_character(text: str) -> bool:
+    raise Exception("\ud800")
+
+
+def is_a_model(text: str) -> bool:
+    return bool(Finding.model_validate({"text": text}))
+
+
+def says_half_a_character(text: str) -> tuple[bool, str]:
+    return True, "\ud800"
+
+
+def says_too_much(text: str) -> tuple[bool, str, str]:
+    return True, "it", "does"
 
 
 def leaves(text: str) -> bool:

@@ -209,6 +209,7 @@ def work(job: Job) -> None:
             "rejected": {too_long[0].rule: len(too_long)} if too_long else {},
             "dtype": job.given["dtype"],
             "trained_tokens": round(a_pass * epochs),  # prompts included
+            "epochs": round(found.state.epoch or 0, 3),  # by the steps that were done
             "seconds": round(time.monotonic() - started, 3),  # of the last attempt, if there were several
             "training_seconds": round(trained.metrics["train_runtime"] - before_s, 3),  # of that, without the losses
             "loss": {"before": before, "after": after, "rows": len(found.eval_dataset)},

@@ -1,80 +1,212 @@
-"""Whether a text gives the right answer: a number, one of several choices, or words."""
+"""Whether a text gives the right answer: a number, one of several choices, or words.
+
+Where it gives several, denies one, or gives it in a form that is not certain: cannot tell.
+"""
 
 import re
-import string
+import unicodedata
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import Annotated
 
 from pydantic import Field
 
+from tasks.text.scripts import UNSPACED
 from tasks.verify.checks.base import Finding, cannot_tell, check, judged, trimmed
-from tasks.verify.checks.counting import folded
-from tasks.verify.checks.numerals import numbers
+from tasks.verify.checks.counting import sentences
+from tasks.verify.checks.numerals import DASH, LISTED, Numeral, alone, lists, numerals, plain, value_of
 
 Answer = Annotated[str, Field(min_length=1)]
 Answers = Annotated[list[Answer], Field(min_length=1)]
-# What stands behind the last of these is the answer; before it stands how it was found.
-MARKER = re.compile(r"####|\\boxed\{|\b(?:final )?answer(?: is|:|\s*=)|\btherefore\b,?|\bin total\b", re.IGNORECASE)
-LETTER = re.compile(r"(?<![\w'’])\(?([A-Z])\)?(?=[.):,;!?\s]|$)")
-# "A dog", "I think": words. "A or B", "A is right": letters.
-NOT_LETTERS = re.compile(r"\b[AI](?=['’\s]+(?!(?:or|and|is|are|was|because|seems)\b)[a-z])")
-ARTICLE = re.compile(r"\b(?:a|an|the)\b")
+# What stands behind one of these is the answer; before it stands how it was found.
+MARKER = re.compile(
+    r"####|\\boxed\s*\{|\banswer[*_\"”]*(?:\s+is\b(?!\W+(?:not|never)\b)|\s*[:=])(?P<lead>[\s*:_]*)", re.IGNORECASE
+)
+LAST, BOX = 10, 500  # markers that are looked behind, characters of a box: a text of nothing else would take minutes
+SHOWN = 20  # numbers, and characters of one, in a reason
+SENTENCE = re.compile(r"(?<![.!?…])[.!?…]++(?=[*_\"'”’)\]]*+(?:\s|$))|[。！？\n]")
+LINE = re.compile(r"\n")
+# What follows says more about an answer, unless it is one more answer.
+ASIDE = re.compile(r"\s\((?![A-Z]\))|[,;]\s(?!(?:or|and)\b|[A-Z]\b|\d)|\s(?:because|since)\b")
+DENIED = re.compile(
+    r"\b(?:not|no|nor|neither|never|none|nobody|nothing|cannot|without|except|wrong|incorrect|false"
+    r"|(?:other|rather) than|instead of)\b|n['’]t\b",
+    re.IGNORECASE,
+)
+BOUND = re.compile(
+    r"(?:\b(?:or|than|at least|at most|up to|under|over|above|below|almost)|[<>≤≥≠])\W*\Z", re.IGNORECASE
+)
+TAG = re.compile(r"</?\w+>")
+BULLET = re.compile(r"^[ \t]*[-*•–][ \t]+(?=\S)", re.MULTILINE)
+COUNTED = re.compile(r"^[ \t]*(\d{1,3})[.)][ \t]+(?=\S)", re.MULTILINE)
+LETTER = re.compile(r"(?<!\w)(?<!\w['’.&-])[A-Z](?!\w|['’.&-]\w|[+#])")
+# "A dog", "I think": perhaps words. "A or B", "A is right": letters.
+PERHAPS = re.compile(r"[AI](?=\s+[*_“\"]*(?!(?:or|and|is|are|was|because|since|seems|not|but)\b)[A-Za-z]{2})")
+MARK = re.compile(r"[^\w\s]|_")
+ARTICLE = re.compile(r"(?<!\S)(?:an?|the)\s+(?=\S)")  # "Type A" has none
 
 
-def last_part(text: str) -> str:
-    """Behind the last marker that something stands behind; the whole text where there is none."""
-    for marker in reversed(list(MARKER.finditer(text))):
-        if text[marker.end() :].strip(" .*:}\n"):
-            return text[marker.end() :]
-    return text
+def behind(text: str, end: re.Pattern[str] | None = SENTENCE) -> list[str]:
+    """What stands behind each of the last markers, up to `end` or in its box, the last one first."""
+    found = []
+    for marker in [*MARKER.finditer(text)][: -LAST - 1 : -1]:
+        stop = end.search(text, marker.end()) if end else None
+        boxed = marker[0].endswith("{")
+        found.append(_boxed(text, marker.end()) if boxed else text[marker.end() : stop.start() if stop else None])
+    return [one for one in found if MARK.sub("", one).strip()]
+
+
+def _boxed(text: str, begin: int) -> str:
+    depth = 1
+    for at, one in enumerate(text[begin : begin + BOX], begin):
+        depth += (one == "{") - (one == "}")
+        if not depth:
+            return text[begin:at]
+    return text[begin : begin + BOX].partition("\n")[0]
 
 
 def normal(text: str) -> str:
-    """Lower case, without marks, articles and more than one space (as SQuAD, arXiv 1606.05250, section 6.1)."""
-    bare = "".join(one for one in text.casefold() if one not in string.punctuation + "“”‘’")
-    return " ".join(ARTICLE.sub(" ", bare).split())
+    """In one case, without marks that say nothing, articles, and more than one space.
+
+    After SQuAD (arXiv 1606.05250, section 6.1), which drops all marks: x+1 was x-1, and 10:30 was 1030.
+    """
+    text = unicodedata.normalize("NFC", plain(text).casefold())
+    text = re.sub(rf"[{DASH}]", "-", text)
+    bare = " ".join(MARK.sub(_kept, text).split()) or text.strip()
+    return ARTICLE.sub("", bare)
+
+
+def _kept(at: re.Match[str]) -> str:
+    """Of a mark, what stands for it: itself where it says something, else a space, or nothing."""
+    mark, before, after = at[0], at.string[max(0, at.start() - 1) : at.start()], at.string[at.end() : at.end() + 1]
+    kind = unicodedata.category(mark)
+    inside, digits = before.isalnum() and after.isalnum(), before.isdecimal() and after.isdecimal()
+    if kind[0] == "M" or kind in ("Sm", "Sc") or (mark in ".,:" and digits) or (mark in "/@&*^_" and inside):
+        return mark
+    if mark in "#%" and (before.isalnum() or before == mark):  # C#, 50%
+        return mark
+    if mark == "-" and (before.isalnum() or after.isalnum()):  # -x, 3-2, A-; not well-known, nor a pause
+        return mark if not inside or before.isdecimal() or after.isdecimal() else " "
+    return "" if mark in ".'’‘" or kind == "Cf" else " "
 
 
 def one_number(answer: str) -> Fraction:
     """Raises ValueError where the given answer is no number: the row is wrong and no text can be."""
-    found = numbers(answer)
-    if len(found) != 1:
-        raise ValueError(f"expected an answer that is one number, found {answer!r}")
-    return found[0]
+    value = value_of(answer)
+    if value is None:
+        raise ValueError(f"expected an answer that is one number, found {answer!r}; write 1000, 3.5 or 1/2")
+    return value
 
 
-@check(version=1)
+@check(version=2)
 def number(text: str, answer: Answer, tolerance: Annotated[float, Field(ge=0)] = 0) -> Finding:
-    """The first number behind "the answer is" or "####", or else the last one of the text."""
-    wanted, part = one_number(answer), last_part(text)
-    found = numbers(part)
-    if not found:
-        return judged(False, f"no number in it, {answer} asked for")
-    said = found[-1] if part == text else found[0]
-    return judged(abs(said - wanted) <= tolerance, f"its answer is {float(said):g}, {answer} asked for")
+    """Behind "the answer is", "####" or in a box, or else the last one of the text."""
+    wanted = one_number(answer)
+    marked = next((part for part in map(plain, behind(text)) if numerals(part)), "")
+    part = marked or plain(text)
+    there = numerals(part)
+    if not there:
+        reason = f"no number in it, {answer} asked for"
+        return cannot_tell(reason) if not wanted and DENIED.search(part) else judged(False, reason)
+    said = [one for one in (_behind_marker(part, there) if marked else there[-1:]) if alone(part, one, there)]
+    right = [one for one in there if one.value is not None and abs(one.value - wanted) <= tolerance]
+    doubtful = [one for one in there if one.value is None or _hundredfold(one, wanted, "%" in answer)]
+    sure = said and not any(one in doubtful or _denied(part, one) for one in said)
+    if sure and all(one in right for one in said):
+        return judged(True, f"its answer is {_shown(said)}, {answer} asked for")
+    if (sure and marked and not any(one in right for one in said)) or not (right or doubtful):
+        return judged(False, f"its answer is {_shown(said or there)}, {answer} asked for")
+    return cannot_tell(f"whether its answer is {answer}: of {_shown(there)}, none is so for certain")
 
 
-@check(version=1)
+def _hundredfold(one: Numeral, wanted: Fraction, percents: bool) -> bool:
+    """50% where 0.5 is wanted, or the other way round."""
+    there = "%" in one.text
+    return there != percents and wanted != 0 and one.value == (wanted * 100 if there else wanted / 100)
+
+
+def _shown(some: Sequence[Numeral]) -> str:
+    return ", ".join(one.text[:SHOWN] for one in some[-SHOWN:]) or "no numbers"
+
+
+def _behind_marker(part: str, there: list[Numeral]) -> list[Numeral]:
+    """The one directly behind it, and the one behind the last "="; the only one, wherever it stands."""
+    if len(there) == 1:
+        return there
+    aside = ASIDE.search(part)
+    equals = part.rfind("=", 0, aside.start() if aside else None)
+    results = [one for one in there if one.start > equals >= 0]
+    first = there[:1] if not re.search(r"\w", part[: there[0].start]) else []
+    return [*first, *(one for one in results[:1] if one not in first)]
+
+
+def _denied(part: str, one: Numeral) -> bool:
+    """ "It is not 5", "Is it 5?", "more than 5"; in "It is 5, not 6" it is 6."""
+    begin = max((end.end() for end in SENTENCE.finditer(part, 0, one.start)), default=0)
+    stop = SENTENCE.search(part, one.end)
+    before, after = part[begin : one.start], part[one.end : stop.end() if stop else None]
+    said = before + ASIDE.split(after, maxsplit=1)[0]
+    return bool(DENIED.search(said) or "?" in said or BOUND.search(TAG.sub("", before[-20:])))
+
+
+@check(version=2)
 def numbers_in_order(text: str, answers: Answers) -> Finding:
-    """The last that many numbers of the text are these."""
+    """The last list of numbers, or all the numbers there are, behind a marker as `number` has them, or in the text."""
     wanted = [one_number(answer) for answer in answers]
-    found = numbers(last_part(text))
-    said = ", ".join(f"{float(one):g}" for one in found[-len(wanted) :]) or "no numbers"
-    return judged(found[-len(wanted) :] == wanted, f"it ends with {said}, asked for: {', '.join(answers)}")
+    parts = [next(filter(numerals, behind(text, end)), text) for end in (SENTENCE, None)]
+    listed = [_without_marks(plain(part)) for part in dict.fromkeys(parts)]
+    # "3,700" is one number or two: either way of reading it.
+    readings = [*listed, *(re.sub(r"(?<=\d)[, ](?=\d)", ", ", part) for part in listed)]
+    found = [(part, lists(part, there, how)) for part in readings for there in [numerals(part)] for how in LISTED]
+    for part, there in found:
+        last = there[-1]
+        if wanted in ([one.value for one in last], [one.value for run in there for one in run]):
+            asked, between = ", ".join(answers), re.sub("[<>]", ",", part)
+            denied = _denied(between, last[0]) or _denied(between, last[-1])
+            return cannot_tell(f"it denies {asked}") if denied else judged(True, f"it ends with {asked}")
+    reason = f"it ends with {_shown(found[1][1][-1])}, asked for: {', '.join(answers)}"
+    elsewhere = any([one.value for one in run] == wanted for _, there in found for run in there)
+    if elsewhere or all(any(one.value is None for run in there for one in run) for _, there in found):
+        return cannot_tell(reason)
+    return judged(False, reason)
 
 
-@check(version=1)
+def _without_marks(part: str) -> str:
+    """Without a list's bullets, and without its numbering from 1."""
+    part, counted = BULLET.sub("", part), COUNTED.findall(part)
+    return COUNTED.sub("", part) if len(counted) > 1 and counted == [*map(str, range(1, len(counted) + 1))] else part
+
+
+@check(version=2)
 def choice(text: str, answer: Annotated[str, Field(pattern="^[A-Z]$")], choices: Sequence[str] = ()) -> Finding:
     """The letter that it names, or the one choice (A is the first) whose words it repeats."""
-    part = last_part(text)
-    named = {one for one in LETTER.findall(NOT_LETTERS.sub("", part)) if not choices or ord(one) - 65 < len(choices)}
-    if not named:
-        named = {chr(65 + n) for n, one in enumerate(choices) if f" {normal(one)} " in f" {normal(part)} "}
-    if len(named) != 1:
+    if choices and ord(answer) - 65 >= len(choices):
+        raise ValueError(f"expected the letter of one of {len(choices)} choices, found {answer}")
+    for part in (*(ASIDE.split(one, 1)[0] for one in behind(text)), text):
+        if named := _named(part, choices):
+            break
+    if len(named) != 1 or _denied_at_all(part, choices):
         return cannot_tell(f"it names {', '.join(sorted(named)) or 'no choice'}, {answer} is right")
     (said,) = named
     return judged(said == answer, f"it names {said}, {answer} is right")
+
+
+def _named(part: str, choices: Sequence[str]) -> set[str]:
+    """Letters; or by their words, where there is none, or one of another choice."""
+    perhaps = {at.start() for at in PERHAPS.finditer(part)}
+    letters = {at[0] for at in LETTER.finditer(part) if at.start() not in perhaps}
+    letters = {one for one in letters if not choices or ord(one) - 65 < len(choices)}
+    if letters and any(part[at] == "A" for at in perhaps):
+        letters.add("A")
+    worded = {chr(65 + n) for n, one in enumerate(choices) if f" {normal(one)} " in f" {normal(part)} "}
+    return letters if letters and (letters & worded or not worded) else letters | worded
+
+
+def _denied_at_all(text: str, names: Sequence[str]) -> bool:
+    """Or asked; "No" and "None of these" may be names, and deny nothing then."""
+    either = "|".join(rf"(?<!\w){re.escape(name)}(?!\w)" for name in names) or r"\Z"
+    rest = re.sub(either, " ", text, flags=re.IGNORECASE)
+    return bool(DENIED.search(rest)) or rest.rstrip(" *_\"'”’)]").endswith(("?", "？"))
 
 
 @check(version=1)
@@ -83,18 +215,33 @@ def exact(text: str, answer: Answer) -> Finding:
     return judged(text == trimmed(answer), f"{answer!r} asked for, character by character")
 
 
-@check(version=1)
+@check(version=2)
 def same_words(text: str, answers: Answers) -> Finding:
-    """One of the answers and nothing else, but for case, marks and articles."""
-    said = normal(last_part(text))
-    return judged(said in map(normal, answers), f"it says “{said[:60]}”, asked for: {answers}")
+    """One of the answers and nothing else, but for case, articles and marks that say nothing."""
+    said = next(iter(behind(text, LINE)), text)
+    first = sentences(said)[0] if sentences(said) and said != text else said
+    reason = f"it says “{normal(first)[:60]}”, asked for: {answers}"
+    if {normal(said), normal(first)} & {*map(normal, answers)}:
+        return judged(True, reason)
+    among = any(_apart(one) in _apart(first) for one in answers)
+    return cannot_tell(f"among other words, {reason}") if among else judged(False, reason)
 
 
-@check(version=1)
+def _apart(text: str) -> str:
+    """Its words with a space on each side; of scripts without spaces, the characters."""
+    spaced = re.sub(rf"([{UNSPACED}])", r" \1 ", normal(text))
+    return f" {' '.join(spaced.split())} "
+
+
+@check(version=2)
 def names_one_of(text: str, answer: Answer, names: Answers) -> Finding:
-    """Of several names, the right one and no other."""
-    there = set(folded(text))
-    named = [name for name in names if name.casefold() in there]
-    if len(named) != 1:
+    """Of several names, the right one and no other; where all of them are numbers, however they are written."""
+    values = [value_of(name) for name in names]
+    if None in values:
+        named = [name for name in names if f" {normal(name)} " in f" {normal(text)} "]
+    else:
+        there = {one.value for one in numerals(_without_marks(plain(text)))}
+        named = [name for name, value in zip(names, values, strict=True) if value in there]
+    if len(named) != 1 or _denied_at_all(text, names):
         return cannot_tell(f"it names {named or 'nobody'} of {names}, {answer} is right")
     return judged(named[0].casefold() == answer.casefold(), f"it names {named[0]}, {answer} is right")

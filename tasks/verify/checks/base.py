@@ -14,20 +14,29 @@ arguments would be judged otherwise.
 import functools
 import hashlib
 import importlib
-import importlib.util
 import inspect
 import pkgutil
+import sys
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, ValidationError, validate_call
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, validate_call
 
 from tasks.store.verified import Question
 
 Outcome = Literal["pass", "fail", "cannot tell"]
+
+
+class Refused(ValueError):
+    """There is no such check, or it does not take these arguments."""
+
+
+def writable(text: str) -> str:
+    """Half of a surrogate pair, which JSON may hold, is in no encoding: a question mark."""
+    return text.encode("utf-8", "replace").decode()
 
 
 class Finding(BaseModel):
@@ -35,7 +44,7 @@ class Finding(BaseModel):
 
     model_config = ConfigDict(frozen=True)
     outcome: Outcome
-    reason: str
+    reason: Annotated[str, BeforeValidator(writable)]
 
     @property
     def passed(self) -> bool:
@@ -62,6 +71,15 @@ def cannot_tell(reason: str) -> Finding:
     return Finding(outcome="cannot tell", reason=reason)
 
 
+def told(error: BaseException, otherwise: str = "") -> str:
+    """Its kind and words, `otherwise` where it has none. What somebody else raises may fail to say even that."""
+    try:
+        words = str(error)
+    except BaseException as another:
+        words = f"it cannot say what, for {type(another).__name__}"
+    return f"{type(error).__name__}: {words[:200] or otherwise}"
+
+
 @dataclass(frozen=True)
 class Check:
     """`function` takes the text and, by name, arguments of the types that it declares."""
@@ -69,8 +87,13 @@ class Check:
     name: str
     version: int
     function: Callable[..., Finding]
-    apart: bool = False  # it runs what somebody wrote, and is asked in a sandbox (tasks/verify/confined.py)
-    needs: str = ""  # a module that takes long to import
+    takes: Callable[..., object] | None = None
+    ready: Callable[[], object] | None = None
+
+    @property
+    def apart(self) -> bool:
+        """Whether it runs what somebody wrote, and is asked in a sandbox (tasks/verify/confined.py)."""
+        return self.takes is not None
 
     @property
     def arguments(self) -> dict[str, str]:
@@ -90,14 +113,19 @@ def _bare(annotation: Any) -> Any:
 
 
 def check(
-    version: int, apart: bool = False, needs: str = ""
+    version: int, takes: Callable[..., object] | None = None, ready: Callable[[], object] | None = None
 ) -> Callable[[Callable[..., Finding]], Callable[..., Finding]]:
-    """Mark a function as the check of its name."""
+    """Mark a function as the check of its name, which raises ValueError for arguments that it does not take.
+
+    One that runs what somebody wrote has `takes`, which does that and runs nothing, with the arguments alone; the check
+    itself raises Refused. `ready`: what takes long the first time, done once for many texts.
+    """
 
     def marked(function: Callable[..., Finding]) -> Callable[..., Finding]:
         # Arguments come from files, where a number may stand as text: what can be read as the type is taken.
         typed = validate_call(function)
-        typed.check = Check(function.__name__, version, typed, apart, needs)  # type: ignore[attr-defined]
+        before = takes and validate_call(takes)
+        typed.check = Check(function.__name__, version, typed, before, ready)  # type: ignore[attr-defined]
         return typed
 
     return marked
@@ -118,9 +146,9 @@ def checks() -> Mapping[str, Check]:
 
 
 def found(name: str) -> Check:
-    """Raises ValueError for a name that no check has."""
+    """Raises Refused for a name that no check has."""
     if name not in checks():
-        raise ValueError(f"expected one of the checks {', '.join(sorted(checks()))}, found {name!r}")
+        raise Refused(f"expected one of the checks {', '.join(sorted(checks()))}, found {name!r}")
     return checks()[name]
 
 
@@ -136,17 +164,17 @@ def versions(questions: Sequence[Question]) -> dict[str, int | str]:
 
 
 def source_of(function: str) -> str:
-    """Digest of the file that MODULE:FUNCTION is in. Raises ValueError where there is none."""
+    """Digest of the file that MODULE:FUNCTION is in. Raises Refused where there is none.
+
+    Looked for in the current folder, then where Python looks; nothing is imported, for that would run it.
+    """
     module = function.partition(":")[0]
-    try:
-        spec = importlib.util.find_spec(module)
-    except ImportError:
-        spec = None
-    if spec is None or not spec.origin:
-        raise ValueError(
-            f"{function}: expected a module of Python that can be imported from here, found none: {module}"
-        )
-    return hashlib.sha256(Path(spec.origin).read_bytes()).hexdigest()[:16]
+    inside = Path(*module.split("."))
+    for folder in (Path.cwd(), *map(Path, sys.path)):
+        for file in (folder / inside / "__init__.py", folder / f"{inside}.py"):
+            if file.is_file():
+                return hashlib.sha256(file.read_bytes()).hexdigest()[:16]
+    raise Refused(f"{function}: expected a module of Python, {inside}.py in {Path.cwd()} for example, found none")
 
 
 def trimmed(text: str) -> str:
@@ -155,16 +183,33 @@ def trimmed(text: str) -> str:
 
 
 def verify(name: str, text: str, arguments: Mapping[str, Any]) -> Finding:
-    """What the check finds; an empty text passes none.
+    """What the check finds; an empty text passes none. What it raises but Refused is no verdict.
 
-    Raises ValueError for a check that there is not and for arguments that it does not take.
+    Raises Refused for a check that there is not and for arguments that it does not take.
     """
     one = found(name)
     if not text.strip():
         return judged(False, "the text is empty")
+    finding: Finding = _asked(one, functools.partial(one.function, trimmed(text)), arguments)
+    return finding
+
+
+def take(name: str, arguments: Mapping[str, Any]) -> None:
+    """Raise Refused where `verify` does; what somebody wrote is not run."""
+    one = found(name)
+    _asked(one, one.takes or functools.partial(one.function, "Any answer."), arguments)
+
+
+def _asked(one: Check, function: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
     try:
-        return one.function(trimmed(text), **arguments)
+        return function(**arguments)
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
         expected = ", ".join(f"{key} ({kind})" for key, kind in one.arguments.items()) or "none"
-        raise ValueError(f"{name}: expected the arguments {expected}, found {dict(arguments)}: {wrong}") from error
+        raise Refused(f"{one.name}: expected the arguments {expected}, found {dict(arguments)}: {wrong}") from error
+    except MemoryError:
+        raise
+    except Exception as error:
+        if isinstance(error, Refused if one.apart else ValueError):  # what runs apart meets others' errors, too
+            raise Refused(f"{one.name}: {error}") from error
+        return cannot_tell(f"{one.name} raised {told(error)}")

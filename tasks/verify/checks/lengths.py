@@ -6,38 +6,38 @@ from tasks.verify.checks.base import Finding, at_least, at_most, check, exactly,
 from tasks.verify.checks.counting import lines, paragraphs, sentences, words
 
 
-@check(version=1)
+@check(version=2)
 def at_most_words(text: str, count: PositiveInt) -> Finding:
     return at_most(len(words(text)), count, "words")
 
 
-@check(version=1)
+@check(version=2)
 def at_least_words(text: str, count: PositiveInt) -> Finding:
     return at_least(len(words(text)), count, "words")
 
 
-@check(version=1)
+@check(version=2)
 def words_between(text: str, least: PositiveInt, most: PositiveInt) -> Finding:
     found = len(words(text))
     return judged(least <= found <= most, f"{found} words, {least} to {most} asked for")
 
 
-@check(version=1)
+@check(version=2)
 def exactly_words(text: str, count: PositiveInt) -> Finding:
     return exactly(len(words(text)), count, "words")
 
 
-@check(version=1)
+@check(version=2)
 def at_most_sentences(text: str, count: PositiveInt) -> Finding:
     return at_most(len(sentences(text)), count, "sentences")
 
 
-@check(version=1)
+@check(version=2)
 def at_least_sentences(text: str, count: PositiveInt) -> Finding:
     return at_least(len(sentences(text)), count, "sentences")
 
 
-@check(version=1)
+@check(version=2)
 def exactly_sentences(text: str, count: PositiveInt) -> Finding:
     return exactly(len(sentences(text)), count, "sentences")
 

@@ -33,14 +33,14 @@ def upper_case(text: str) -> Finding:
     return judged(text.isupper(), f"{len(small)} small letters, none asked for")
 
 
-@check(version=1)
+@check(version=2)
 def title_case(text: str) -> Finding:
-    """Each word begins with a capital letter."""
+    """No word begins with a small letter."""
     small = [word for word in words(text) if word[0].islower()]
-    return judged(not small, f"words that begin with a small letter: {small[:5] or 'none'}")
+    return judged(not small and text != text.lower(), f"words that begin with a small letter: {small[:5] or 'none'}")
 
 
-@check(version=1)
+@check(version=2)
 def capital_words_between(text: str, least: NonNegativeInt, most: NonNegativeInt) -> Finding:
     """Words of two letters and more that are in capitals throughout."""
     found = sum(word.isupper() and len(word) > 1 for word in words(text))
@@ -59,14 +59,14 @@ def letter_at_most(text: str, letter: Letter, count: NonNegativeInt) -> Finding:
     return judged(found <= count, f"the letter {letter} {found} times, at most {count} asked for")
 
 
-@check(version=1)
+@check(version=2)
 def words_begin_with(text: str, letter: Letter) -> Finding:
     """All of them."""
     others = [one for one in initials(text) if one != plain(letter)]
     return judged(not others and bool(initials(text)), f"{len(others)} words begin with another letter than {letter}")
 
 
-@check(version=1)
+@check(version=2)
 def longest_word_at_most(text: str, count: PositiveInt) -> Finding:
     longest = max(words(text), key=len, default="")
     return judged(len(longest) <= count, f"the longest word is “{longest}”, at most {count} letters asked for")

@@ -1,6 +1,7 @@
 """How a text is laid out: lists, sections, parts."""
 
 import re
+from collections.abc import Sequence
 from typing import Annotated
 
 from pydantic import Field, PositiveInt
@@ -8,30 +9,37 @@ from pydantic import Field, PositiveInt
 from tasks.verify.checks.base import Finding, check, exactly, judged
 from tasks.verify.checks.counting import folded, lines
 
-BULLET = re.compile(r"^(\s*)[-*•]\s+\S", re.MULTILINE)
-NUMBERED = re.compile(r"^\s*(\d+)[.)]\s+\S", re.MULTILINE)
-LETTERED = re.compile(r"^\s*([a-z])[.)]\s+\S", re.MULTILINE)
+BULLET = re.compile(r"^([^\S\n]*)([-*•])[^\S\n]+(?![-*• \t]*+$)\S", re.MULTILINE)  # but no rule: * * *
+# "1. a", "(1) a", "**1.** a", "### 1) a"; where there is none of these, "1: a", or else "1 - a" (no sum: "9 - 4 = 5").
+BOLD = r"(?:\*\*|__)?"
+BEGIN = rf"^([^\S\n]*)(?:#{{1,6}}[^\S\n]+)?{BOLD}\(?(\d{{1,3}}){BOLD}"  # "2024. " is no item's number
+END = rf"{BOLD}[^\S\n]+\S"
+NUMBERED = tuple(
+    re.compile(BEGIN + form + END, re.MULTILINE) for form in (r"[.)]", ":", r"[^\S\n]+[-–—](?![^\S\n]+\d)")
+)
+LETTERED = re.compile(r"^[^\S\n]*([a-z])[.)]\s+\S", re.MULTILINE)
 HEADING = re.compile(r"^#{1,6}\s+\S", re.MULTILINE)
 TABLE = re.compile(r"^ *\|.+\| *\n *\|(?: *:?-+:? *\|)+ *\n *\|.+\|", re.MULTILINE)
 Separator = Annotated[str, Field(min_length=1)]
 
 
-def outer_bullets(text: str) -> int:
-    """Those that are set in least: what stands in a list within a list is no item of the outer one."""
-    depths = [len(space.rpartition("\n")[2].expandtabs(4)) for space in BULLET.findall(text)]
-    return sum(depth < min(depths) + 2 for depth in depths)
+def outer(items: Sequence[tuple[str, str]]) -> list[str]:
+    """Of (indent, item), those that are set in least: a list within a list has no items of the outer one."""
+    depths = [len(space.expandtabs(4)) for space, _ in items]
+    least = min(depths, default=0)
+    return [item for (_, item), depth in zip(items, depths, strict=True) if depth < least + 2]
 
 
-@check(version=1)
+@check(version=2)
 def bullets(text: str, count: PositiveInt) -> Finding:
     """Markdown's marks, -, * and •; other lines may stand around them."""
-    return exactly(outer_bullets(text), count, "bullet points")
+    return exactly(len(outer(BULLET.findall(text))), count, "bullet points")
 
 
-@check(version=1)
+@check(version=2)
 def numbered(text: str, count: PositiveInt) -> Finding:
     """Lines numbered from 1 without a gap; other lines may stand around them."""
-    found = NUMBERED.findall(text)
+    found = next((outer(items) for form in NUMBERED if (items := form.findall(text))), [])
     wanted = [str(number) for number in range(1, count + 1)]
     return judged(found == wanted, f"lines numbered {', '.join(found) or 'not at all'}, 1 to {count} asked for")
 
@@ -54,12 +62,12 @@ def headings(text: str, count: PositiveInt) -> Finding:
 @check(version=1)
 def sections(text: str, word: Separator, count: PositiveInt) -> Finding:
     """ "Section 1", "Section 2" ..., each at the beginning of a line; `word` says what they are called."""
-    found = re.findall(rf"^[#*\s]*{re.escape(word)}\s+(\d+)\b", text, re.MULTILINE | re.IGNORECASE)
+    found = re.findall(rf"^(?:[#*]|[^\S\n])*{re.escape(word)}\s+(\d+)\b", text, re.MULTILINE | re.IGNORECASE)
     wanted = [str(number) for number in range(1, count + 1)]
     return judged(found == wanted, f"{word} {', '.join(found) or '(none)'}, 1 to {count} asked for")
 
 
-@check(version=1)
+@check(version=2)
 def parts(text: str, separator: Separator, count: Annotated[int, Field(gt=1)]) -> Finding:
     """With the separator between them, none of them empty."""
     found = text.split(separator)
@@ -74,7 +82,7 @@ def table(text: str) -> Finding:
     return judged(bool(TABLE.search(text)), "a table with headings and a row asked for")
 
 
-@check(version=1)
+@check(version=2)
 def separated_by_commas(text: str, count: Annotated[int, Field(gt=1)]) -> Finding:
     """One line, that many items, none of them empty."""
     items = text.rstrip(" .").split(",")

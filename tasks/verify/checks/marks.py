@@ -9,14 +9,15 @@ from tasks.verify.checks.base import Finding, at_least, check, judged
 from tasks.verify.checks.counting import folded
 
 COMMAS = "，、،,"  # of other scripts, too
-QUOTED = {'"': '"', "“": "”", "„": "“", "«": "»", "‘": "’"}
-TITLE = re.compile(r"<<([^<>\n]+)>>")
+QUOTED = {'"': '"', "“": "”", "„": "“", "«": "»"}
+# With a blank behind <<, alone on its line: in code, << and >> are operators.
+TITLE = re.compile(r"<<(?!\s)[^<>\n]+>>|^[^\w\n]*<<[^\S\n]+[^\s<>][^<>\n]*>>[^\w\n]*$", re.MULTILINE)
 PLACEHOLDER = re.compile(r"\[[^\[\]\n]+\](?!\()")  # but no Markdown link
 BOLD = re.compile(r"\*\*(?=[^\s*])[^*\n]+(?<=[^\s*])\*\*")
 HIGHLIGHT = re.compile(r"(?<!\*)\*(?=[^\s*])[^*\n]*?(?<=[^\s*])\*(?!\*)")
-PARENTHESES = re.compile(r"\([^()\n]*\w[^()\n]*\)")
-FENCE = re.compile(r"^\s*```[^\n]*\n(.*?)^\s*```\s*$", re.MULTILINE | re.DOTALL)
-POSTSCRIPT = re.compile(r"(?:^|\n)\s*P\.?\s?S\.?[\s:,-]+\S", re.IGNORECASE)
+PARENTHESES = re.compile(r"\((?=[^()\n]*\w)[^()\n]*+\)")
+FENCE = re.compile(r"^[^\S\n]*```[^\n]*\n(.*?)^[^\S\n]*```[^\S\n]*$", re.MULTILINE | re.DOTALL)
+POSTSCRIPT = re.compile(r"(?:^|\n)[^\S\n]*P\.?\s?S\.?[\s:,-]+\S", re.IGNORECASE)
 Mark = Annotated[str, Field(min_length=1, max_length=1)]
 
 
@@ -43,17 +44,18 @@ def at_least_marks(text: str, mark: Mark, count: PositiveInt) -> Finding:
     return at_least(text.count(mark), count, f"of “{mark}”")
 
 
-@check(version=1)
+@check(version=2)
 def quoted(text: str) -> Finding:
-    """As a whole, in quotation marks of any kind that belong together."""
-    holds = len(text) > 2 and QUOTED.get(text[0]) == text[-1]
-    return judged(holds, f"it begins with “{text[0]}” and ends with “{text[-1]}”, quotation marks asked for")
+    """As a whole, in one pair of double quotation marks of any kind: '"Yes" and "no"' is in two."""
+    begin, within, end = text[0], text[1:-1], text[-1]
+    holds = bool(within) and QUOTED.get(begin) == end and end not in within
+    return judged(holds, f"it begins with “{begin}” and ends with “{end}”, one pair of quotation marks asked for")
 
 
-@check(version=1)
+@check(version=2)
 def titled(text: str) -> Finding:
     """<<Title>>, anywhere."""
-    found = [title for title in TITLE.findall(text) if title.strip()]
+    found = TITLE.findall(text)
     return judged(bool(found), f"titles in << >>: {found or 'none, one asked for'}")
 
 
@@ -86,7 +88,7 @@ def in_code_block(text: str) -> Finding:
     return judged(bool(found), f"{len(found)} closed code blocks, at least 1 asked for")
 
 
-@check(version=1)
+@check(version=2)
 def postscript(text: str) -> Finding:
     """A last part that begins with P.S."""
     before = POSTSCRIPT.split(text, maxsplit=1)

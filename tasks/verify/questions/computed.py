@@ -17,7 +17,7 @@ from tasks.store.rows import digest, sampling_seed
 from tasks.store.verified import Asked, Difficulty, Question
 from tasks.verify.questions.kinds import read
 
-VERSION = 2  # 2: each family has its own level
+VERSION = 3  # 3: no question shows its answer
 FILE = "computed"
 Side = Literal["training", "panel", "test", "anchor"]
 # Of all operands, up to; the rest trains.
@@ -49,14 +49,19 @@ def _added(chance: random.Random, least: int, most: int) -> Drawn:
     return Drawn({"a": a, "b": b}, tuple(sorted((a, b))), Asked.of("number", {"answer": str(a + b)}))
 
 
-def _difference(chance: random.Random, level: int) -> Drawn:
+def _difference(chance: random.Random, level: int) -> Drawn | None:
     b, a = sorted(chance.sample(range(1, HIGHEST[level - 1] + 1), 2))
+    if a == 2 * b:
+        return None
     return Drawn({"a": a, "b": b}, (b, a), Asked.of("number", {"answer": str(a - b)}))
 
 
-def _order(chance: random.Random, level: int) -> Drawn:
-    numbers = chance.sample(range(1, 100), chance.randint(2, 2 + level))
+def _order(chance: random.Random, level: int) -> Drawn | None:
+    """Of three numbers or more: the right order of two is always the other one than they stand in."""
+    numbers = chance.sample(range(1, 100), chance.randint(3, 2 + level))
     direction, reverse = chance.choice([("ascending", False), ("descending", True)])
+    if numbers == sorted(numbers, reverse=reverse):
+        return None
     answers = [str(number) for number in sorted(numbers, reverse=reverse)]
     shown = {"numbers": ", ".join(map(str, numbers)), "direction": direction}
     shown["first"] = "largest" if reverse else "smallest"
@@ -88,7 +93,8 @@ def _conversion(chance: random.Random, level: int) -> Drawn:
     return Drawn({"count": count, "small": unit["small"], "large": unit["large"]}, (unit["large"], count), asked)
 
 
-FAMILIES: dict[str, Callable[[random.Random, int], Drawn]] = {
+# None: the answer stands in the question, so that one who repeats it would be right; another one is drawn.
+FAMILIES: dict[str, Callable[[random.Random, int], Drawn | None]] = {
     "sum": _sum,
     "difference": _difference,
     "order": _order,
@@ -146,7 +152,8 @@ def _another(
     known: set[str],
 ) -> Question:
     for _ in range(DRAWS):
-        drawn = FAMILIES[family](chance, level)
+        if not (drawn := FAMILIES[family](chance, level)):
+            continue
         text = chance.choice(wordings).format(**drawn.shown)
         if side_of(family, drawn.operands) == side and text not in known:
             return Question(

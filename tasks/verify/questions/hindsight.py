@@ -4,8 +4,9 @@
     made[0]     # Opposite: "Name three lakes. Write only in capital letters." with the right answer and the wrong one
 
 Two edits meet one request each and not the other's (lower case and capitals, bullets and numbers, one ending and
-another). A seed gives both crossed pairs, so that no side is preferred for what it looks like (IOPO, arXiv 2411.06208;
-reverse constraints, Crab, arXiv 2410.24175). What is right and what is wrong, the checks say and not the edit.
+another). None leaves a sentence out: it may have been the one with the answer. A seed gives both crossed pairs, so that
+no side is preferred for what it looks like (IOPO, arXiv 2411.06208; reverse constraints, Crab, arXiv 2410.24175). What
+is right and what is wrong, the checks say and not the edit.
 """
 
 import random
@@ -16,14 +17,12 @@ from typing import Any
 from tasks.recipe.verification import HindsightConfig
 from tasks.store.rows import Seed, sampling_seed
 from tasks.store.verified import Asked, Edited, Question
-from tasks.text.words import length
 from tasks.verify.checks.base import verify
 from tasks.verify.checks.counting import sentences, words
-from tasks.verify.questions.constraints import FILE, own_words
+from tasks.verify.questions.constraints import FILE
 from tasks.verify.questions.kinds import kinds, read
 
-VERSION = 1
-SHORTER = 0.6  # share of the words that the shorter text has: well within a pair's length ratio
+VERSION = 2  # 2: no edit leaves sentences out
 
 
 @dataclass(frozen=True)
@@ -66,31 +65,7 @@ def _ends(seed: Seed, chance: random.Random) -> Opposites | None:
     )
 
 
-def _lengths(seed: Seed, chance: random.Random) -> Opposites | None:
-    """Its first sentences, and all of them."""
-    parts, whole = sentences(seed.response), length(seed.response)
-    kept = next((n for n in range(len(parts), 0, -1) if length(" ".join(parts[:n])) <= SHORTER * whole), 0)
-    if not kept or "\n" in seed.response:
-        return None
-    short = " ".join(parts[:kept])
-    limit = (len(words(short)) + len(words(seed.response))) // 2
-    return Edit("at_most_words", {"count": limit}, short), Edit("at_least_words", {"count": limit}, seed.response)
-
-
-def _words(seed: Seed, chance: random.Random) -> Opposites | None:
-    """Without the sentences that hold a word, and with them."""
-    parts = sentences(seed.response)
-    vocabulary = [word for word in own_words(seed) if sum(word in part.lower() for part in parts) == 1]
-    if len(parts) < 3 or not vocabulary or "\n" in seed.response:
-        return None
-    word = chance.choice(vocabulary)
-    without = " ".join(part for part in parts if word not in part.lower())
-    return Edit("contains", {"phrase": word}, seed.response), Edit("contains_none", {"phrases": [word]}, without)
-
-
-OPPOSITES: tuple[Callable[[Seed, random.Random], Opposites | None], ...] = (
-    *(_cases, _lists, _frames, _ends, _lengths, _words),
-)
+OPPOSITES: tuple[Callable[[Seed, random.Random], Opposites | None], ...] = (*(_cases, _lists, _frames, _ends),)
 
 
 def questions(

@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from typing import Literal
 
 from tasks.recipe.evaluation import Panel
-from tasks.store.rows import sampling_seed
+from tasks.store.rows import Seed, sampling_seed
 from tasks.store.verified import Question
 from tasks.verify.questions.computed import made
 from tasks.verify.questions.kinds import kinds, read
 
-VERSION = 1
+VERSION = 2  # 2: wordings that say what is checked, and no question that shows its answer
 Part = Literal["gate", "test"]
 CONSTRAINTS = {"instructions": "constraints", "instructions_unseen": "unseen"}
 COMPUTED = {
@@ -26,7 +26,8 @@ COMPUTED = {
     "reading": ("reading",),
 }
 LEVEL = 2
-FILES = ("bases", "computed", *CONSTRAINTS.values())
+BASES = "bases"
+FILES = (BASES, "computed", *CONSTRAINTS.values())
 
 
 def panel(name: Panel, count: int, part: Part, key: tuple[object, ...]) -> list[Question]:
@@ -47,10 +48,15 @@ def panels(counts: Mapping[Panel, int], part: Part, evolution_seed: int, iterati
     return {name: panel(name, count, part, key) for name, count in counts.items()}
 
 
+def bare_instructions() -> list[Seed]:
+    """What panels put constraints on, in either part, as texts that must not train: words stand in place of answers."""
+    return [Seed(instruction=text, response=" ".join(words), source="panels") for text, words in read(BASES)]
+
+
 def _instructions(file: str, count: int, part: Part, key: tuple[object, ...]) -> list[Question]:
     """The kinds in turn, each on instructions of its own as long as there are some."""
     chance = random.Random(sampling_seed("panel", file, part, *key))
-    bases = read("bases")[part == "test" :: 2]
+    bases = read(BASES)[part == "test" :: 2]
     found: dict[str, Question] = {}
     names = list(kinds(file))
     for tried in range(100 * count):

@@ -28,6 +28,7 @@ class Arm:
     seed: int
     axes: dict[str, Axis]
     tokens: dict[str, int]
+    epochs: dict[str, float]  # that so many tokens came to: a control of few rows repeats them
     rows: dict[str, int]
     verdict: str
     minutes: float

@@ -71,20 +71,18 @@ class Bench:
                 found.setdefault(score.benchmark, {})[score.item] = score.value
         return found
 
-    def tokens(self, one: Iteration) -> dict[str, int]:
-        return {
-            method: int(self.store.record(one.stages[method])["trained_tokens"])
-            for method in ("sft", "dpo")
-            if method in one.stages
-        }
-
-    def arm(self, name: str, seed: int, one: Iteration, first: Iteration | None = None) -> Arm:
-        """What an iteration reached, over what the first one began with."""
-        assert one.candidate, f"{name}: no candidate: {one.verdict.reasons}"
+    def arm(self, name: str, seed: int, one: Iteration, first: Iteration | None = None) -> Arm | None:
+        """What an iteration reached, over what the first one began with; None where it came to no candidate."""
+        if not one.candidate:
+            print(f"{name}, training seed {seed}: no candidate: {'; '.join(one.verdict.reasons)}", file=sys.stderr)
+            return None
+        trained = {method: self.store.record(ref) for method, ref in one.stages.items() if method in ("sft", "dpo")}
+        tokens = {method: int(record["trained_tokens"]) for method, record in trained.items()}
+        epochs = {method: record["epochs"] for method, record in trained.items()}
         mix = self.store.record(one.stages["mix"])["counts"]
         found = axes(self.measured(first or one, "champion"), self.measured(one, "candidate"))
         minutes = round(one.seconds / 60, 1)
-        return Arm(name, seed, found, self.tokens(one), mix, one.verdict.decision, minutes, processor())
+        return Arm(name, seed, found, tokens, epochs, mix, one.verdict.decision, minutes, processor())
 
 
 def processor() -> str:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.annotate.verified_rows import guarded, shortage, verified_rows
+from tasks.annotate.verified_rows import difficulty, shortage, verified_rows
 from tasks.recipe.verification import VerifyConfig
 from tasks.store.examples import PreferencePair, SftRow
 from tasks.store.reviews import Scored
@@ -27,10 +27,10 @@ def group(name: str, outcomes: str, about: str = "no_commas") -> tuple[Question,
     return of, rows, [checked(of, row, said[one]) for row, one in zip(rows, outcomes, strict=True)]
 
 
-def made(groups: list[tuple[Question, list[Written], list[Any]]], **config: Any) -> Made:
+def made(groups: list[tuple[Question, list[Written], list[Any]]], scored: Scored | None = None, **config: Any) -> Made:
     known = Verdicts([of for of, _, _ in groups], [row for _, _, rows in groups for row in rows])
     answers = [row for _, rows, _ in groups for row in rows]
-    return verified_rows([of for of, _, _ in groups], answers, known, VerifyConfig(**config))
+    return verified_rows([of for of, _, _ in groups], answers, known, scored or Scored([]), VerifyConfig(**config))
 
 
 def test_what_passes_is_learned_and_preferred_to_what_fails() -> None:
@@ -52,16 +52,39 @@ def test_what_is_always_met_or_never_teaches_nothing(outcomes: str, teaches: int
 
 
 def test_where_verdicts_are_ignored_nothing_is_known_to_be_met() -> None:
-    sft, pairs, _ = made([group("yes", "pppppppp")], verdicts="ignored")
+    sft, pairs, _ = made([group("yes", "pppppppp")], verdicts="ignored", pairs=0)
     assert (len(sft), pairs) == (2, [])
+
+
+def test_equal_answers_say_how_often_a_question_is_met_and_one_of_them_is_trained_on() -> None:
+    """A model that answers in a word says the same to one question eight times over, and to two questions."""
+
+    def equal(name: str, outcomes: str) -> tuple[Question, list[Written], list[Any]]:
+        of = question(f"How much is {name}?", about="sum", no_commas={})
+        rows = [answered(of, "Seven." if one == "p" else "Eight.", draw=n) for n, one in enumerate(outcomes)]
+        said = {"p": "pass", "f": "fail"}
+        return of, rows, [checked(of, row, said[one]) for row, one in zip(rows, outcomes, strict=True)]
+
+    groups = [equal("three and four", "pppppppf"), equal("two and five", "ppppffff"), equal("six and one", "pfffffff")]
+    sft, pairs, rejects = made(groups)
+    assert [row.instruction for row in sft] == ["How much is two and five?", "How much is six and one?"]
+    assert [(pair.instruction, pair.chosen, pair.rejected) for pair in pairs] == [
+        (row.instruction, "Seven.", "Eight.") for row in sft
+    ]
+    assert Counter(reject.rule for reject in rejects) == {"teaches nothing": 7, "duplicate": 3}
+    known = Verdicts([of for of, _, _ in groups], [row for _, _, rows in groups for row in rows])
+    asked = [of.model_copy(update={"way": "computed", "level": 1}) for of, _, _ in groups]
+    assert {of.id for of in asked} == {of.id for of, _, _ in groups}
+    assert difficulty([row for _, rows, _ in groups for row in rows], known)["sum"]["passed"] == 12
 
 
 def test_of_an_edited_text_there_are_pairs_alone() -> None:
     of, rows, verdicts = group("yes", "pf")
     edited = of.model_copy(update={"way": "hindsight"})
     assert edited.id == of.id
-    sft, pairs, rejects = made([(edited, rows, verdicts)], ways=["hindsight"])
-    assert (sft, len(pairs), rejects) == ([], 1, [])
+    for samples in (3, 8):  # hindsight samples nothing
+        sft, pairs, rejects = made([(edited, rows, verdicts)], ways=["hindsight"], samples=samples)
+        assert (sft, len(pairs), rejects) == ([], 1, [])
     assert shortage(sft, pairs, VerifyConfig(ways=("hindsight",))) == []
     assert len(shortage(sft, pairs, VerifyConfig(ways=("hindsight", "computed")))) == 1
 
@@ -97,8 +120,7 @@ def test_whatever_the_verdicts_nothing_that_failed_is_learned_from(outcomes: lis
     assert len(sft) <= most and len(pairs) <= most
     assert max(Counter(row.instruction for row in sft).values(), default=0) <= each
     known = {parent for one in (*sft, *pairs, *rejects) for parent in one.parents}
-    if not any(reject.rule == "beyond target" for reject in rejects):
-        assert {row.id for row, one in said if one == "p"} <= known, "a row, in a pair, or a reject"
+    assert {row.id for row, one in said if one == "p"} <= known, "a row, in a pair, or a reject"
 
 
 def test_no_score_lets_an_answer_pass_that_rules_can_check() -> None:
@@ -138,7 +160,9 @@ def test_two_questions_make_no_pair() -> None:
 
 
 def test_what_is_missing_is_said() -> None:
-    assert shortage([], [], VerifyConfig())[0].startswith("no verified SFT row")
+    asked = VerifyConfig(ways=("given", "computed"))
+    assert shortage([], [], asked)[0].startswith("no verified SFT row")
+    assert "--rows` 'check [given]' and 'check [computed]'" in shortage([], [], asked)[0]
     sft, pairs, _ = made([group("yes", "pff")])
     assert shortage(sft, pairs, VerifyConfig()) == []
     assert shortage(sft, [], VerifyConfig(pairs=0)) == []
@@ -146,12 +170,21 @@ def test_what_is_missing_is_said() -> None:
 
 
 def test_the_guard_leaves_out_what_a_reviewer_puts_lowest() -> None:
-    _, rows, _ = group("yes", "pppp")
-    scored = Scored([review(row, score) for row, score in zip(rows, (5, 1, 9, None), strict=True)])
-    kept, rejects = guarded(rows, scored, 0.34)
-    assert kept == [rows[0], rows[2], rows[3]]
-    assert [(one.row, one.rule, one.detail) for one in rejects] == [
-        (rows[1].id, "guard", "score 1.00, among the lowest 34% of what passes")
+    one = group("yes", "ppppff")
+    scored = Scored([review(row, score) for row, score in zip(one[1], (5, 1, 9, None, 0, 0), strict=True)])
+    every = {"rows_per_question": 9, "samples": 6}
+    sft, pairs, rejects = made([one], scored, guard=0.34, **every)
+    assert {row.response for row in sft} == {one[1][n].response for n in (0, 2, 3)}
+    assert one[1][1].response not in {pair.chosen for pair in pairs}
+    assert [(out.row, out.rule, out.detail) for out in rejects] == [
+        (one[1][1].id, "guard", "score 1.00, among the lowest 34% of what passes")
     ]
-    assert guarded(rows, scored, 0) == (rows, [])
-    assert guarded(rows, Scored([]), 0.5) == (rows, [])
+    for settings, scores in (({"guard": 0.0}, scored), ({"guard": 0.5}, Scored([]))):
+        assert len(made([one], scores, **every, **settings)[0]) == 4
+
+
+def test_what_a_guard_leaves_out_was_met_all_the_same() -> None:
+    one = group("yes", "pppppppp")
+    scored = Scored([review(row, n) for n, row in enumerate(one[1])])
+    sft, _, rejects = made([one], scored, guard=0.5)
+    assert sft == [] and {reject.rule for reject in rejects} == {"teaches nothing"}

@@ -29,7 +29,9 @@ def table(luck: float = 0.0, **shares: float) -> Table:
     for name, share in shares.items():
         for seed, by in zip(SEEDS, (-luck, 0.0, luck), strict=True):
             measured = axes(base, values(chance, share + by))
-            found.add(Arm(name.replace("robust", "robust 1"), seed, measured, {"sft": 9}, {}, "promote", 1, "2 cores"))
+            about = {"tokens": {"sft": 9}, "epochs": {"sft": 2.0}, "rows": {}, "minutes": 1, "processor": "2 cores"}
+            arm = Arm(name.replace("robust", "robust 1"), seed, measured, verdict="promote", **about)  # type: ignore[arg-type]
+            found.add(arm)
     return found
 
 
@@ -55,6 +57,27 @@ def test_it_is_better_than_a_control_by_the_difference_of_their_gains() -> None:
 def test_the_luck_of_a_training_widens_the_interval() -> None:
     steady, lucky = (table(luck, robust=0.4).interval("robust 1", ABILITIES) for luck in (0.0, 0.1))
     assert lucky[2] - lucky[0] > 1.5 * (steady[2] - steady[0])
+
+
+def test_means_of_three_seeds_are_drawn_as_far_apart_as_new_ones_would_be() -> None:
+    """With the documents left aside: a bootstrap of n values has n - 1 of n parts of the variance of their mean."""
+    found = Table()
+    for seed, after in zip(SEEDS, (0.0, 0.3, 0.6), strict=True):
+        one = {axis: {f"{n}": after for n in range(2)} for axis in ABILITIES}
+        made = axes({axis: dict.fromkeys(("0", "1"), 0.0) for axis in ABILITIES}, one)
+        found.add(replace(table(robust=0.4).arms[0], seed=seed, axes=made))
+    low, middle, high = found.interval("robust 1", ABILITIES)
+    assert middle == pytest.approx(0.3)
+    spread = 0.3  # the standard deviation of the three
+    assert (low, high) == pytest.approx((0.3 - spread * 1.5**0.5, 0.3 + spread * 1.5**0.5), abs=1e-3)
+
+
+def test_an_arm_without_a_candidate_leaves_the_others_alone() -> None:
+    made, bench = table(robust=0.4), Mock(spec=Bench)
+    bench.evolve.return_value = [None]
+    bench.arm.side_effect = lambda name, seed, one: None if name == "unverified" else replace(made.arms[0], name=name)
+    found = list(islice(trainings(bench, made, ["unverified", "seed-sft"], [1]), 1))
+    assert [arm.name for arm in found] == ["seed-sft"]
 
 
 def test_the_summary_counts_promotions_in_a_row() -> None:

@@ -2,6 +2,8 @@
 
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -421,3 +423,38 @@ def test_non_inferiority_spends_it_too_and_the_paper_does_not() -> None:
     found = [decide(CHAMPION, within, policy(policy="non-inferiority"), number).decision for number in (1, 10)]
     assert found == ["promote", "hold"]
     assert decide(CHAMPION, model(lambda n: 0.001), policy(policy="paper"), 10).decision == "promote"
+
+
+@pytest.mark.parametrize("settings", [{"confidence": 0.999}, {"bootstrap_draws": 100}])
+def test_what_is_far_worse_is_rolled_back_however_few_draws_were_asked_for(settings: dict[str, float]) -> None:
+    """With n draws no p is below 1 / (n + 1), and with few no axis would be significant among all of them."""
+    worse = model(lambda n: -1.0 - 0.1 * (n % 3))
+    assert decide(CHAMPION, worse, policy(**settings)).decision == "roll back"
+
+
+def test_the_smallest_effect_follows_the_interval_that_it_is_read_off() -> None:
+    """A narrower interval of the same draws shows what the standard error is as well."""
+    found = [axis(decide(CHAMPION, model(up), policy(confidence=share)), "log_likelihood") for share in (0.5, 0.95)]
+    errors = [
+        one.minimum_detectable_effect / (NormalDist().inv_cdf((1 + one.confidence) / 2) + NormalDist().inv_cdf(0.8))
+        for one in found
+    ]
+    assert errors[0] == pytest.approx(errors[1], rel=0.1)
+    assert found[0].minimum_detectable_effect < found[1].minimum_detectable_effect
+
+
+def test_one_reply_to_all_instructions_of_a_panel_takes_no_champions_place() -> None:
+    """`<<so>> so?` meets so many constraints that the panel alone would promote who says nothing else."""
+
+    def of(solved: int, say: Callable[[int], str]) -> Evidence:
+        rows = [
+            ItemScore(benchmark="instructions", item=f"{n}", model="m", value=float(n % 20 < solved), response=say(n))
+            for n in range(240)
+        ]
+        return replace(CHAMPION, scores=rows)
+
+    before, better = of(6, lambda n: f"Reply {n}."), of(9, lambda n: f"Other reply {n}.")
+    assert decide(before, better, CONFIG).decision == "promote"
+    verdict = decide(before, of(9, lambda n: "<<so>> so?"), CONFIG)
+    assert verdict.decision == "roll back"
+    assert verdict.reasons[0].startswith("panel-duplicates is significantly beyond its tolerance: +1.000")

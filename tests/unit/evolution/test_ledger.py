@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.evaluate.gate import Verdict
+from tasks.evaluate.gate import Axis, Verdict
 from tasks.evolution.ledger import Decision, Iteration, Ledger, read
 from tasks.evolution.lock import only_one_run
 from tasks.store.artifacts import NO_FILES, Ref
@@ -230,3 +230,44 @@ def test_what_a_person_said_is_known_of_a_result_that_comes_back() -> None:
     other = iteration(1, after=ref("one"), made="y")
     found = ledger(ONE.decided(REJECTED), other)
     assert found.superseded and found.said_of(ONE) == REJECTED and found.said_of(other) is None
+
+
+NOTHING = dict.fromkeys(("champion", "candidate", "change", "low", "high"), 0.0)
+AXIS = Axis(name="sum", ability=True, floor=None, ceiling=None, p=1, items=1, **NOTHING)
+
+
+def asked(number: int, name: str, at: str) -> Iteration:
+    """An iteration whose candidate a gate was asked about."""
+    verdict = Verdict(decision="hold", reasons=("because",), axes=(AXIS,))
+    made = iteration(number, after=ref(name), made=name)
+    return made.model_copy(update={"at": at, "verdict": verdict, "champion_after": BASE})
+
+
+def place(of: Ledger, number: int, candidate: str) -> int:
+    """The gate that a candidate has, as an iteration counts."""
+    before = of.asked_before(number)
+    return number + (before.index(f"d-{candidate}") if f"d-{candidate}" in before else len(before))
+
+
+def test_each_candidate_of_an_evolution_has_a_gate_of_its_own_and_keeps_it() -> None:
+    found = ledger(asked(1, "a", "2026-01-01"))
+    assert (place(ledger(), 1, "a"), place(found, 1, "a"), place(found, 2, "b")) == (1, 1, 2)
+    found = found.put(asked(2, "b", "2026-01-02")).put(asked(3, "c", "2026-01-03"))
+    assert place(found, 3, "c") == 3
+    assert place(found, 2, "other b") == 4, "b and c were asked about, too"
+    found = found.put(asked(2, "other b", "2026-01-04"))
+    assert [place(found, 1, "a"), place(found, 2, "other b"), place(found, 3, "d")] == [1, 4, 5]
+    assert place(found, 2, "b") == 2, "as it was, if it comes again"
+    found = found.put(asked(3, "d", "2026-01-05"))
+    assert [place(found, number, name) for number, name in ((1, "a"), (2, "other b"), (3, "d"))] == [1, 4, 5]
+
+
+def test_a_candidate_that_was_vetoed_before_anybody_approved_it_had_its_gate() -> None:
+    found = ledger(asked(1, "a", "2026-01-01")).set_aside(asked(2, "b", "2026-01-02"))
+    assert place(found, 2, "c") == 3
+    assert place(found, 3, "d") == 4
+
+
+def test_an_iteration_without_a_candidate_took_no_look() -> None:
+    held = iteration(1, made="held").model_copy(update={"at": "2026-01-01"})
+    assert place(ledger(held), 1, "a") == 1

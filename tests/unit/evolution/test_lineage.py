@@ -26,14 +26,16 @@ FLAWED = written(HIGH, "The Alps.", branch="high", flaw="wrong fact")
 SFT = SftRow.of(ANSWER, review(ANSWER, 9))
 PAIR = PreferencePair.of(HIGH, review(HIGH, 9), FLAWED, review(FLAWED, 2))
 TRAIN = TrainRow.of(SFT)
+TOO_LONG = TrainRow.of(seed("Count.", "One, two, three, four, five, six, seven."))
 GONE = Rejected.of(ASKED, "overlap", "too near")
 
 
 def evolution(folder: Path) -> tuple[Store, Ledger]:
     store = Store(folder)
 
-    def made(stage: str, **tables: Sequence[Row]) -> Ref:
-        with store.draft(spec := Spec(stage=stage, version=1)) as draft:
+    def made(stage: str, start: Ref | None = None, **tables: Sequence[Row]) -> Ref:
+        inputs = {"model": start.digest} if start else {}
+        with store.draft(spec := Spec(stage=stage, version=1, inputs=inputs)) as draft:
             for name, rows in tables.items():
                 draft.table(name, rows)
         found = store.find(spec)
@@ -45,14 +47,15 @@ def evolution(folder: Path) -> tuple[Store, Ledger]:
         "clean": made("clean", rows=[ANSWER, FLAWED], rejects=[GONE]),
         "review": made("review", rows=[review(row, 9) for row in (ANSWER, HIGH)] + [review(FLAWED, 2)]),
         "annotate": made("annotate", sft=[SFT], pairs=[PAIR]),
-        "mix": made("mix", sft=[TRAIN], pairs=[PAIR]),
-        "sft": made("sft"),
-        "dpo": made("dpo"),
+        "mix": made("mix", sft=[TRAIN, TOO_LONG], pairs=[PAIR]),
     }
+    base = made("base", rows=[seed("M_0")])  # tables in place of weights
+    stages["sft"] = made("sft", base, rejects=[Rejected.of(TOO_LONG, "too long", "9 tokens")])
+    stages["dpo"] = made("dpo", stages["sft"], rows=[seed("DPO")])
     one = Iteration(
         number=1,
         seeds=made("seeds", rows=[LOW, HIGH]),
-        champion_before=made("base"),
+        champion_before=base,
         champion_after=stages["dpo"],
         candidate=stages["dpo"],
         verdict=Verdict(decision="promote", reasons=("because",)),
@@ -84,17 +87,22 @@ def test_a_seeds_descendants_end_in_the_checkpoints(tmp_path: Path) -> None:
     assert lineage.trained(set(low)) == both  # DPO goes on from what SFT made
     assert lineage.trained(set(high)) == {"iteration 1, dpo": stages["dpo"]}
     assert lineage.trained({FLAWED.id}) == {}  # itself it stands in no mix
+    assert lineage.trained({TOO_LONG.id}) == {}  # SFT left it out
 
 
-@pytest.mark.parametrize("promoted", [True, False])
-def test_a_row_is_in_all_that_grew_from_its_checkpoint(tmp_path: Path, promoted: bool) -> None:
+@pytest.mark.parametrize("start", ["candidate", "base"])
+def test_a_row_is_in_all_that_was_trained_from_its_checkpoint(tmp_path: Path, start: str) -> None:
+    """Whatever the champion was: where M_0 is trained anew, or as published, another model is the start."""
     store, ledger = evolution(tmp_path)
     first = ledger.iterations[0]
-    later = {"sft": Ref(stage="sft", fingerprint="f" * 24, digest="1" * 64)}
-    champion = first.champion_after if promoted else first.champion_before
-    second = first.model_copy(update={"number": 2, "champion_before": champion, "stages": later})
+    model = first.champion_after if start == "candidate" else first.champion_before
+    with store.draft(spec := Spec(stage="sft", version=1, inputs={"model": model.digest})) as draft:
+        draft.table("rows", [seed("SFT")])
+    later = store.find(spec)
+    assert later
+    second = first.model_copy(update={"number": 2, "stages": {"sft": later}})
     found = Lineage(store, ledger.model_copy(update={"iterations": [first, second]})).trained({PAIR.id})
-    assert found.get("iteration 2, sft") == (later["sft"] if promoted else None)
+    assert found.get("iteration 2, sft") == (later if start == "candidate" else None)
     assert found["iteration 1, dpo"] == first.stages["dpo"]
 
 

@@ -162,7 +162,12 @@ def test_hours_and_money_are_those_of_all_iterations(tmp_path: Path) -> None:
 
 def test_benchmarks_that_are_not_here_are_left_open(tmp_path: Path) -> None:
     found = planned(
-        load(RECIPE, ["evaluate.benchmarks=[{task: tests/support/benchmarks/sum.yaml}, {task: gsm8k}, {task: mmlu}]"]),
+        load(
+            RECIPE,
+            [
+                "evaluate.benchmarks=[{task: tests/support/benchmarks/sum.yaml, name: sums}, {task: gsm8k}, {task: mmlu}]"
+            ],
+        ),
         tmp_path,
     )
     assert "what gsm8k, mmlu ask: their items are not on this machine, and are not counted" in found.unknown

@@ -15,7 +15,8 @@ from tasks.recipe.values import Threshold
 @pytest.fixture
 def recipe(tmp_path: Path) -> str:
     path = tmp_path / "small.yaml"
-    path.write_text("name: small\nannotate:\n  margin: { quantile: 0.3 }\nwrite:\n  top_p: 0.8\n")
+    text = "name: small\nannotate:\n  margin: { quantile: 0.3 }\nwrite:\n  top_p: 0.8\n"
+    path.write_text(text)
     return str(path)
 
 
@@ -77,6 +78,14 @@ REFUSED = [
     ("name.first=x", ["--set name.first=x: 'name' is a single value"]),
     ("write.top_p.score=1", ["--set write.top_p.score=1: 'top_p' is a single value"]),
     ("name=[x", ["--set name=[x: "]),
+    ("evaluate.benchmarks=[{task: choices, name: length}]", ["benchmarks: length is an axis of the gate"]),
+    ("evaluate={panels: {sum: 9}, benchmarks: [{task: choices, name: sum}]}", ["benchmarks: sum is an axis of the"]),
+    ("gate.confidence=1", ["1 value(s)", "  gate.confidence: ", "expected less than 1", "(found 1)"]),
+    ("verify.samples=2", ["1 value(s)", "  verify.samples: ", "expected at least 3", "(found 2)"]),
+    ("verify.constraints.levels=[]", ["1 value(s)", "  verify.constraints.levels: ", "(found [])"]),
+    ("verify.ways=[given, given]", ["1 value(s)", "  verify.ways: expected each of them once"]),
+    ("branches=[sft, sft]", ["1 value(s)", "  branches: expected each of them once"]),
+    ("verify.verdicts=ignored", ["1 value(s)", "no pairs: set verify.pairs to 0 (found 800)"]),
     ("seeds=@mine", ["--set seeds=@mine: "]),
 ]
 
@@ -86,6 +95,19 @@ def test_a_wrong_setting_is_refused_with_its_path_and_value(recipe: str, setting
     with pytest.raises(ValueError, match=r"small\.yaml|--set") as caught:
         load(recipe, [setting])
     assert [part for part in parts if part not in str(caught.value)] == [], str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (["verify={ways: [given], guard: 0.5}", "review.score=random"], "no reviewer scores what passes"),
+        (["verify={ways: [given], guard: 0.5}", "branches=[]"], "no reviewer scores what passes"),
+        (["train_from=base", "mix.accumulate=false", "iterations=2"], "set mix.accumulate to true"),
+    ],
+)
+def test_values_that_do_not_go_together_are_refused(recipe: str, settings: list[str], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        load(recipe, settings)
 
 
 def test_every_wrong_value_is_said_at_once(recipe: str) -> None:

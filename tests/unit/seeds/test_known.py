@@ -34,7 +34,24 @@ def asked(values: dict[str, Any], response: str = "So it is.") -> list[tuple[str
             "A cat.",
             [("choice", {"answer": "B", "choices": ["a dog", "a cat"]})],
         ),
-        ({"answer": "B"}, "The vitamin is B.", [("same_words", {"answers": ["B"]})]),
+        ({"answer": "B"}, "The vitamin is B.", [("choice", {"answer": "B"})]),
+        ({"answer": "42"}, "42", [("number", {"answer": "42"})]),
+        ({"answer": "1e3"}, "1000", [("number", {"answer": "1e3"})]),
+        ({"answer": "half"}, "0.5", [("number", {"answer": "half"})]),
+        ({"answer": "$5 million"}, "So.", [("number", {"answer": "$5 million"})]),
+        ({"answer": "1/2"}, "0.5", [("same_mathematics", {"answer": "1/2"})]),
+        *[
+            ({"answer": one}, "So it is.", [("same_mathematics", {"answer": one})])
+            for one in ("x+1", "-x", "(1, 2)", "x > 3")
+        ],
+        *[
+            ({"answer": one}, "So it is.", [("same_words", {"answers": [one]})])
+            for one in ("C++", "+", "10:30", "AC/DC", "3-2", "0x10", "2024-01-05", "US$5", "x", "text #### The end")
+        ],
+        ({}, "Two parts.\n#### The end", []),
+        ({}, "Two parts.\n#### 5 tips", []),
+        ({}, "##### 5", []),
+        ({}, "Two parts.\n#### $1,000", [("number", {"answer": "$1,000"})]),
         ({"question": "How much?", "answer": GSM8K}, GSM8K, [("number", {"answer": "26"})]),
         ({"prompt": "How much?", "response": GSM8K}, GSM8K, [("number", {"answer": "26"})]),
         ({"answer": GSM8K}, "26 dollars.", [("number", {"answer": "26"})]),
@@ -48,7 +65,8 @@ def asked(values: dict[str, Any], response: str = "So it is.") -> list[tuple[str
             "So.",
             [("number", {"answer": "12"}), ("at_most_words", {"count": 9})],
         ),
-        ({"answer": "So it is."}, "So it is.", []),  # the answer is the response itself: nothing more is known
+        # A long answer that is the response again: others would word it otherwise.
+        ({"answer": GSM8K.partition("#")[0].strip()}, GSM8K.partition("#")[0].strip(), []),
     ],
 )
 def test_a_row_says_what_is_right(values: dict[str, Any], response: str, expected: Any) -> None:
@@ -62,8 +80,18 @@ def test_a_row_says_what_is_right(values: dict[str, Any], response: str, expecte
         ({"check": "bullets"}, r"bullets: expected the arguments count"),
         ({"check": "bullets", "arguments": "{"}, "arguments: expected a JSON object, found '{'"),
         ({"check": "bullets", "arguments": [3]}, r"arguments: expected an object, found \[3\]"),
-        ({"check": "passes_tests"}, r"passes_tests: expected the arguments tests, found \[\]"),
-        ({"check": "own_function", "arguments": {"name": "a:b"}}, "own_function: expected the arguments function, arg"),
+        ({"check": "passes_tests"}, r"passes_tests: expected the arguments tests \(str\), found {}"),
+        (
+            {"check": "own_function", "arguments": {"name": "a:b"}},
+            r"own_function: expected the arguments function \(str\), arg",
+        ),
+        *[
+            ({"answer": one}, rf"expected an answer that is one number, found '{one}'; write 1000, 3.5 or 1/2")
+            for one in ("3,5", "1,00,000", "12,5 %", "1.000,50", "3,7,12")
+        ],
+        ({"answer": "So.\n#### 3,5"}, "one number, found '3,5'"),
+        ({"answer": "\\sqrt{"}, "expected an answer that is mathematics, found"),
+        ({"answer": "C", "choices": ["a", "b"]}, "the letter of one of 2 choices, found C"),
         ({"answer": "12 or so ####"}, None),
     ],
 )
@@ -99,6 +127,20 @@ def test_your_columns_may_have_other_names(tmp_path: Path) -> None:
     assert [(seed.instruction, seed.response) for seed in it.seeds] == [("Double it.", "def d(n): return 2 * n")]
     assert list(it.known.values()) == [(Asked.of("passes_tests", {"tests": "assert d(1) == 2"}),)]
     assert it.ignored_columns == ["id"]
+
+
+def test_an_answer_beside_the_response_is_known_where_they_are_the_same(tmp_path: Path) -> None:
+    it = found(
+        tmp_path, [{"prompt": "How much?", "response": "42", "answer": "42"}, {"prompt": "Who?", "answer": "Ida"}]
+    )
+    assert [it.known.get(seed.id) for seed in it.seeds] == [(Asked.of("number", {"answer": "42"}),), None]
+
+
+def test_mathematics_that_cannot_be_read_is_one_reject(tmp_path: Path) -> None:
+    rows = [{"prompt": f"Solve {one}.", "response": "So.", "answer": one} for one in ("$x^2$", "$\\frac{1}{$", "x+1")]
+    it = found(tmp_path, rows)
+    assert [(reject.row, reject.rule) for reject in it.rejects] == [("a.jsonl:2", "wrong_check")]
+    assert len(it.known) == 2
 
 
 def test_where_there_is_no_other_response_the_answer_is_it(tmp_path: Path) -> None:

@@ -85,15 +85,29 @@ def pair(chosen: str, rejected: str, asked: str = "Name a river.") -> Preference
 def test_of_each_prompt_the_newest_pairs_are_taken_over_all_iterations() -> None:
     old, new, newest = pair("The Elbe.", "The Alps."), pair("The Elbe.", "Rome."), pair("The Elbe.", "Seven.")
     elsewhere = pair("The Elbe.", "The Alps.", asked="What flows through Dresden?")
-    found, rejects = preferences([old, elsewhere, new, newest], 2)
+    found, rejects = preferences([old, elsewhere, new, newest], 2, 0)
     assert found == [elsewhere, new, newest]
     assert [(one.row, one.rule) for one in rejects] == [(old.id, "enough pairs")]
+
+
+def test_pairs_by_rules_and_by_scores_have_a_limit_of_their_own() -> None:
+    by_score = [pair("The Elbe.", "The Alps."), pair("The Elbe.", "Rome.")]
+    by_rules = [
+        one.model_copy(update={"id": f"pair-{n}", "rejected": f"{n}.", "chosen_score": None, "rejected_score": None})
+        for n, one in enumerate(by_score * 2)
+    ]
+    found, rejects = preferences([*by_score, *by_rules], 1, 3)
+    assert found == [by_score[1], *by_rules[1:]]
+    assert sorted(one.detail for one in rejects) == [
+        "annotate.pairs_per_prompt is 1, and newer ones are there",
+        "verify.pairs_per_question is 3, and newer ones are there",
+    ]
 
 
 def test_the_same_texts_of_two_iterations_stand_once() -> None:
     old = pair("The Elbe.", "The Alps.")
     again = old.model_copy(update={"id": "pair-2"})
-    found, rejects = preferences([old, again], 9)
+    found, rejects = preferences([old, again], 9, 0)
     assert found == [again]
     assert [(one.row, one.rule) for one in rejects] == [(old.id, "duplicate")]
 
@@ -103,6 +117,6 @@ def test_the_same_texts_of_two_iterations_stand_once() -> None:
 )
 def test_what_was_preferred_before_and_is_rejected_now_goes(older: PreferencePair) -> None:
     newer = pair("The Elbe.", "Rome.")
-    found, rejects = preferences([older, newer], 9)
+    found, rejects = preferences([older, newer], 9, 0)
     assert newer in found
     assert [one.rule for one in rejects] == ["contradiction"]

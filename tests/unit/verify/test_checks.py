@@ -1,5 +1,6 @@
 """Each check against texts made by hand, the tricky ones among them (cases/)."""
 
+import time
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,13 @@ CASES: dict[str, list[dict[str, Any]]] = {
     for name, cases in yaml.safe_load(file.read_text(encoding="utf-8")).items()
 }
 APART = {"passes_tests", "same_mathematics", "own_function"}  # tests/real/test_confined.py asks these
+ANSWERS: list[tuple[str, dict[str, Any]]] = [
+    ("number", {"answer": "1"}),
+    ("numbers_in_order", {"answers": ["1", "2"]}),
+    ("choice", {"answer": "A", "choices": ["one", "two"]}),
+    ("same_words", {"answers": ["one"]}),
+    ("names_one_of", {"answer": "Ben", "names": ["Anna", "Ben"]}),
+]
 EACH = [
     pytest.param(name, case["arguments"], text, outcome, id=f"{name} {outcome} {text[:20]!r}")
     for name, cases in CASES.items()
@@ -61,6 +69,13 @@ def test_an_empty_text_passes_nothing(name: str, text: str) -> None:
         ("no_commas", {"count": 1}, "expected the arguments none"),
         ("number", {"answer": "a lot"}, "an answer that is one number, found 'a lot'"),
         ("number", {"answer": "1, 2"}, "an answer that is one number"),
+        ("number", {"answer": "3,5"}, "one number, found '3,5'; write 1000, 3.5 or 1/2"),
+        ("number", {"answer": "1,00,000"}, "an answer that is one number"),
+        ("number", {"answer": "0x10"}, "an answer that is one number"),
+        ("number", {"answer": "3 apples"}, "an answer that is one number"),
+        ("number", {"answer": "9" * 51}, "an answer that is one number"),
+        ("numbers_in_order", {"answers": ["3", "7,12"]}, "an answer that is one number, found '7,12'"),
+        ("choice", {"answer": "C", "choices": ["a", "b"]}, "the letter of one of 2 choices, found C"),
         ("matches", {"pattern": "("}, r"a regular expression, found '\('"),
         ("json_schema", {"schema": {"type": "objekt"}}, "a JSON schema"),
         ("choice", {"answer": "b"}, "answer: "),
@@ -89,7 +104,7 @@ def test_what_cannot_be_checked_is_said(name: str, arguments: dict[str, Any], sa
 @pytest.mark.parametrize(
     ("name", "arguments", "text", "reason"),
     [
-        ("quoted", {}, "“a” b", "it begins with ““” and ends with “b”, quotation marks asked for"),
+        ("quoted", {}, "“a” b", "it begins with ““” and ends with “b”, one pair of quotation marks asked for"),
         ("titled", {}, "A", "titles in << >>: none, one asked for"),
         ("numbered", {"count": 3}, "1. a\n3. b", "lines numbered 1, 3, 1 to 3 asked for"),
         ("numbered", {"count": 3}, "a", "lines numbered not at all, 1 to 3 asked for"),
@@ -112,7 +127,7 @@ def test_what_cannot_be_checked_is_said(name: str, arguments: dict[str, Any], sa
         ),
         ("sentences_begin_with", {"phrase": "My"}, "My cat.", "sentences that do not begin with “My”: none"),
         ("json_object", {"keys": ["a"]}, "{}", "keys that are missing: ['a']"),
-        ("numbers_in_order", {"answers": ["1", "2"]}, "5, 4, 3", "it ends with 4, 3, asked for: 1, 2"),
+        ("numbers_in_order", {"answers": ["1", "2"]}, "5, 4, 3", "it ends with 5, 4, 3, asked for: 1, 2"),
         ("choice", {"answer": "B"}, "A or C", "it names A, C, B is right"),
         ("names_one_of", {"answer": "Ben", "names": ["Ben", "Ida"]}, "Ben", "it names Ben, Ben is right"),
         (
@@ -133,13 +148,71 @@ def test_the_reason_says_what_was_found(name: str, arguments: dict[str, Any], te
     assert verify(name, text, arguments).reason == reason
 
 
+@pytest.mark.parametrize(
+    "text", ["." * 20_000 + "x", "A. " * 7_000, "a." * 10_000, "a" + "\n" * 20_000 + "b", "1. a\n" * 4_000]
+)
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("at_most_sentences", {"count": 1}),
+        ("at_most_words", {"count": 1}),
+        ("numbered", {"count": 2}),
+        ("lettered", {"count": 2}),
+        ("sections", {"word": "Part", "count": 2}),
+        ("in_code_block", {}),
+        ("postscript", {}),
+        *ANSWERS,
+    ],
+)
+def test_what_a_check_takes_grows_with_the_text_and_not_with_its_square(
+    name: str, arguments: dict[str, Any], text: str
+) -> None:
+    begin = time.process_time()
+    verify(name, text, arguments)
+    assert time.process_time() - begin < 0.5  # of the square: over a second, and up to thirteen
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "####" * 10_000,
+        "\\boxed{" * 5_000,
+        "5 and " * 2_000,
+        "?" * 30_000 + "x",
+        "5" + " " * 30_000 + "6",
+        "5, , " * 3_000,
+    ],
+)
+@pytest.mark.parametrize(("name", "arguments"), ANSWERS)
+def test_an_answer_is_found_in_time(name: str, arguments: dict[str, Any], text: str) -> None:
+    begin = time.process_time()
+    verify(name, text, arguments)
+    assert time.process_time() - begin < 0.5
+
+
+@pytest.mark.parametrize(
+    ("text", "outcome"),
+    [
+        ("9" * 400, "cannot tell"),  # a float ends before 309 digits
+        ("9" * 5000, "cannot tell"),  # and int() before 4,301
+        ("hundred " * 200, "cannot tell"),
+        ("The answer is " + "1e99 " * 900, "fail"),
+        ("1/" + "9" * 400, "cannot tell"),
+        ("7 " * 9000, "fail"),
+    ],
+)
+def test_a_number_beyond_all_bounds_is_no_answer_and_no_error(text: str, outcome: str) -> None:
+    said = verify("number", text, {"answer": "5"})
+    assert (said.outcome, len(said.reason) < 600) == (outcome, True)
+
+
 def test_arguments_from_a_file_may_be_text() -> None:
     assert verify("at_most_words", "One two.", {"count": "2"}).passed
 
 
 def test_a_check_has_a_version_and_says_what_it_takes() -> None:
     one = found("words_between")
-    assert (one.version, list(one.arguments)) == (1, ["least", "most"])
+    assert (one.version, list(one.arguments)) == (2, ["least", "most"])
 
 
 def test_two_checks_of_one_name_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,17 +5,17 @@ import re
 import string
 from collections import Counter
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Any, get_args
 
 import pytest
 
 from tasks.recipe.evaluation import Panel
-from tasks.recipe.verification import ComputedConfig, ConstraintsConfig, Family
+from tasks.recipe.verification import ConstraintsConfig, Family
 from tasks.store.home import ROOT
 from tasks.store.rows import Seed
-from tasks.store.verified import Difficulty, Question
+from tasks.store.verified import Asked, Question
 from tasks.verify.checks.base import checks, verify
-from tasks.verify.questions import computed, constraints, panels
+from tasks.verify.questions import constraints, panels
 from tasks.verify.questions.kinds import Kind, kinds, read
 from tests.support.rows import seed, written
 
@@ -33,6 +33,11 @@ OTHERS_IN_IFEVAL = {
     *("postscript", "at_least_highlights", "sections", "json_object", "json_schema", "repeats_first", "in_language"),
     *("at_least_times", "exactly_times", "letter_at_least", "letter_at_most", "capital_words_between", "parts"),
 }
+
+
+def constrained(question: Question) -> list[Asked]:
+    """The checks of its constraints: without what keeps an answer from repeating the example."""
+    return [one for one in question.checks if one.check != "does_not_repeat"]
 
 
 def made(**config: Any) -> list[Question]:
@@ -71,7 +76,7 @@ def test_an_example_shows_what_is_asked_for(name: str) -> None:
 def test_what_is_checked_is_asked_for_in_words(level: int) -> None:
     for question in made(most=3, levels=[level]):
         assert question.about == question.checks[0].check
-        for asked in question.checks:
+        for asked in constrained(question):
             assert kinds()[asked.check].level <= level
             verify(asked.check, "Any answer.", asked.given)  # raises where the arguments do not fit
             for value in asked.given.values():
@@ -79,11 +84,107 @@ def test_what_is_checked_is_asked_for_in_words(level: int) -> None:
 
 
 def test_constraints_of_one_question_go_together() -> None:
-    several = [question for question in made(most=3, levels=[3]) if len(question.checks) > 1]
-    assert {len(question.checks) for question in several} == {2, 3}
-    for question in several:
-        excluded = Counter(name for one in question.checks for name in kinds()[one.check].excludes)
+    several = [asked for question in made(most=3, levels=[3]) if len(asked := constrained(question)) > 1]
+    assert {len(asked) for asked in several} == {2, 3}
+    for asked in several:
+        excluded = Counter(name for one in asked for name in kinds()[one.check].excludes)
         assert not excluded or max(excluded.values()) == 1
+
+
+@pytest.mark.parametrize(
+    ("one", "others"),
+    [
+        ("quoted", ["bullets", "numbered", "begins_with", "ends_with"]),  # whole, and as lines that begin with a mark
+        ("separated_by_commas", ["begins_with", "titled", "quoted", "no_commas"]),  # and nothing else
+        ("lower_case", ["begins_with", "ends_with", "upper_case"]),  # "Well" to the letter
+        ("upper_case", ["begins_with", "ends_with"]),
+        ("title_case", ["begins_with", "ends_with"]),
+        ("at_most_words", ["bullets", "numbered", "ends_with"]),  # seven numbered items in eight words
+    ],
+)
+def test_no_text_of_sense_meets_both(one: str, others: list[str]) -> None:
+    assert all(kinds()[one].excludes & kinds()[other].excludes for other in others)
+
+
+def test_begin_end_and_case_go_with_what_they_do_not_contradict() -> None:
+    for one, other in (("begins_with", "ends_with"), ("lower_case", "bullets"), ("bullets", "ends_with")):
+        assert not kinds()[one].excludes & kinds()[other].excludes
+
+
+@pytest.mark.parametrize(
+    ("instruction", "has_form"),
+    [
+        ("Name five things to pack.", True),
+        ("Give me just three ideas.", True),
+        ("Summarise in one or two sentences: It rains.", True),
+        ("Shorten to fewer than twenty words: It rains.", True),
+        ("Write a four-line poem.", True),
+        ("Put this into a table: tea 2, coffee 3.", True),
+        ("Name a lake.", False),
+        ("What do twelve apples cost?", False),
+        ("Tell me about tablets.", False),
+    ],
+)
+def test_an_instruction_with_a_form_of_its_own_gets_no_other_one(instruction: str, has_form: bool) -> None:
+    row = seed(instruction, "Mountains, rivers, forests, meadows and villages.")
+    found = constraints.questions([row], ConstraintsConfig(questions_per_instruction=40, most=3, levels=(3,)), 1, 1)
+    excluded = {name for question in found for one in constrained(question) for name in kinds()[one.check].excludes}
+    assert excluded >= {"begin", "end", "case"}
+    assert excluded.isdisjoint({"length", "layout"}) == has_form
+
+
+def test_no_word_is_forbidden_that_the_question_asks_for() -> None:
+    rows = [
+        seed(f"Name {n} people.", "Most people hope this is simple; think of luck, time and care.") for n in range(60)
+    ]
+    config = ConstraintsConfig(questions_per_instruction=20, most=3, levels=(3,))
+    forbidden = 0
+    for question in constraints.questions(rows, config, 1, 1):
+        none = [asked for asked in question.checks if asked.check == "contains_none"]
+        asked_for = " ".join(
+            str(value) for asked in question.checks if asked not in none for value in asked.given.values()
+        )
+        assert all(verify("contains_none", f"x {asked_for}", asked.given).passed for asked in none)
+        forbidden += bool(none)
+    assert forbidden > 50
+
+
+def test_what_a_seed_knows_to_be_right_is_not_forbidden_and_stays_with_its_constraints() -> None:
+    right = Asked.of("exact", {"answer": "Paris"})
+    row = seed("What is the capital of France?", "Paris")
+    config = ConstraintsConfig(questions_per_instruction=20, most=2, levels=(3,))
+    found = constraints.questions([row], config, 1, 1, {row.id: (right,)})
+    assert found and all(constrained(question)[-1] == right for question in found)
+    for question in found:
+        constraints.example_of(question)  # what is known is no kind
+        assert not [one for one in question.checks if one.check == "contains_none" and "paris" in one.arguments]
+
+
+def test_an_answer_that_repeats_the_example_fails() -> None:
+    shown = 0
+    for question in made(most=2, levels=[3]):
+        example, repeats = (
+            constraints.example_of(question),
+            [one for one in question.checks if one not in constrained(question)],
+        )
+        assert [one.check for one in repeats] == (["does_not_repeat"] if example else [])
+        if example:
+            shown += 1
+            assert verify("does_not_repeat", example[1].upper(), repeats[0].given).outcome == "fail"
+            assert verify("does_not_repeat", "Rivers and forests.", repeats[0].given).passed
+    assert shown > 50
+
+
+def test_own_words_are_whole_words() -> None:
+    row = seed("Do not say wouldn't.", "An internationalisation of naïve Größe: well-known mountains, River's end.")
+    assert constraints.own_words(row) == ["mountains"]
+
+
+def test_a_phrase_stands_in_quotation_marks_and_a_list_has_two_points_at_least() -> None:
+    for file in FILES:
+        for kind in kinds(file).values():
+            assert not [one for one in (*kind.wordings, *kind.panel) if re.search(r'[^"]{phrase}|{phrase}[^"]', one)]
+    assert all(least >= 2 for least, _, _ in kinds()["bullets"].arguments["count"]["range"])
 
 
 def test_questions_are_the_same_ones_again_and_others_in_another_iteration() -> None:
@@ -113,75 +214,6 @@ def test_only_what_is_rarely_met_has_an_example() -> None:
     found = {question.about: constraints.example_of(question) for question in made(levels=[3])}
     assert not found["no_commas"] and not found["at_most_words"]
     assert found["lower_case"] == kinds()["lower_case"].example
-
-
-@pytest.mark.parametrize("family", computed.FAMILIES)
-@pytest.mark.parametrize("level", [1, 2, 3])
-def test_the_computed_answer_passes_and_another_does_not(family: str, level: int) -> None:
-    for question in computed.made(family, 9, level, "test", ("a test",)):
-        (asked,) = question.checks
-        right = asked.given.get("answer") or ", ".join(asked.given["answers"])
-        assert verify(asked.check, f"The answer is {right}.", asked.given).passed
-        others = asked.given.get("names") or [str(int(right.partition(",")[0]) + 1)]
-        wrong = next(other for other in others if other != right)
-        assert not verify(asked.check, wrong, asked.given).passed
-
-
-ARITHMETIC = {"sum": lambda a, b: a + b, "difference": lambda a, b: a - b}
-
-
-@pytest.mark.parametrize("family", ARITHMETIC)
-def test_the_answer_is_the_right_one(family: str) -> None:
-    for question in computed.questions({cast(Family, family): 40}, {cast(Family, family): 3}, 1, 1):
-        a, b = map(int, re.findall(r"\d+", question.instruction))
-        a, b = (b, a) if question.instruction.startswith("Take") else (a, b)  # "Take 4 away from 12."
-        assert int(question.checks[0].given["answer"]) == ARITHMETIC[family](a, b)
-
-
-def test_who_likes_what_is_in_the_text() -> None:
-    for question in computed.questions({"reading": 40}, {"reading": 3}, 1, 1):
-        given = question.checks[0].given
-        assert re.search(rf"{given['answer']} \w", question.instruction)
-        assert len(given["names"]) == 4
-
-
-def operands(question: Question) -> tuple[str, ...]:
-    found = re.findall(r"\d+", question.instruction) or question.checks[0].given["names"]
-    return tuple(sorted(set(found)))
-
-
-@pytest.mark.parametrize(
-    ("panel", "families"),
-    [("sum", ["sum", "difference"]), ("sum_three_digits", ["sum"]), ("sorting", ["order"])],
-)
-def test_no_operands_of_a_panel_are_trained_on(panel: Panel, families: list[Family]) -> None:
-    trained = {
-        operands(one)
-        for family in families
-        for level in (1, 2, 3)
-        for number in (1, 2)
-        for one in computed.questions({family: 150}, {family: level}, number, number)
-    }
-    asked = {part: {operands(one) for one in panels.panel(panel, 100, part, (1,))} for part in get_args(panels.Part)}
-    assert not trained & (asked["gate"] | asked["test"])
-    assert not asked["gate"] & asked["test"]
-
-
-def test_a_family_gets_harder_where_most_pass_and_easier_where_hardly_any_do() -> None:
-    config = ComputedConfig(questions={"sum": 1, "order": 1, "reading": 1, "comparison": 1, "conversion": 1}, level=2)
-    earlier = {
-        "sum": Difficulty(level=2, answers=100, passed=61),
-        "order": Difficulty(level=2, answers=100, passed=9),
-        "reading": Difficulty(level=1, answers=100, passed=0),
-        "comparison": Difficulty(level=3, answers=100, passed=99),
-    }
-    expected = {"sum": 3, "order": 1, "reading": 1, "comparison": 3, "conversion": 2}
-    assert computed.levels(config, earlier) == expected
-
-
-def test_more_questions_than_there_are_is_said() -> None:
-    with pytest.raises(ValueError, match="conversion: there are fewer than"):
-        computed.questions({"conversion": 500}, {"conversion": 1}, 1, 1)
 
 
 @pytest.mark.parametrize("panel", get_args(Panel))

@@ -34,8 +34,8 @@ def test_each_check_says_what_it_found() -> None:
     assert [(row.item, row.check, row.outcome, row.version) for row in rows] == [
         (one.id, "no_commas", "pass", 1),
         (two.id, "no_commas", "fail", 1),
-        (one.id, "at_most_words", "pass", 1),
-        (two.id, "at_most_words", "fail", 1),
+        (one.id, "at_most_words", "pass", 2),
+        (two.id, "at_most_words", "fail", 2),
     ]
     assert rows[1].reason == "3 commas, none asked for"
     assert rows[1].parents == (two.id, ASKED.id)
@@ -87,7 +87,7 @@ def test_shuffled_verdicts_are_on_other_answers() -> None:
 
 
 def test_ignored_verdicts_let_everything_pass() -> None:
-    answers, rows = found(["One two.", "a, b, c, d"], VerifyConfig(verdicts="ignored"))
+    answers, rows = found(["One two.", "a, b, c, d"], VerifyConfig(verdicts="ignored", pairs=0))
     assert all(Verdicts([ASKED], rows).passed(row) for row in answers)
 
 
