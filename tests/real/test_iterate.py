@@ -124,6 +124,7 @@ def run(
     untrainable: str = "",
     held_out: Sequence[Seed] = HELD_OUT,
     anchors: int = 5,
+    asked_before: Sequence[str] = (),
 ) -> Ran:
     recipe, store = changed(RECIPE, settings), Store(folder)
     runner = Scripted(recipe=recipe, store=store, platform=detect(), parrot=parrot, untrainable=untrainable)
@@ -141,7 +142,8 @@ def run(
     runner.trained.clear()
     start = champion or base
     with disable_run_logger():  # no flow runs here
-        candidate, verdict = _candidate_and_verdict(stages, start, start, base, taken_in, grown_from)
+        given = (stages, start, start, base, taken_in, grown_from, asked_before)
+        candidate, verdict = _candidate_and_verdict(*given)
     return Ran(stages, runner, candidate, verdict.reasons, taken_in, base)
 
 
@@ -159,6 +161,13 @@ def test_the_second_iteration_reviews_the_whole_pool_with_its_own_model(tmp_path
     assert {review.reviewer for review in reviews} == {first.candidate.digest}
     written = [{row.instruction for row in one.rows("write [instructions]", Written)} for one in (first, second)]
     assert not written[0] & written[1]
+
+
+def test_a_candidate_has_the_gate_behind_those_that_stand_no_more(tmp_path: Path) -> None:
+    first = run(tmp_path)
+    assert first.candidate
+    for before, number in (([], 1), (["other"], 2), (["other", first.candidate.digest, "later"], 2)):
+        assert run(tmp_path, asked_before=before).record("gate")["config"]["number"] == number
 
 
 def test_an_iteration_in_one_round(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from tasks.execution.stage import Stages
 from tasks.recipe.recipe import changed
 from tasks.review.drift import figures
 from tasks.seeds import steps as seeding
-from tasks.store.artifacts import Store
+from tasks.store.artifacts import Draft, Spec, Store
 from tasks.store.examples import PreferencePair, SftRow, TrainRow
 from tasks.store.reviews import Review
 from tasks.store.rows import Rejected, Seed, Written
@@ -28,6 +28,7 @@ from tasks.store.vetoes import Veto
 from tasks.verify import steps as verifying
 from tasks.verify.checks import base
 from tasks.verify.checks.base import verify
+from tasks.write import steps as writing
 from tests.real import test_iterate
 from tests.real.test_iterate import RECIPE, SEEDS, Ran, Scripted, run
 
@@ -276,6 +277,37 @@ def test_the_reviewer_is_held_against_what_rules_know(tmp_path: Path) -> None:
     assert all(one["low"] <= one["auc"] <= one["high"] for one in truth)
     shown = figures(found.stages.store, found.stages.made)
     assert shown["AUC right over wrong, all together"] == truth[0]["auc"]
+
+
+def test_what_a_seed_knows_holds_for_its_instruction_with_constraints_and_no_score_goes_against_it(
+    tmp_path: Path,
+) -> None:
+    rows = [{"prompt": f"What is {n} plus 2?", "response": f"It is {n + 2}.", "answer": str(n + 2)} for n in range(30)]
+    rows += [{"prompt": f"Tell me about lake {n}.", "response": f"Lake {n} is deep and very cold."} for n in range(30)]
+    (tmp_path / "seeds.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    settings = (f"seeds={tmp_path / 'seeds.jsonl'}", "verify.ways=[constraints]", "write.ordinary_per_high_seed=1")
+    runner = Scripted(recipe=changed(RECIPE, settings), store=Store(tmp_path / "store"), platform=detect())
+    stages = Stages(runner, 1)
+    seeds = seeding.take_in_seeds(stages)
+    pool = seeding.pool(stages, seeds, [])
+    knowing = {question.seed: question.checks for question in verifying.known(runner.store, seeds)}
+    asked = runner.store.rows(verifying.ask(stages, "constraints", seeds, pool, None, []), Question)
+    of_knowing = [question for question in asked if question.seed in knowing]
+    assert of_knowing and len(of_knowing) < len(asked)
+    assert all({*knowing[question.seed]} < {*question.checks} for question in of_knowing)
+
+    def save(draft: Draft) -> None:
+        draft.table("low", [])
+        draft.table("high", runner.store.rows(pool, Seed))
+
+    routes = runner.compute(Spec(stage="split", version=1), "split", save)
+    model = runner.train(Spec(stage="base", version=1), "base", "", {})
+    made = writing.write_round(
+        stages, model, routes=routes, pool=pool, seeds=seeds, branches=["preference"], earlier=[]
+    ).written
+    answered = {what: {row.seed for row in runner.store.rows(made[what], Written)} for what in made}
+    assert answered["flawed"] & knowing.keys()
+    assert answered["ordinary"] and not answered["ordinary"] & knowing.keys()
 
 
 def iteration(stages: Stages) -> Iteration:

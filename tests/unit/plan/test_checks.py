@@ -164,9 +164,7 @@ def test_benchmarks_that_are_not_here_are_left_open(tmp_path: Path) -> None:
     found = planned(
         load(
             RECIPE,
-            [
-                "evaluate.benchmarks=[{task: tests/support/benchmarks/sum.yaml, name: sums}, {task: gsm8k}, {task: mmlu}]"
-            ],
+            ["evaluate.benchmarks=[{task: tests/support/benchmarks/sum.yaml, name: s}, {task: gsm8k}, {task: mmlu}]"],
         ),
         tmp_path,
     )
