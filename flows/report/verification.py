@@ -1,5 +1,6 @@
 """The report's part on verification: how often each check was met, what was let in, and answers with their reasons."""
 
+from collections import Counter
 from collections.abc import Mapping
 from statistics import mean
 from typing import Any, get_args
@@ -28,10 +29,15 @@ def verification(store: Store, one: Iteration) -> dict[str, Any]:
     kinds = _by_kind(store, one)
     rates = [row for way in get_args(Way) if f"check [{way}]" in made for row in _rates(store, way, made)]
     kept = store.record(made[VERIFIED])
-    sampled = {row["check"]: row["rate"] for row in rates if row["way"] != "hindsight"}
+    of_samples = [row for row in rates if row["way"] != "hindsight"]
+    several = Counter(row["check"] for row in of_samples)  # `number` may be asked of given and of computed questions
+    bars = {
+        f"{row['check']} [{row['way']}]" if several[row["check"]] > 1 else row["check"]: row["rate"]
+        for row in of_samples
+    }
     return {
         "rates": rates,
-        "chart": Markup(charts.bars(sampled, "share of cleaned answers that pass", "{:.2f}")) if sampled else "",
+        "chart": Markup(charts.bars(bars, "share of cleaned answers that pass", "{:.2f}")) if bars else "",
         "kinds": Markup(charts.changes(kinds, "champion", "candidate", "share of panel questions that pass"))
         if kinds
         else "",

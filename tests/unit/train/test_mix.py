@@ -58,6 +58,14 @@ def test_a_row_of_two_iterations_stands_once() -> None:
     assert len(mix(kept(3) + kept(3, start=1), [], [], MixConfig())[0]) == 4
 
 
+def test_the_same_texts_are_one_row_and_rejects() -> None:
+    rows = kept(3)
+    again = [rows[1].model_copy(update={"id": "sft-again"})]
+    found, rejects = mix([*rows, *again], [], [], MixConfig())
+    assert [row.instruction for row in found] == [rows[0].instruction, rows[2].instruction, rows[1].instruction]
+    assert [(one.row, one.rule) for one in rejects] == [(rows[1].id, "duplicate")]
+
+
 def test_the_choice_hangs_on_content_alone() -> None:
     config = MixConfig(human_share=0.5)
     one, other = (mix(kept(5), rows, [], config)[0] for rows in (HUMAN, HUMAN[::-1]))
