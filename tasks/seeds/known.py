@@ -2,8 +2,8 @@
 
     checks_of({"question": ..., "answer": "... #### 18"}, "... #### 18")     # [number, answer 18]
 
-Columns: `answer` (with `choices` where it is a letter of them), `tests` (Python, or a list of it), `check` with
-`arguments` (an object, or its JSON). A response that ends with `#### N`, as GSM8K's do, says N.
+Columns: `answer` (with `choices` where it is one of them, by letter or words), `tests` (Python, or a list of it),
+`check` with `arguments` (an object, or its JSON). A response that ends with `#### N`, as GSM8K's do, says N.
 """
 
 import json
@@ -61,8 +61,11 @@ def _of_answer(answer: str, choices: object) -> Asked:
     """By what it looks like: a letter, with choices or without, a number, mathematics, or words."""
     if marked := _marked(answer):
         return Asked.of("number", {"answer": marked})
+    if choices:
+        there = _choices(choices)
+        return Asked.of("choice", {"answer": _letter(answer, there), "choices": there})
     if re.fullmatch("[A-Z]", answer):
-        return Asked.of("choice", {"answer": answer} | ({"choices": _choices(choices)} if choices else {}))
+        return Asked.of("choice", {"answer": answer})
     latex = LATEX.search(answer)
     if NUMBER.fullmatch(answer) or (not latex and value_of(answer) is not None):
         return Asked.of("number", {"answer": answer})
@@ -76,14 +79,25 @@ def _python(tests: str) -> str:
     return tests
 
 
-def _choices(given: object) -> list[Any]:
+def _letter(answer: str, choices: list[str]) -> str:
+    """Raises ValueError for a place in the list: some datasets count from 0, and some from 1."""
+    if re.fullmatch("[A-Z]", answer):
+        return answer
+    places = [place for place, one in enumerate(choices) if one.strip() == answer]
+    counted = answer.isdecimal() and int(answer) <= len(choices) and int(answer) not in places
+    if len(places) != 1 or counted:
+        raise ValueError(f"expected a letter, or the words of one of {len(choices)} choices, found {answer!r}")
+    return chr(65 + places[0])
+
+
+def _choices(given: object) -> list[str]:
     try:
         read = json.loads(given) if isinstance(given, str) else given
     except ValueError:
         read = None
     if not isinstance(read, list):
         raise ValueError(f"choices: expected a list, or one as JSON, found {given!r}")
-    return read
+    return [str(one) for one in read]
 
 
 def _arguments(given: object) -> dict[str, Any]:

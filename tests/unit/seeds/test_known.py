@@ -34,6 +34,16 @@ def asked(values: dict[str, Any], response: str = "So it is.") -> list[tuple[str
             "A cat.",
             [("choice", {"answer": "B", "choices": ["a dog", "a cat"]})],
         ),
+        (
+            {"answer": "a cat", "choices": '["a dog", "a cat"]'},
+            "",
+            [("choice", {"answer": "B", "choices": ["a dog", "a cat"]})],
+        ),
+        (
+            {"answer": 4, "choices": [2, 3, 4]},
+            "",
+            [("choice", {"answer": "C", "choices": ["2", "3", "4"]})],
+        ),
         ({"answer": "B"}, "The vitamin is B.", [("choice", {"answer": "B"})]),
         ({"answer": "42"}, "42", [("number", {"answer": "42"})]),
         ({"answer": "1e3"}, "1000", [("number", {"answer": "1e3"})]),
@@ -92,6 +102,10 @@ def test_a_row_says_what_is_right(values: dict[str, Any], response: str, expecte
         ({"answer": "So.\n#### 3,5"}, "one number, found '3,5'"),
         ({"answer": "\\sqrt{"}, "expected an answer that is mathematics, found"),
         ({"answer": "C", "choices": ["a", "b"]}, "the letter of one of 2 choices, found C"),
+        *[
+            ({"answer": 1, "choices": there}, "a letter, or the words of one of 2 choices, found '1'")
+            for there in (["a", "b"], ["1", "0"])
+        ],
         ({"answer": "12 or so ####"}, None),
     ],
 )
