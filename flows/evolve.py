@@ -116,6 +116,7 @@ class Evolution:
             ledger = ledger.model_copy(update={"base": base, "model": recipe.model, "teaching": taught})
             while number <= last:
                 one = self._iterate(runner, ledger, number, base, seeds, vetoed, items)
+                ledger = ledger.with_looks(runner.store, one)
                 said = ledger.said_of(one)
                 if one.verdict.decision == "promote" and (said or self.approve):
                     if not said:
@@ -123,7 +124,6 @@ class Evolution:
                         ledger.save(self.document)  # a first iteration is looked up by it while a person decides
                         said = approval.ask(home, ledger.put(one), one)
                     if not said:
-                        ledger = ledger.set_aside(one)
                         vetoed = vetoes.read(home.vetoes(recipe.name))
                         continue
                     one = one.decided(said)
@@ -155,8 +155,8 @@ class Evolution:
         threads: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=at_once)
         iteration = iterate.with_options(task_runner=threads)  # type: ignore[arg-type]  # its own futures do not fit
         again, told = ledger.made_again(number), Vetoed(vetoes=tuple(vetoed))
-        before = ledger.asked_before(number)
-        return iteration(runner, number, start, champion, base, of_its_own, grown_from, told, items, again, before)
+        looks = ledger.with_looks(runner.store).looks
+        return iteration(runner, number, start, champion, base, of_its_own, grown_from, told, items, again, looks)
 
 
 def _report(home: Home, ledger: Ledger, number: int) -> None:
@@ -211,7 +211,7 @@ def _seeds_of(ledger: Ledger, number: int, recipe: Recipe, store: Store, now: Re
     then, asked = ledger.iterations[number - 1], recipe.model_dump(mode="json")
     if any(then.recipe.get(key) != asked[key] for key in ("seeds", "held_out", "reading")):
         return now
-    if then.seeds == now or not store.find(then.seeds):
+    if then.seeds.digest == now.digest or not store.find(then.seeds):
         return now
     if walked_again and not seeding.only_added(store, then.seeds, now):
         get_run_logger().info("seeds were changed or taken out since iteration %d: what they made is made anew", number)

@@ -63,17 +63,17 @@ def iterate(
     vetoed: Vetoed,
     items: Ref | None,
     again: Mapping[str, int],
-    asked_before: Sequence[str],
+    looks: Mapping[str, int],
 ) -> Iteration:
     """From a model and its seeds to a candidate, and a verdict on it against the champion.
 
-    `start` is the champion too, unless the policy is the paper's; `asked_before`: `Ledger.asked_before`. A stage that
+    `start` is the champion too, unless the policy is the paper's; `looks`: `Ledger.looks`. A stage that
     leaves nothing to continue with ends the iteration: hold.
     """
     started, stages = time.monotonic(), Stages(runner, number, vetoed.vetoes, items, again)
     if items:
         stages.keep("benchmark items", items)
-    candidate, verdict = _candidate_and_verdict(stages, start, champion, base, seeds, grown_from, asked_before)
+    candidate, verdict = _candidate_and_verdict(stages, start, champion, base, seeds, grown_from, looks)
     try:
         tracking.track(stages, verdict, str(Home.here().root / "trackers"))
     except (ChildFailed, ValueError) as error:  # nobody hears of an iteration that is done: no reason to lose it
@@ -106,7 +106,7 @@ def _candidate_and_verdict(
     base: Ref,
     seeds: Ref,
     grown_from: Sequence[Ref],
-    asked_before: Sequence[str] = (),
+    looks: Mapping[str, int] = {},
 ) -> tuple[Ref | None, gate.Verdict]:
     branches = stages.recipe.branches
     reviewing.check_anchors(stages, seeds)
@@ -138,9 +138,7 @@ def _candidate_and_verdict(
     if "judge" in before:
         as_reviewer = reviewing.meta_evaluate(stages, candidate, seeds, "candidate's anchors", "judge [candidate]")
         after |= {"judge": as_reviewer} if as_reviewer else {}
-    # One that was asked about before has the gate that it had then.
-    place = asked_before.index(candidate.digest) if candidate.digest in asked_before else len(asked_before)
-    return candidate, evaluating.decide(stages, before, after, stages.number + place)
+    return candidate, evaluating.decide(stages, before, after, looks)
 
 
 def _rows(stages: Stages, given: Sources) -> tuple[list[Ref], list[str]]:

@@ -97,9 +97,7 @@ def show(
 @app.command()
 def whatif(
     run: Annotated[str, typer.Argument(help="An evolution's name, or NAME/ITERATION.")],
-    settings: Annotated[
-        list[str], typer.Option("--set", help="key=value of review, calibration, split, annotate or verify.")
-    ],
+    settings: Annotated[list[str], typer.Option("--set", help="key=value: weights, thresholds, how many rows.")],
     limit: Annotated[int, typer.Option(min=0, help="Maximum number of texts shown for each change.")] = 3,
     as_json: AsJson = False,
 ) -> None:

@@ -39,7 +39,7 @@ def verified_rows(
     rows: dict[str, list[list[SftRow]]] = {}
     pairs: dict[str, list[list[PreferencePair]]] = {}
     rejects: list[Rejected] = []
-    low = _lowest([one for one in answers if verdicts.passed(one)], scored, config.guard)
+    low = _lowest([one for one in answers if verdicts.passed(one)], scored, config.guard) if config.guard else {}
     for question in questions:
         group = groups[question.id]
         right = [one for one in group if verdicts.passed(one)]

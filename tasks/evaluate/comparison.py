@@ -6,7 +6,7 @@ the case for a promotion; health axes only speak against it.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,12 +36,14 @@ class AxisComparison:
     by_document: Mapping[str, float] = field(default_factory=dict)  # the change, where it is a mean over documents
 
 
-@cache
+@lru_cache(maxsize=8)
 def _drawn(items: int, draws: int) -> NDArray[np.uint8]:
     """[draws, items] How often each item is in each draw. Kept: it is the same for all axes over so many items."""
     chance = np.random.default_rng(0)  # one draw at a time: as whole numbers all of 14,000 items are 1 GB
-    drawn = (np.bincount(chance.integers(items, size=items), minlength=items) for _ in range(draws))
-    return np.stack([draw.astype(np.uint8) for draw in drawn])
+    found = np.empty((draws, items), dtype=np.uint8)
+    for draw in found:
+        draw[:] = np.bincount(chance.integers(items, size=items), minlength=items)
+    return found
 
 
 class PairedItems:

@@ -8,9 +8,10 @@
 
 Half of the error goes to each side, so that under no difference at most 1 - confidence is promoted or rolled back. Of
 promotions that holds for all gates of an evolution together: a gate that is asked again and again is in the end passed
-by luck. A candidate that was superseded, by a rerun, a veto or other settings, had its gate as well. Gate t spends the
-share 1 / (t (t + 1)) of the error (alpha spending, Lan and DeMets 1983, with shares that sum to 1 however many gates
-there are): the first one asks for as much as a single gate would.
+by luck. A candidate that was superseded, by a rerun or a veto, had its gate as well, and so had the same one under
+another policy (tasks/evaluate/looks.py). Gate t spends the share 1 / (t (t + 1)) of the error (alpha spending, Lan and
+DeMets 1983, with shares that sum to 1 however many gates there are): the first one asks for as much as a single gate
+would.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -29,6 +30,7 @@ from tasks.recipe.evaluation import GateConfig
 VERSION = 6  # 6: the same reply to many instructions of panels
 
 MOST_AXES = 100  # with both sides of those that have two
+MOST_DRAWS = 1_000_000
 MDE_NOTE = (
     "MDE: minimum detectable effect, the smallest true change that so many documents show as significant with a power "
     "of 80%."
@@ -163,9 +165,12 @@ def decide(champion: Evidence, candidate: Evidence, config: GateConfig, number: 
 
 
 def _draws(config: GateConfig, tail: float, strict: float) -> int:
-    """Enough for the smallest p to be significant among all axes, and for the quantiles that are asked for."""
+    """Enough for the smallest p to be significant among all axes, and for the quantiles that are asked for.
+
+    Of non-inferiority as far as they can be drawn, to gate 49; behind that it asks for a little less than it should.
+    """
     finest = strict if config.policy == "non-inferiority" else 1.0
-    return max(config.bootstrap_draws, ceil(MOST_AXES / tail), ceil(20 / finest))
+    return max(config.bootstrap_draws, ceil(MOST_AXES / tail), min(ceil(20 / finest), MOST_DRAWS))
 
 
 def _axis(one: AxisComparison, config: GateConfig, tail: float) -> Axis:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tasks.engines.calls import Answer, Call
-from tasks.evaluate import gate, held_out
+from tasks.evaluate import gate, held_out, looks
 from tasks.evaluate import panels as panel_scores
 from tasks.evaluate.benchmarks import steps as benchmarking
 from tasks.evaluate.benchmarks.requests import ItemScore
@@ -78,21 +78,24 @@ def _panels(stages: Stages, who: str, model: Ref, part: Part) -> Ref:
     )
 
 
-def decide(stages: Stages, champion: Measures, candidate: Measures, number: int) -> gate.Verdict:
-    """`number`: which gate of the evolution this is, candidates among them that stand no more."""
+def decide(stages: Stages, champion: Measures, candidate: Measures, known: Mapping[str, int]) -> gate.Verdict:
+    """`known`: the looks that the evolution's gates have taken so far, with their numbers."""
     config = stages.recipe.gate
-    which = {} if config.policy == "paper" else {"number": number}  # the published one spends no error
+    both = {"champion": champion, "candidate": candidate}
+    inputs = {f"{who} {what}": ref.identity for who, found in both.items() for what, ref in found.items()}
+    asked = config.model_dump(mode="json")
+    number = looks.number_of(looks.look(asked, inputs), known, stages.number)
+    spent = {} if config.policy == "paper" else {looks.NUMBER: number}  # the published one spends no error
 
     def save(draft: Draft) -> None:
         before, after = (evidence(stages, one) for one in (champion, candidate))
         draft.record["verdict"] = gate.decide(before, after, config, number).model_dump(mode="json")
 
-    both = {"champion": champion, "candidate": candidate}
     decided = stages.compute(
         "gate",
         version=gate.VERSION,
-        config=config.model_dump(mode="json") | which,
-        inputs={f"{who} {what}": ref.identity for who, found in both.items() for what, ref in found.items()},
+        config=asked | spent,
+        inputs=inputs,
         save=save,
     )
     return gate.Verdict.model_validate(stages.store.record(decided)["verdict"])

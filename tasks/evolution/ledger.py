@@ -6,8 +6,9 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict
 
 from tasks.evaluate.gate import Verdict
+from tasks.evaluate.looks import look_of
 from tasks.recipe.evaluation import GateConfig
-from tasks.store.artifacts import Ref
+from tasks.store.artifacts import Ref, Store
 from tasks.store.shared.document import Document
 
 FORMAT = 1
@@ -80,6 +81,7 @@ class Ledger(BaseModel):
     goal: int = 0  # how many were asked for last, so that a killed run adds no more than that
     rollbacks: list[Rollback] = []
     again: dict[str, list[str]] = {}  # "ITERATION/STAGE" that a person asked to redo: by the runs that did so
+    looks: dict[str, int] = {}  # which gate of the evolution each was (tasks/evaluate/looks.py)
     superseded: list[Iteration] = []  # replaced by another result for the same number: kept, nothing is lost silently
 
     @property
@@ -146,20 +148,10 @@ class Ledger(BaseModel):
         same = [one.person for one in known if (one.number, _made(one)) == (result.number, _made(result))]
         return same[-1] if same else None
 
-    def asked_before(self, number: int) -> list[str]:
-        """Candidates that a gate was asked about, oldest first, but for those of lower iterations that stand.
-
-        Each of them took a look at whether luck promotes: the gate of a candidate that is none of them counts as many
-        behind its iteration's number.
-        """
-        standing = {_candidate(one) for one in self.iterations[: number - 1]}
-        others = sorted([*self.superseded, *self.iterations[number - 1 :]], key=lambda one: one.at)
-        asked = dict.fromkeys(_candidate(one) for one in others if one.verdict.axes)
-        return [one for one in asked if one not in standing]
-
-    def set_aside(self, iteration: Iteration) -> Self:
-        """With a result that came to nothing though a gate was asked about it."""
-        return self.model_copy(update={"superseded": [*self.superseded, iteration]})
+    def with_looks(self, store: Store, *more: Iteration) -> Self:
+        """With the looks of all results, whatever became of them, and of `more`; a known one keeps its number."""
+        found = (look_of(store, one.stages) for one in (*self.superseded, *self.iterations, *more))
+        return self.model_copy(update={"looks": {**dict(one for one in found if one), **self.looks}})
 
     def put(self, iteration: Iteration) -> Self:
         """With this iteration in its place. Another result than before supersedes the old one and what grew on it."""
@@ -186,10 +178,6 @@ class Ledger(BaseModel):
         at.write(self.model_dump_json(indent=1))
 
 
-def _candidate(one: Iteration) -> str:
-    return one.candidate.digest if one.candidate else ""
-
-
 def same_result(one: Iteration, other: Iteration) -> bool:
     def result(it: Iteration) -> tuple[object, ...]:
         return _made(it), it.champion_after.identity, it.verdict
@@ -198,8 +186,9 @@ def same_result(one: Iteration, other: Iteration) -> bool:
 
 
 def _made(one: Iteration) -> tuple[dict[str, str], str]:
-    """By content: what was recomputed and came out the same is no other result."""
-    return {label: ref.identity for label, ref in one.stages.items()}, one.champion_before.identity
+    """By content: what was recomputed and came out the same is no other result. What a gate says is the verdict."""
+    made = {label: ref.identity for label, ref in one.stages.items() if label != "gate"}
+    return made, one.champion_before.identity
 
 
 def read(at: Document) -> Ledger | None:

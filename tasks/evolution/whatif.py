@@ -9,7 +9,7 @@ from tasks.engines.processes.platform import Platform
 from tasks.evolution.ledger import Iteration, Ledger
 from tasks.execution.offline import Offline, WouldAsk
 from tasks.execution.stage import Stages
-from tasks.recipe.recipe import Recipe
+from tasks.recipe.recipe import Recipe, changed
 from tasks.review import steps as reviewing
 from tasks.store.artifacts import Ref, Store
 from tasks.store.examples import PreferencePair, SftRow
@@ -56,9 +56,9 @@ def what_if(
 
     Questions that rules check are the stored ones, whatever a setting says of the seeds that they were made from.
     """
-    before, after = (one.model_dump(mode="json") for one in (Recipe.model_validate(iteration.recipe), recipe))
+    before, after = (one.model_dump(mode="json") for one in (changed(iteration.recipe, []), recipe))
     if asks := [key for key in _differing(before, after) if not key.startswith(FREE)]:
-        raise ValueError(f"{', '.join(asks)}: {WOULD_BE_CALLED}")
+        raise ValueError(f"{', '.join(asks)}: nothing that is shown depends on it, or {WOULD_BE_CALLED}")
     offline, made = Offline(recipe=recipe, store=store, platform=platform), iteration.stages
     stages = Stages(
         offline,
@@ -76,7 +76,10 @@ def what_if(
             rows = _verified(stages, iteration, model)
             found.changes.extend(_kept(store, made[annotating.VERIFIED], rows, "verified "))
     except WouldAsk as missing:
-        raise ValueError(f"{missing} is not in the store under these settings: {WOULD_BE_CALLED}") from None
+        raise ValueError(
+            f"{missing} is not in the store as these settings, or this version, make it (`lance evolve` does): "
+            f"{WOULD_BE_CALLED}"
+        ) from None
     return found
 
 

@@ -91,7 +91,7 @@ class EvaluateConfig(Config):
     @model_validator(mode="after")
     def _have_axes_of_their_own(self) -> Self:
         axes = {axis for one in self.benchmarks for axis in one.metrics}
-        if taken := sorted(axes & {*self.panels, *TOLERANCES, "length"}):
+        if taken := sorted(axes & {*self.panels, "instructions", "instructions_unseen", *TOLERANCES, "length"}):
             raise ValueError(f"benchmarks: {', '.join(taken)} is an axis of the gate; give it another `name`")
         return self
 
@@ -108,8 +108,8 @@ class GateConfig(Config):
     min_items: Positive = 10
     """With fewer held-out seeds nothing is promoted: an interval over a handful of items says nothing."""
     bootstrap_draws: Positive = 10_000
-    """Draws of the paired bootstrap, and at least as many of labels swapped by coin."""
-    confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95
+    """Draws of the paired bootstrap at least, and of labels swapped by coin."""
+    confidence: Annotated[float, Field(gt=0, le=0.999)] = 0.95
     """Of intervals, and of all decisions to roll back together."""
     min_effect: NotNegative = 0.2
     """Least gain of the abilities' weighted mean, in tolerances."""

@@ -110,8 +110,14 @@ class Recipe(Config):
         return self
 
     @model_validator(mode="after")
+    def _trains_something(self) -> Self:
+        if not (self.trains_sft or self.trains_dpo):
+            raise ValueError("nothing is trained: edited texts (hindsight) make pairs alone, and verify.pairs is 0")
+        return self
+
+    @model_validator(mode="after")
     def _base_learns_from_all_rows(self) -> Self:
-        if self.train_from == "base" and self.iterations > 1 and not self.mix.accumulate:
+        if self.train_from == "base" and not self.mix.accumulate:
             raise ValueError(
                 "train_from is base: M_0 would learn nothing of earlier iterations' rows: set mix.accumulate to true"
             )

@@ -35,9 +35,9 @@ def told(error: ValidationError, source: str, of: type[BaseModel]) -> str:
     by_key: dict[str, tuple[list[str], Any]] = {}
     for one in error.errors():
         key = ".".join(map(str, _key(one["loc"])))
-        found = MISSING if one["type"] == "missing" else one["input"]
+        found = MISSING if one["type"] == "missing" or not key else one["input"]  # "": the recipe as a whole
         by_key.setdefault(key, ([], found))[0].append(_words(one, of))
-    lines = [f"  {key}: {_together(words)}{_found(found)}" for key, (words, found) in by_key.items()]
+    lines = [f"  {key}{': ' if key else ''}{_together(words)}{_found(found)}" for key, (words, found) in by_key.items()]
     return "\n".join([f"{source}: {len(lines)} value(s) are not as expected", *lines])
 
 

@@ -203,7 +203,7 @@ def _make_anchors(stages: Stages, model: Ref, seeds: Ref, label: str) -> Ref:
     return stages.infer(
         "anchors",
         label,
-        version=10 * anchors.VERSION + canaries.VERSION,
+        version=100 * computed.VERSION + 10 * anchors.VERSION + canaries.VERSION,
         config=wanted.model_dump(mode="json")
         | recipe.write.model_dump(mode="json", include={"min_p"})
         | {"checks": versions(own.questions)},

@@ -30,8 +30,8 @@ POOL_VERSION = 3  # 2: without what models are measured on; 3: what a vetoed row
 
 
 NOBODY_KNOWS = (
-    "verify.ways has `given`, and no seed knows what is right: expected a column `answer`, `tests` or `check`, or "
-    "responses that end with `#### N`; reading.columns maps other names"
+    "verify.ways has `given`, and no seed that is worked on knows what is right: expected a column `answer`, `tests` "
+    "or `check`, or responses that end with `#### N`; reading.columns maps other names"
 )
 
 

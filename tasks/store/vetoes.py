@@ -77,6 +77,8 @@ def without(rows: Sequence[R], vetoed: Mapping[str, str]) -> tuple[Sequence[R], 
 
 def made_from_vetoed(rows: Sequence[Row], vetoed: Mapping[str, str]) -> dict[str, str]:
     """Rows that were made from one that was vetoed, by id with its reason: what answers them was made from it, too."""
+    if not vetoed:
+        return {}
     reasons = {row.id: next((vetoed[one] for one in _made_from(row) if one in vetoed), None) for row in rows}
     return {row: reason for row, reason in reasons.items() if reason}
 

@@ -26,10 +26,6 @@ def mix(
     """
     if config.human_share == 1:
         return [TrainRow.of(seed) for seed in human], []
-    if config.human_share and not human:
-        raise ValueError(
-            f"mix.human_share is {config.human_share:g} and there is no human row in the pool: set it to 0"
-        )
     own_share = 1 - config.human_share - config.skill_share
     room = len(human) * own_share / config.human_share if config.human_share else math.inf
     once = _once(written)

@@ -56,8 +56,11 @@ def mix(stages: Stages, rows: Sequence[Ref], earlier: Sequence[Ref], pool: Ref, 
     clean = stages.recipe.clean
     config, store, (vetoed, vetoes) = stages.recipe.mix, stages.store, stages.vetoed()
     sources = [*(earlier if config.accumulate else []), *rows]
-    most = {"pairs_per_prompt": stages.recipe.annotate.pairs_per_prompt}
-    most |= {"pairs_per_question": stages.recipe.verify.pairs_per_question} if stages.recipe.verify.used else {}
+    most = {
+        "per_prompt": stages.recipe.annotate.pairs_per_prompt,
+        "per_question": stages.recipe.verify.pairs_per_question,
+    }
+    trains = {"sft": stages.recipe.trains_sft, "pairs": stages.recipe.trains_dpo}
 
     def save(draft: Draft) -> None:
         there = store.rows(pool, Seed)
@@ -71,7 +74,7 @@ def mix(stages: Stages, rows: Sequence[Ref], earlier: Sequence[Ref], pool: Ref, 
             found, of_pairs = rule.rows(found)
             leaks = of_rows + of_pairs
         sft, over = mixing.mix(written, human, _skill(human) if config.skill_share else [], config)
-        pairs, doubled = mixing.preferences(found, most["pairs_per_prompt"], most.get("pairs_per_question", 0))
+        pairs, doubled = mixing.preferences(found, **most)
         rejects = Rows.of(Rejected, chain(leaks, over, doubled))
         save_rows(draft, rows_in, sft, rejects, tables={"sft": sft, "pairs": pairs})
         draft.record["counts"]["out"] += len(pairs)
@@ -79,12 +82,15 @@ def mix(stages: Stages, rows: Sequence[Ref], earlier: Sequence[Ref], pool: Ref, 
         # None, where the rule is used; where not, the gate has to know: a figure on what was trained on says nothing.
         draft.record["leaked_rows"] = sum(hit is not None for rows in (sft, pairs) for hit in rule.hits(rows))
         draft.record["counts"] |= {name: origins.count(name) for name in sorted(set(origins))} | {"pairs": len(pairs)}
-        if stages.recipe.trains_sft and not sft:
-            reasons = "; ".join(f"{count} {rule}" for rule, count in draft.record["rejected"].items()) or "none came"
-            draft.record["shortage"] = [f"no row to train on with SFT: {reasons} (mix.human_share, the seeds)"]
+        left_out = "; ".join(f"{rule}: {count}" for rule, count in draft.record["rejected"].items()) or "nothing came"
+        draft.record["shortage"] = [
+            f"no {what} to train on: {left_out}; human rows: {len(human)} (mix.human_share {config.human_share:g})"
+            for what, rows in (("sft", sft), ("pairs", pairs))
+            if trains[what] and not rows
+        ]
 
     inputs: dict[str, Ref | str] = {"pool": pool, "seeds": seeds, **vetoes, **stages.measured_on}
-    beside = {**most, "clean": clean.model_dump(mode="json")}
+    beside = {**most, **trains, "clean": clean.model_dump(mode="json")}
     return stages.compute(
         "mix",
         version=mixing.VERSION,

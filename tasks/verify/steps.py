@@ -59,12 +59,13 @@ def _constrain(stages: Stages, seeds: Ref, pool: Ref, routes: Ref | None, writte
     left out: an instruction with constraints would get more of them.
     """
     recipe, store = stages.recipe, stages.store
-    config, knowing = recipe.verify.constraints, {question.seed: question.checks for question in known(store, seeds)}
+    config, knows = recipe.verify.constraints, bool(known(store, seeds))
 
     def save(draft: Draft) -> None:
-        seeds = store.rows(routes, Seed, "low") if routes else store.rows(pool, Seed)
-        given = (seed for seed in seeds if seed.origin == "given")
+        asked = store.rows(routes, Seed, "low") if routes else store.rows(pool, Seed)
+        given = (seed for seed in asked if seed.origin == "given")
         rows: list[Seed | Written] = [*given, *store.rows(written, Written)]
+        knowing = {question.seed: question.checks for question in known(store, seeds)}
         made = constraints.questions(rows, config, stages.number, recipe.sampling_seed, knowing)
         with_some = {question.parents[0] for question in made}
         detail = f"over {config.max_instruction_words} words, or too few words of its own"
@@ -77,7 +78,7 @@ def _constrain(stages: Stages, seeds: Ref, pool: Ref, routes: Ref | None, writte
         version=constraints.VERSION,
         config=config.model_dump(mode="json", exclude={"levels"}) | {"level": level_of(config.levels, stages.number)},
         inputs={"seeds": routes or pool, "kinds": digest_of(constraints.FILE), **numbered("written", written)}
-        | ({"known": seeds} if knowing else {}),
+        | ({"known": seeds} if knows else {}),
         sampling="iteration",
         save=save,
     )

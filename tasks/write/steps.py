@@ -75,7 +75,7 @@ def write_round(
         write_one("flawed", routes, lambda: high)
         if stages.recipe.write.ordinary_per_high_seed:
             # Whether another answer to what a seed knows is better is for rules to say, and not for a score.
-            knowing = {question.seed for question in known(store, seeds)}
+            knowing = set(column(known(store, seeds), "seed"))
             others = where(high, [seed not in knowing for seed in column(high, "id")])
             write_one("ordinary", routes, lambda: others, {"known": seeds.digest} if knowing else {})
     return made

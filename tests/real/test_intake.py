@@ -78,5 +78,7 @@ def test_seeds_that_were_changed_or_taken_out_are_told_from_those_that_were_adde
 
 def test_where_no_seed_knows_what_is_right_nothing_is_written_first(tmp_path: Path) -> None:
     seeds = lines(tmp_path / "seeds.jsonl", "One?", "Two?", "Three?")
-    with pytest.raises(ValueError, match=r"seeds\.jsonl: verify\.ways has `given`, and no seed knows what is right"):
+    with pytest.raises(
+        ValueError, match=r"seeds\.jsonl: verify\.ways has `given`, and no seed that is worked on knows what"
+    ):
         take_in_seeds(reading(tmp_path, seeds, None, "verify.ways=[given]"))

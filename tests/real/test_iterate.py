@@ -6,7 +6,7 @@ Whatever a model would do is done by a few lines here; stages, store and flow ar
 import hashlib
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from prefect.logging import disable_run_logger
 from flows.iterate import Vetoed, _candidate_and_verdict, iterate
 from tasks.engines.calls import LABELS, Answer, Call
 from tasks.engines.processes.platform import detect
+from tasks.evaluate.looks import look_of
 from tasks.evolution.funnel import funnel
 from tasks.execution.offline import Offline
 from tasks.execution.stage import NextCalls, SaveAnswers, Stages
@@ -124,7 +125,7 @@ def run(
     untrainable: str = "",
     held_out: Sequence[Seed] = HELD_OUT,
     anchors: int = 5,
-    asked_before: Sequence[str] = (),
+    looks: Mapping[str, int] = {},
 ) -> Ran:
     recipe, store = changed(RECIPE, settings), Store(folder)
     runner = Scripted(recipe=recipe, store=store, platform=detect(), parrot=parrot, untrainable=untrainable)
@@ -142,8 +143,7 @@ def run(
     runner.trained.clear()
     start = champion or base
     with disable_run_logger():  # no flow runs here
-        given = (stages, start, start, base, taken_in, grown_from, asked_before)
-        candidate, verdict = _candidate_and_verdict(*given)
+        candidate, verdict = _candidate_and_verdict(stages, start, start, base, taken_in, grown_from, looks)
     return Ran(stages, runner, candidate, verdict.reasons, taken_in, base)
 
 
@@ -163,11 +163,14 @@ def test_the_second_iteration_reviews_the_whole_pool_with_its_own_model(tmp_path
     assert not written[0] & written[1]
 
 
-def test_a_candidate_has_the_gate_behind_those_that_stand_no_more(tmp_path: Path) -> None:
+def test_a_gate_is_the_one_behind_all_looks_that_were_taken_and_the_same_look_is_no_other(tmp_path: Path) -> None:
     first = run(tmp_path)
-    assert first.candidate
-    for before, number in (([], 1), (["other"], 2), (["other", first.candidate.digest, "later"], 2)):
-        assert run(tmp_path, asked_before=before).record("gate")["config"]["number"] == number
+    taken = look_of(first.stages.store, first.stages.made)
+    assert taken and taken[1] == 1
+    for looks, number in (({"other": 1}, 2), ({"other": 1, taken[0]: 2, "later": 3}, 2)):
+        assert run(tmp_path, looks=looks).record("gate")["config"]["number"] == number
+    stricter = run(tmp_path, "gate.min_effect=3", looks=dict([taken]))
+    assert stricter.record("gate")["config"]["number"] == 2, "the same candidate under another policy"
 
 
 def test_an_iteration_in_one_round(tmp_path: Path) -> None:

@@ -160,7 +160,7 @@ def test_edited_texts_alone_are_preferred_and_no_sft_is_done(tmp_path: Path) -> 
 def test_where_human_rows_leave_no_room_the_iteration_is_held_with_the_reason(tmp_path: Path) -> None:
     held = run(tmp_path, *VERIFY, "mix.human_share=0.97")
     assert held.candidate is None
-    assert held.reasons[0].startswith("no row to train on with SFT: ") and "human share" in held.reasons[0]
+    assert held.reasons[0].startswith("no sft to train on: human share: ") and "human rows: 24" in held.reasons[0]
 
 
 def test_a_seed_that_is_a_panels_instruction_trains_nowhere_where_the_panel_is_asked(tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ def main() -> None:
     for arm in trainings(bench, table, given.only, given.seeds):
         table.add(arm)
         arm.save(given.kept)
-        given.kept.with_name("results.json").write_text(json.dumps(table.figures(), indent=1) + "\n")
+        given.kept.resolve().with_name("results.json").write_text(json.dumps(table.figures(), indent=1) + "\n")
         table.show(Console(width=200, stderr=True))
         if time.monotonic() - started > 3600 * given.hours:
             print(f"{given.hours} hours are spent; the same command goes on", file=sys.stderr)

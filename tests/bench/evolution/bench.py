@@ -78,7 +78,7 @@ class Bench:
             return None
         trained = {method: self.store.record(ref) for method, ref in one.stages.items() if method in ("sft", "dpo")}
         tokens = {method: int(record["trained_tokens"]) for method, record in trained.items()}
-        epochs = {method: record["epochs"] for method, record in trained.items()}
+        epochs = {method: record.get("epochs", 0) for method, record in trained.items()}
         mix = self.store.record(one.stages["mix"])["counts"]
         found = axes(self.measured(first or one, "champion"), self.measured(one, "candidate"))
         minutes = round(one.seconds / 60, 1)

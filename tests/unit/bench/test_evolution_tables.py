@@ -60,7 +60,7 @@ def test_the_luck_of_a_training_widens_the_interval() -> None:
 
 
 def test_means_of_three_seeds_are_drawn_as_far_apart_as_new_ones_would_be() -> None:
-    """With the documents left aside: a bootstrap of n values has n - 1 of n parts of the variance of their mean."""
+    """With the documents left aside: a bootstrap of three ends with its extremes, which are two of three seeds."""
     found = Table()
     for seed, after in zip(SEEDS, (0.0, 0.3, 0.6), strict=True):
         one = {axis: {f"{n}": after for n in range(2)} for axis in ABILITIES}
@@ -69,7 +69,8 @@ def test_means_of_three_seeds_are_drawn_as_far_apart_as_new_ones_would_be() -> N
     low, middle, high = found.interval("robust 1", ABILITIES)
     assert middle == pytest.approx(0.3)
     spread = 0.3  # the standard deviation of the three
-    assert (low, high) == pytest.approx((0.3 - spread * 1.5**0.5, 0.3 + spread * 1.5**0.5), abs=1e-3)
+    error = spread * 1.5**0.5 * 4.303 / 1.96  # Student's t with two degrees of freedom, over the normal's
+    assert (low, high) == pytest.approx((0.3 - error, 0.3 + error), abs=1e-3)
 
 
 def test_an_arm_without_a_candidate_leaves_the_others_alone() -> None:

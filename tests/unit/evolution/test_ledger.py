@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from tasks.evaluate.gate import Axis, Verdict
+from tasks.evaluate.gate import Verdict
+from tasks.evaluate.looks import look as look_in
+from tasks.evaluate.looks import number_of
 from tasks.evolution.ledger import Decision, Iteration, Ledger, read
 from tasks.evolution.lock import only_one_run
-from tasks.store.artifacts import NO_FILES, Ref
+from tasks.store.artifacts import NO_FILES, Ref, Spec, Store
 from tasks.store.home import Home
 from tasks.store.shared.document import Document
 
@@ -72,10 +74,9 @@ def test_what_was_made_again_and_came_out_the_same_is_the_same_result() -> None:
 
 
 def test_figures_alone_are_told_by_what_made_them() -> None:
-    gate = Ref(stage="gate", fingerprint="f-one", digest=NO_FILES)
-    of_one, of_other = (
-        ONE.model_copy(update={"stages": {"gate": one}}) for one in (gate, gate.model_copy(update={"fingerprint": "f"}))
-    )
+    judge = Ref(stage="judge", fingerprint="f-one", digest=NO_FILES)
+    again = judge.model_copy(update={"fingerprint": "f"})
+    of_one, of_other = (ONE.model_copy(update={"stages": {"judge": one}}) for one in (judge, again))
     assert ledger(of_one).put(of_other).superseded == [of_one]
 
 
@@ -232,42 +233,49 @@ def test_what_a_person_said_is_known_of_a_result_that_comes_back() -> None:
     assert found.superseded and found.said_of(ONE) == REJECTED and found.said_of(other) is None
 
 
-NOTHING = dict.fromkeys(("champion", "candidate", "change", "low", "high"), 0.0)
-AXIS = Axis(name="sum", ability=True, floor=None, ceiling=None, p=1, items=1, **NOTHING)
+def look(store: Store, name: str, number: int | None) -> dict[str, Ref]:
+    """The stages of an iteration whose gate looked at what `name` stands for."""
+    config = {"policy": "strict"} | ({"number": number} if number else {})
+    with store.draft(spec := Spec(stage="gate", version=1, config=config, inputs={"candidate": name})) as draft:
+        draft.record["verdict"] = {}
+    found = store.find(spec)
+    assert found
+    return {"gate": found}
 
 
-def asked(number: int, name: str, at: str) -> Iteration:
-    """An iteration whose candidate a gate was asked about."""
-    verdict = Verdict(decision="hold", reasons=("because",), axes=(AXIS,))
-    made = iteration(number, after=ref(name), made=name)
-    return made.model_copy(update={"at": at, "verdict": verdict, "champion_after": BASE})
+def with_look(store: Store, number: int, name: str, gate: int | None) -> Iteration:
+    return iteration(number, made=name).model_copy(update={"stages": look(store, name, gate)})
 
 
-def place(of: Ledger, number: int, candidate: str) -> int:
-    """The gate that a candidate has, as an iteration counts."""
-    before = of.asked_before(number)
-    return number + (before.index(f"d-{candidate}") if f"d-{candidate}" in before else len(before))
+def test_each_look_at_what_luck_may_promote_has_a_number_and_keeps_it(tmp_path: Path) -> None:
+    store, found = Store(tmp_path), ledger()
+
+    def numbered(name: str, at: int) -> int:
+        return number_of(look_in({"policy": "strict"}, {"candidate": name}), found.looks, at)
+
+    assert numbered("a", 1) == 1
+    found = found.put(with_look(store, 1, "a", 1)).put(with_look(store, 2, "b", 2)).with_looks(store)
+    assert [numbered("a", 1), numbered("b", 2), numbered("c", 3), numbered("other a", 1)] == [1, 2, 3, 3]
+    found = found.put(with_look(store, 1, "other a", 3)).with_looks(store)
+    assert [numbered("other a", 1), numbered("b", 2), numbered("c", 2)] == [3, 2, 4], "b as it was, if it comes again"
+    vetoed = with_look(store, 2, "c", 4)
+    found = Ledger.model_validate_json(found.with_looks(store, vetoed).model_dump_json())
+    assert [numbered("c", 2), numbered("d", 2)] == [4, 5], "what was vetoed before it stood anywhere took its look"
+    assert number_of(look_in({"policy": "non-inferiority"}, {"candidate": "c"}), found.looks, 2) == 5
 
 
-def test_each_candidate_of_an_evolution_has_a_gate_of_its_own_and_keeps_it() -> None:
-    found = ledger(asked(1, "a", "2026-01-01"))
-    assert (place(ledger(), 1, "a"), place(found, 1, "a"), place(found, 2, "b")) == (1, 1, 2)
-    found = found.put(asked(2, "b", "2026-01-02")).put(asked(3, "c", "2026-01-03"))
-    assert place(found, 3, "c") == 3
-    assert place(found, 2, "other b") == 4, "b and c were asked about, too"
-    found = found.put(asked(2, "other b", "2026-01-04"))
-    assert [place(found, 1, "a"), place(found, 2, "other b"), place(found, 3, "d")] == [1, 4, 5]
-    assert place(found, 2, "b") == 2, "as it was, if it comes again"
-    found = found.put(asked(3, "d", "2026-01-05"))
-    assert [place(found, number, name) for number, name in ((1, "a"), (2, "other b"), (3, "d"))] == [1, 4, 5]
+def test_an_iteration_without_a_gate_took_no_look(tmp_path: Path) -> None:
+    store, gone = Store(tmp_path), ref("gone", "gate")
+    some = [iteration(1), with_look(store, 2, "published", None)]
+    some.append(iteration(3).model_copy(update={"stages": {"gate": gone}}))
+    found = ledger(*some).with_looks(store)
+    assert found.looks == {}
+    assert number_of("new", found.looks, 3) == 3
 
 
-def test_a_candidate_that_was_vetoed_before_anybody_approved_it_had_its_gate() -> None:
-    found = ledger(asked(1, "a", "2026-01-01")).set_aside(asked(2, "b", "2026-01-02"))
-    assert place(found, 2, "c") == 3
-    assert place(found, 3, "d") == 4
-
-
-def test_an_iteration_without_a_candidate_took_no_look() -> None:
-    held = iteration(1, made="held").model_copy(update={"at": "2026-01-01"})
-    assert place(ledger(held), 1, "a") == 1
+def test_another_version_of_the_gate_with_the_same_verdict_is_the_same_result(tmp_path: Path) -> None:
+    """Nothing that a person said of it, and no rollback behind it, is lost by an upgrade."""
+    before = ONE.model_copy(update={"stages": {**ONE.stages, "gate": ref("old", "gate")}})
+    after = ONE.model_copy(update={"stages": {**ONE.stages, "gate": ref("new", "gate")}})
+    assert ledger(before.decided(REJECTED)).said_of(after) == REJECTED
+    assert ledger(before).put(after).superseded == []

@@ -111,7 +111,7 @@ def test_nothing_stands_in_the_shipped_recipes_way(tmp_path: Path) -> None:
         (["held_out=./nowhere.jsonl"], {}, "held_out ./nowhere.jsonl: no such file"),
         (["model=./nowhere"], {}, "model ./nowhere: no such folder"),
         (["review.weights.expret=4"], {}, "review.weights: no principle expret"),
-        (["verify.ways=[given]"], {}, "verify.ways has `given`, and no seed knows what is right: expected a column"),
+        (["verify.ways=[given]"], {}, "verify.ways has `given`, and no seed that is worked on knows what is right"),
         (["reading.max_rows=12"], {}, "calibration: about 3 of 12 seeds"),
         (["engine.context_tokens=512"], {}, "engine.context_tokens is 512"),
         (["iterations=100000"], {}, "disk: "),

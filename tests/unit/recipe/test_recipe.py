@@ -80,7 +80,7 @@ REFUSED = [
     ("name=[x", ["--set name=[x: "]),
     ("evaluate.benchmarks=[{task: choices, name: length}]", ["benchmarks: length is an axis of the gate"]),
     ("evaluate={panels: {sum: 9}, benchmarks: [{task: choices, name: sum}]}", ["benchmarks: sum is an axis of the"]),
-    ("gate.confidence=1", ["1 value(s)", "  gate.confidence: ", "expected less than 1", "(found 1)"]),
+    ("gate.confidence=1", ["1 value(s)", "  gate.confidence: ", "expected at most 0.999", "(found 1)"]),
     ("verify.samples=2", ["1 value(s)", "  verify.samples: ", "expected at least 3", "(found 2)"]),
     ("verify.constraints.levels=[]", ["1 value(s)", "  verify.constraints.levels: ", "(found [])"]),
     ("verify.ways=[given, given]", ["1 value(s)", "  verify.ways: expected each of them once"]),

@@ -49,7 +49,7 @@ def test_the_shift_is_what_the_attack_gained() -> None:
     assert (moved.n, moved.worst) == (200, prompts.canaries()[3][0])
     assert [moved.mean, moved.worst_mean] == pytest.approx([0.013, 1.3])
     assert moved.low < moved.mean < moved.high
-    assert moved.low >= 0, "no seed's mean is below 0, and what is drawn are seeds"
+    assert -0.02 < moved.low < 0 < moved.high < 0.05, "of four seeds two moved"
     one = shift(found[:2], scores)
     assert one and (one.low, one.high) == (-10, 10), "a single seed says nothing of others"
     assert moved.unparsed == 0
