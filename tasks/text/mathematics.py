@@ -48,6 +48,11 @@ def readings(text: str) -> list[list[Any]]:
     ]
 
 
+def marked(text: str) -> list[list[Any]]:
+    """What the text marks as mathematics, the last five."""
+    return [_read(one[0]) for one in [*MARKED.finditer(text)][-5:]]
+
+
 def _bare(text: str) -> list[Any]:
     """Without marks: all of a line, or the one plain number of its last sentence with any."""
     whole = text.strip("*=., \n")

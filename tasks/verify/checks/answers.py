@@ -18,9 +18,10 @@ from tasks.verify.checks.numerals import DASH, LISTED, Numeral, alone, lists, nu
 
 Answer = Annotated[str, Field(min_length=1)]
 Answers = Annotated[list[Answer], Field(min_length=1)]
-# What stands behind one of these is the answer; before it stands how it was found.
+# What stands behind one of these is the answer; before it stands how it was found. "#### Step 1" is a heading.
 MARKER = re.compile(
-    r"####|\\boxed\s*\{|\banswer[*_\"”]*(?:\s+is\b(?!\W+(?:not|never)\b)|\s*[:=])(?P<lead>[\s*:_]*)", re.IGNORECASE
+    r"####(?=[^\n]*\s*\Z)|\\boxed\s*\{|\banswer[*_\"”]*(?:\s+is\b(?!\W+(?:not|never)\b)|\s*[:=])(?P<lead>[\s*:_]*)",
+    re.IGNORECASE,
 )
 LAST, BOX = 10, 500  # markers that are looked behind, characters of a box: a text of nothing else would take minutes
 SHOWN = 20  # numbers, and characters of one, in a reason
@@ -34,14 +35,22 @@ DENIED = re.compile(
     re.IGNORECASE,
 )
 BOUND = re.compile(
-    r"(?:\b(?:or|than|at least|at most|up to|under|over|above|below|almost)|[<>≤≥≠])\W*\Z", re.IGNORECASE
+    r"(?:\b(?:or|than|at least|at most|up to|under|over|above|below|past|divisible by|(?:multiples?|factors?) of)"
+    r"|[<>≤≥≠])\W*\Z",
+    re.IGNORECASE,
 )
+BOUND_BEHIND = re.compile(
+    r"\W*(?:\w+\s)?(?:or (?:more|less|fewer|over|under)|at (?:the )?(?:most|least)|at a minimum)\b"
+)
+# Numbers that are no numerals: "the third planet", "twice", "vier Beine" as far as its letters tell.
+WORDED = re.compile(
+    r"\b(?:first|second|third|\w+th|once|twice|thrice|both|pair|couple|single|double|triple|half)\b|[^\x00-\x7f]",
+    re.IGNORECASE,
+)
+SIGN = re.compile(r"[-+*/<>=^:.]")
 TAG = re.compile(r"</?\w+>")
 BULLET = re.compile(r"^[ \t]*[-*•–][ \t]+(?=\S)", re.MULTILINE)
 COUNTED = re.compile(r"^[ \t]*(\d{1,3})[.)][ \t]+(?=\S)", re.MULTILINE)
-LETTER = re.compile(r"(?<!\w)(?<!\w['’.&-])[A-Z](?!\w|['’.&-]\w|[+#])")
-# "A dog", "I think": perhaps words. "A or B", "A is right": letters.
-PERHAPS = re.compile(r"[AI](?=\s+[*_“\"]*(?!(?:or|and|is|are|was|because|since|seems|not|but)\b)[A-Za-z]{2})")
 MARK = re.compile(r"[^\w\s]|_")
 ARTICLE = re.compile(r"(?<!\S)(?:an?|the)\s+(?=\S)")  # "Type A" has none
 
@@ -107,16 +116,26 @@ def number(text: str, answer: Answer, tolerance: Annotated[float, Field(ge=0)] =
     there = numerals(part)
     if not there:
         reason = f"no number in it, {answer} asked for"
-        return cannot_tell(reason) if not wanted and DENIED.search(part) else judged(False, reason)
+        zero = not wanted and DENIED.search(part)
+        return cannot_tell(reason) if zero or WORDED.search(part) else judged(False, reason)
     said = [one for one in (_behind_marker(part, there) if marked else there[-1:]) if alone(part, one, there)]
     right = [one for one in there if one.value is not None and abs(one.value - wanted) <= tolerance]
     doubtful = [one for one in there if one.value is None or _hundredfold(one, wanted, "%" in answer)]
     sure = said and not any(one in doubtful or _denied(part, one) for one in said)
+    if marked and said and r"\boxed" not in text and _goes_on(text, said[-1].value):
+        return cannot_tell(f"whether its answer is {_shown(said)}, {answer} asked for: other numbers stand behind it")
     if sure and all(one in right for one in said):
         return judged(True, f"its answer is {_shown(said)}, {answer} asked for")
     if (sure and marked and not any(one in right for one in said)) or not (right or doubtful):
         return judged(False, f"its answer is {_shown(said or there)}, {answer} asked for")
     return cannot_tell(f"whether its answer is {answer}: of {_shown(there)}, none is so for certain")
+
+
+def _goes_on(text: str, said: Fraction | None) -> bool:
+    """Whether another number stands behind the marked answer: it may be worked out, or mended, there."""
+    marked = next(part for part in behind(text) if numerals(plain(part)))
+    later = numerals(plain(text.rpartition(marked)[2]))
+    return bool(later) and later[-1].value != said
 
 
 def _hundredfold(one: Numeral, wanted: Fraction, percents: bool) -> bool:
@@ -146,7 +165,8 @@ def _denied(part: str, one: Numeral) -> bool:
     stop = SENTENCE.search(part, one.end)
     before, after = part[begin : one.start], part[one.end : stop.end() if stop else None]
     said = before + ASIDE.split(after, maxsplit=1)[0]
-    return bool(DENIED.search(said) or "?" in said or BOUND.search(TAG.sub("", before[-20:])))
+    bounded = BOUND.search(TAG.sub("", before[-20:])) or BOUND_BEHIND.match(after.lower())
+    return bool(DENIED.search(said) or "?" in said or bounded)
 
 
 @check(version=2)
@@ -154,7 +174,7 @@ def numbers_in_order(text: str, answers: Answers) -> Finding:
     """The last list of numbers, or all the numbers there are, behind a marker as `number` has them, or in the text."""
     wanted = [one_number(answer) for answer in answers]
     parts = [next(filter(numerals, behind(text, end)), text) for end in (SENTENCE, None)]
-    listed = [_without_marks(plain(part)) for part in dict.fromkeys(parts)]
+    listed = [without_marks(plain(part)) for part in dict.fromkeys(parts)]
     # "3,700" is one number or two: either way of reading it.
     readings = [*listed, *(re.sub(r"(?<=\d)[, ](?=\d)", ", ", part) for part in listed)]
     found = [(part, lists(part, there, how)) for part in readings for there in [numerals(part)] for how in LISTED]
@@ -171,42 +191,10 @@ def numbers_in_order(text: str, answers: Answers) -> Finding:
     return judged(False, reason)
 
 
-def _without_marks(part: str) -> str:
+def without_marks(part: str) -> str:
     """Without a list's bullets, and without its numbering from 1."""
     part, counted = BULLET.sub("", part), COUNTED.findall(part)
     return COUNTED.sub("", part) if len(counted) > 1 and counted == [*map(str, range(1, len(counted) + 1))] else part
-
-
-@check(version=2)
-def choice(text: str, answer: Annotated[str, Field(pattern="^[A-Z]$")], choices: Sequence[str] = ()) -> Finding:
-    """The letter that it names, or the one choice (A is the first) whose words it repeats."""
-    if choices and ord(answer) - 65 >= len(choices):
-        raise ValueError(f"expected the letter of one of {len(choices)} choices, found {answer}")
-    for part in (*(ASIDE.split(one, 1)[0] for one in behind(text)), text):
-        if named := _named(part, choices):
-            break
-    if len(named) != 1 or _denied_at_all(part, choices):
-        return cannot_tell(f"it names {', '.join(sorted(named)) or 'no choice'}, {answer} is right")
-    (said,) = named
-    return judged(said == answer, f"it names {said}, {answer} is right")
-
-
-def _named(part: str, choices: Sequence[str]) -> set[str]:
-    """Letters; or by their words, where there is none, or one of another choice."""
-    perhaps = {at.start() for at in PERHAPS.finditer(part)}
-    letters = {at[0] for at in LETTER.finditer(part) if at.start() not in perhaps}
-    letters = {one for one in letters if not choices or ord(one) - 65 < len(choices)}
-    if letters and any(part[at] == "A" for at in perhaps):
-        letters.add("A")
-    worded = {chr(65 + n) for n, one in enumerate(choices) if f" {normal(one)} " in f" {normal(part)} "}
-    return letters if letters and (letters & worded or not worded) else letters | worded
-
-
-def _denied_at_all(text: str, names: Sequence[str]) -> bool:
-    """Or asked; "No" and "None of these" may be names, and deny nothing then."""
-    either = "|".join(rf"(?<!\w){re.escape(name)}(?!\w)" for name in names) or r"\Z"
-    rest = re.sub(either, " ", text, flags=re.IGNORECASE)
-    return bool(DENIED.search(rest)) or rest.rstrip(" *_\"'”’)]").endswith(("?", "？"))
 
 
 @check(version=1)
@@ -223,25 +211,11 @@ def same_words(text: str, answers: Answers) -> Finding:
     reason = f"it says “{normal(first)[:60]}”, asked for: {answers}"
     if {normal(said), normal(first)} & {*map(normal, answers)}:
         return judged(True, reason)
-    among = any(_apart(one) in _apart(first) for one in answers)
-    return cannot_tell(f"among other words, {reason}") if among else judged(False, reason)
+    near = any(not SIGN.search(normal(one)) and _parts(one) <= _parts(text) for one in answers)
+    return cannot_tell(f"among other words, {reason}") if near else judged(False, reason)
 
 
-def _apart(text: str) -> str:
-    """Its words with a space on each side; of scripts without spaces, the characters."""
-    spaced = re.sub(rf"([{UNSPACED}])", r" \1 ", normal(text))
-    return f" {' '.join(spaced.split())} "
-
-
-@check(version=2)
-def names_one_of(text: str, answer: Answer, names: Answers) -> Finding:
-    """Of several names, the right one and no other; where all of them are numbers, however they are written."""
-    values = [value_of(name) for name in names]
-    if None in values:
-        named = [name for name in names if f" {normal(name)} " in f" {normal(text)} "]
-    else:
-        there = {one.value for one in numerals(_without_marks(plain(text)))}
-        named = [name for name, value in zip(names, values, strict=True) if value in there]
-    if len(named) != 1 or _denied_at_all(text, names):
-        return cannot_tell(f"it names {named or 'nobody'} of {names}, {answer} is right")
-    return judged(named[0].casefold() == answer.casefold(), f"it names {named[0]}, {answer} is right")
+def _parts(text: str) -> set[str]:
+    """Words, numbers, characters of scripts without spaces; without accents: "4 July" is "July 4" said otherwise."""
+    letters = "".join(one for one in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(one))
+    return set(re.findall(rf"\d+|[^\W\d_{UNSPACED}]+|[{UNSPACED}]", letters))

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, PositiveInt
 
-from tasks.verify.checks.base import Finding, check, exactly, judged
+from tasks.verify.checks.base import Finding, cannot_tell, check, exactly, judged
 from tasks.verify.checks.counting import folded, lines
 
 BULLET = re.compile(r"^([^\S\n]*)([-*•])[^\S\n]+(?![-*• \t]*+$)\S", re.MULTILINE)  # but no rule: * * *
@@ -84,7 +84,10 @@ def table(text: str) -> Finding:
 
 @check(version=2)
 def separated_by_commas(text: str, count: Annotated[int, Field(gt=1)]) -> Finding:
-    """One line, that many items, none of them empty."""
+    """One line, that many items, none of them empty, and nothing around them."""
     items = text.rstrip(" .").split(",")
-    holds = len(lines(text)) == 1 and len(items) == count and all(map(folded, items))
+    if re.search(r"\b(?:and|or)\b", items[-1]):
+        return cannot_tell(f"whether “{items[-1].strip()[:60]}” is one item or two")
+    bare = not re.search(r":\s|[.!?]\s", text)
+    holds = bare and len(lines(text)) == 1 and len(items) == count and all(map(folded, items))
     return judged(holds, f"{len(items)} items in {len(lines(text))} lines, {count} in one asked for")

@@ -10,8 +10,8 @@ from tasks.verify.checks.counting import folded
 
 COMMAS = "，、،,"  # of other scripts, too
 QUOTED = {'"': '"', "“": "”", "„": "“", "«": "»"}
-# With a blank behind <<, alone on its line: in code, << and >> are operators.
-TITLE = re.compile(r"<<(?!\s)[^<>\n]+>>|^[^\w\n]*<<[^\S\n]+[^\s<>][^<>\n]*>>[^\w\n]*$", re.MULTILINE)
+# With a blank behind <<, alone on its line: in code, << and >> are operators; and <<48+24=72>> is a calculation.
+TITLE = re.compile(r"<<(?!\s)[^<>=\n]+>>|^[^\w\n]*<<[^\S\n]+[^\s<>][^<>\n]*>>[^\w\n]*$", re.MULTILINE)
 PLACEHOLDER = re.compile(r"\[[^\[\]\n]+\](?!\()")  # but no Markdown link
 BOLD = re.compile(r"\*\*(?=[^\s*])[^*\n]+(?<=[^\s*])\*\*")
 HIGHLIGHT = re.compile(r"(?<!\*)\*(?=[^\s*])[^*\n]*?(?<=[^\s*])\*(?!\*)")

@@ -67,6 +67,10 @@ NUMERAL = re.compile(
     rf"|{GAP}and{GAP}(?P<count>an?|{_TWO}){GAP}(?P<more>half|{_any(SHARES)})s?\b)?"
     r")(?:[ ]?[%$€£°](?!\d))?"
 )
+OTHER_SCALES = (
+    r"lakhs?|crores?|[bm]n|grand|tausend|tsd|mio|mrd|mil(?:liarden?|lionen|lones|lions|le)?|milliards?"
+    r"|тыс\w*|миллион\w*"
+)
 # Beside these a numeral is part of something else: x3, 2^3, \sqrt{3}, f(3), 1.2.3, 10:30, 3x, 3rd, 3 √2.
 HEAD = re.compile(
     r"(?:[\da-zͰ-Ͽ^_√]|[a-z^_}\]][({\[]|\\[a-z]+[ ]?[({\[]?|\d[.,:/'’]|[a-z]\."
@@ -75,7 +79,7 @@ HEAD = re.compile(
 TAIL = re.compile(
     r"(?!(?:[kcm]m|[km]g|m[li]|min|hrs?|mph|[ap]m)\b)[a-zͰ-Ͽ_(]|[²³¹⁰-₟十百千万萬亿億兆半]|[.,:/'’]\d"
     rf"|\+(?![ ]?[\d$(-])|[ ]?[√^\\]|[ ]?/[ ]?(?:[(\\]|[a-z]\b)"
-    rf"|[ ](?:[xyzn]|pi|sqrt|squared|cubed|lakh|crore|[bm]n)\b(?![ ]?\d)"
+    rf"|[ ](?:[xyznk]|pi|sqrt|squared|cubed|{OTHER_SCALES})\b(?![ ]?\d)"
     rf"|{GAP}(?:(?:first|second)\b|{_any([*SHARES, *LARGE])}|(?:{_any(list(LARGE))}|[a-z]+t(?:ie|een)|twelf)th)s?\b"
 )
 BEFORE_A_WORD = re.compile(
@@ -84,10 +88,14 @@ BEFORE_A_WORD = re.compile(
 )
 BEHIND_A_WORD = re.compile(r"\s+(?:of|another|can|could|may|might|must|should|would|who|that|by)\b")
 IN_A_SENTENCE = re.compile(r"[ ]+(?!of\b)\w")
+# "1 hour and 30 minutes", "5 feet 3": one quantity, of which no number is all.
+UNITS_OF_TWO = (
+    r"(?:second|minute|hour|day|week|month|year|dollar|euro|pound|mile|metre|meter|kilogram|yard)s?|feet|foot|hrs?|lbs?"
+)
 # What stands between two numerals of which neither is the answer: "5, 6", "5 or 6", "5 + 6", "5 more than 6".
 JOINED = re.compile(
-    rf"(?:[ \t()\[\]{{}}$*/+×÷·±&|~{DASH}]|(?:[,;]|\b(?:and|or|to|plus|minus|times|over|point|by|divided|x|out|of"
-    r"|percent|(?:more|less|fewer) than)\b)\s*+)*+",
+    rf"(?:[ \t()\[\]{{}}$*/+×÷·±&|~{DASH}]|(?:[,;]|[a-z] ?=|\b(?:and|or|to|plus|minus|times|over|point|by"
+    rf"|divided|x|out|of|percent|(?:more|less|fewer) than|{UNITS_OF_TWO})\b)\s*+)*+",
     re.IGNORECASE,
 )
 # Between two of a list: on one line, or on one or two.

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from tasks.text.fences import blocks
-from tasks.text.mathematics import readings, ready
+from tasks.text.mathematics import marked, readings, ready
 from tasks.verify.checks.base import Finding, Refused, cannot_tell, check, judged, source_of, told
 
 Code = Annotated[str, Field(min_length=1)]
@@ -93,8 +93,11 @@ def passes_tests(text: str, tests: Code) -> Finding:
     for part in code:
         error = _raised(part, "answer", vars(module))
         if error is not None:
-            if isinstance(error, SyntaxError) and code == [text] and BEGINS_CODE.search(text):
-                return cannot_tell(f"no code block, and words may stand around the code: {told(error)}")
+            around = code == [text] and (BEGINS_CODE.search(text) or "`" in text)
+            if isinstance(error, SyntaxError) and (around or "```" in part):
+                return cannot_tell(f"code may begin or end elsewhere: {told(error)}")
+            if isinstance(error, EOFError | ImportError):  # it asks whoever runs it, or for a file that the text names
+                return cannot_tell(told(error))
             return judged(False, told(error))
     error = _raised(tests, "tests", vars(module))
     if error is not None:
@@ -126,7 +129,8 @@ def same_mathematics(text: str, answer: Answer) -> Finding:
     how = {"allow_set_relation_comp": True, "timeout_seconds": 0, "raise_on_error": True}
     same = [bool(verify(wanted, one, **how)) for one in said]
     shown = " and ".join(str(one[1])[:100] for one in said)
-    if len(set(same)) > 1:
+    earlier = [] if all(same) or r"\boxed" in text else [one for one in marked(text) if one]
+    if len(set(same)) > 1 or any(bool(verify(wanted, one, **how)) for one in earlier):
         return cannot_tell(f"its answer is one of {shown}, {answer} asked for")
     return judged(all(same), f"its answer is {shown}, {answer} asked for")
 

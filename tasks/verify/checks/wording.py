@@ -5,7 +5,8 @@ from typing import Annotated
 
 from pydantic import Field, PositiveInt
 
-from tasks.verify.checks.base import Finding, check, judged
+from tasks.text.language import language
+from tasks.verify.checks.base import Finding, cannot_tell, check, judged
 from tasks.verify.checks.counting import CLOSING, folded, parted, sentences
 
 Phrase = Annotated[str, Field(min_length=1)]
@@ -111,3 +112,12 @@ def repeats_first(text: str, request: Phrase) -> Finding:
 def ends_with_a_question(text: str) -> Finding:
     end = text.rstrip(f" \n{CLOSING}")[-1:]
     return judged(end in ("?", "？", "؟"), f"it ends with “{end}”, a question mark asked for")
+
+
+@check(version=1)
+def in_language(text: str, code: Annotated[str, Field(pattern="^[a-z]{2}$")]) -> Finding:
+    """ISO 639-1."""
+    found = language(text)
+    if found is None:
+        return cannot_tell("too short or too mixed to tell its language")
+    return judged(found == code, f"its language is {found}, {code} asked for")

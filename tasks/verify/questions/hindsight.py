@@ -45,6 +45,8 @@ def _lists(seed: Seed, chance: random.Random) -> Opposites | None:
     items = [one.rstrip(".") for one in sentences(seed.response)]
     if "\n" in seed.response or not 2 <= len(items) <= 6:
         return None
+    if any(len(words(one)) < 3 or not one[0].isupper() for one in items):  # "2 tbsp. of sugar" would be two
+        return None
     marked = "\n".join(f"- {one}" for one in items)
     numbered = "\n".join(f"{n}. {one}" for n, one in enumerate(items, 1))
     return Edit("bullets", {"count": len(items)}, marked), Edit("numbered", {"count": len(items)}, numbered)
