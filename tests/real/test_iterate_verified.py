@@ -175,6 +175,22 @@ def test_a_seed_that_is_a_panels_instruction_trains_nowhere_where_the_panel_is_a
     }
 
 
+class Terse(Scripted):
+    def _answer(self, call: Call) -> Answer:
+        return super()._answer(call).model_copy(update={"id": "", "text": "7"})
+
+
+def test_equal_answers_are_no_duplicates_where_each_is_right_or_wrong_by_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(test_iterate, "Scripted", Terse)
+    questions = "verify.computed.questions={sum: 5}"
+    found = run(tmp_path, "branches=[]", "verify.ways=[computed]", questions, "verify.samples=4")
+    assert len(found.rows("clean [computed]", Written)) == 20
+    asked = found.rows("check [computed]", Checked)
+    assert len(asked) == 20 and {row.outcome for row in asked} <= {"pass", "fail"}
+
+
 def test_where_nothing_passes_the_iteration_is_held_with_the_reason(tmp_path: Path) -> None:
     held = run(
         tmp_path, "branches=[]", "verify.ways=[computed]", "verify.computed.questions={sum: 3}"
