@@ -44,10 +44,10 @@ def verified_rows(
         group = groups[question.id]
         right = [one for one in group if verdicts.passed(one)]
         wrong = [one for one in group if verdicts.failed(one)]
-        edited = question.way == "hindsight"  # a person's text, edited: nothing that the model would say by itself
-        if not edited and (detail := _teaches_nothing(right, config)):
+        if detail := _teaches_nothing(right, config):
             rejects += [Rejected.of(one, "teaches nothing", detail) for one in right]
             continue
+        edited = question.way == "hindsight"  # a person's text, edited: nothing that the model would say by itself
         rejects += [Rejected.of(one, "guard", low[one.id]) for one in right if one.id in low]
         right, again = _distinct([one for one in right if one.id not in low])
         wrong, _ = _distinct(wrong)
