@@ -126,7 +126,7 @@ def test_a_text_is_judged_as_a_person_would(name: str) -> None:
         ("def f(): return True", "import no_such\nassert f()", "the tests cannot begin: ModuleNotFoundError"),
         ("x = open('/etc/passwd').read()", "assert f()", "may read its code and nothing else"),
         ("```text\nhm\n```", "assert f()", "none of Python"),
-        ("So:\ndef f(): return True", "assert f()", "words may stand around the code: SyntaxError"),
+        ("So:\ndef f(): return True", "assert f()", "code may begin or end elsewhere: SyntaxError"),
     ],
 )
 def test_the_reason_says_what_went_wrong(text: str, tests: str, reason: str) -> None:

@@ -93,10 +93,11 @@ def passes_tests(text: str, tests: Code) -> Finding:
     for part in code:
         error = _raised(part, "answer", vars(module))
         if error is not None:
-            around = code == [text] and (BEGINS_CODE.search(text) or "`" in text)
-            if isinstance(error, SyntaxError) and (around or "```" in part):
+            unmarked = code == [text] and (BEGINS_CODE.search(text) or "`" in text)
+            if isinstance(error, SyntaxError) and (unmarked or text.count("```") % 2):
                 return cannot_tell(f"code may begin or end elsewhere: {told(error)}")
-            if isinstance(error, EOFError | ImportError):  # it asks whoever runs it, or for a file that the text names
+            # It asks whoever runs it; or a later block asks for a file that the text speaks of.
+            if isinstance(error, EOFError) or (isinstance(error, ImportError) and part is not code[0]):
                 return cannot_tell(told(error))
             return judged(False, told(error))
     error = _raised(tests, "tests", vars(module))
