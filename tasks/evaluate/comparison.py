@@ -102,7 +102,7 @@ def compare(champion: Evidence, candidate: Evidence, draws: int) -> list[AxisCom
 
 
 def _panel_replies(champion: Evidence, candidate: Evidence, draws: int) -> list[AxisComparison]:
-    """The same reply to many instructions: `<<so>> so?` to all of them meets as many constraints as a model of 135M."""
+    """The same reply to many instructions: `<<so>> so?` to all of them meets two constraints of five."""
     of_champion, of_candidate = (
         {row.item: row.response or "" for row in of.scores if row.benchmark in CONSTRAINTS}
         for of in (champion, candidate)

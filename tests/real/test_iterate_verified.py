@@ -19,7 +19,7 @@ from tasks.execution.stage import Stages
 from tasks.recipe.recipe import changed
 from tasks.review.drift import figures
 from tasks.seeds import steps as seeding
-from tasks.store.artifacts import Draft, Spec, Store
+from tasks.store.artifacts import Draft, Ref, Spec, Store
 from tasks.store.examples import PreferencePair, SftRow, TrainRow
 from tasks.store.reviews import Review
 from tasks.store.rows import Rejected, Seed, Written
@@ -265,17 +265,21 @@ def test_the_next_iteration_asks_other_questions_and_trains_on_both(tmp_path: Pa
     assert not {seed.instruction for seed in second.rows("pool", Seed)} & set(questions(first))
 
 
+def taken_in(folder: Path, rows: list[dict[str, str]], *settings: str) -> tuple[Stages, Ref, Ref]:
+    """An iteration's stages with seeds of these rows, and the pool."""
+    (folder / "seeds.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    recipe = changed(RECIPE, (f"seeds={folder / 'seeds.jsonl'}", *settings))
+    stages = Stages(Scripted(recipe=recipe, store=Store(folder / "store"), platform=detect()), 1)
+    seeds = seeding.take_in_seeds(stages)
+    return stages, seeds, seeding.pool(stages, seeds, [])
+
+
 def test_seeds_that_know_what_is_right_are_asked_as_they_are(tmp_path: Path) -> None:
     rows = [{"question": f"What is {n} plus 2?", "answer": f"{n} + 2 = {n + 2}\n#### {n + 2}"} for n in range(12)]
     rows += [{"question": "What is 2?", "answer": "A number."}]
-    (tmp_path / "seeds.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    settings = (f"seeds={tmp_path / 'seeds.jsonl'}", "verify.ways=[given]", "branches=[]")
-    runner = Scripted(recipe=changed(RECIPE, settings), store=Store(tmp_path / "store"), platform=detect())
-    stages = Stages(runner, 1)
-    seeds = seeding.take_in_seeds(stages)
-    pool = seeding.pool(stages, seeds, [])
-    asked = runner.store.rows(verifying.ask(stages, "given", seeds, pool, None, []), Question)
-    given = {seed.id: seed.instruction for seed in runner.store.rows(pool, Seed)}
+    stages, seeds, pool = taken_in(tmp_path, rows, "verify.ways=[given]", "branches=[]")
+    asked = stages.store.rows(verifying.ask(stages, "given", seeds, pool, None, []), Question)
+    given = {seed.id: seed.instruction for seed in stages.store.rows(pool, Seed)}
     assert 0 < len(asked) <= len(given)
     assert {row.seed: row.instruction for row in asked}.items() <= given.items()
     for row in asked:
@@ -300,28 +304,24 @@ def test_what_a_seed_knows_holds_for_its_instruction_with_constraints_and_no_sco
 ) -> None:
     rows = [{"prompt": f"What is {n} plus 2?", "response": f"It is {n + 2}.", "answer": str(n + 2)} for n in range(30)]
     rows += [{"prompt": f"Tell me about lake {n}.", "response": f"Lake {n} is deep and very cold."} for n in range(30)]
-    (tmp_path / "seeds.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    settings = (f"seeds={tmp_path / 'seeds.jsonl'}", "verify.ways=[constraints]", "write.ordinary_per_high_seed=1")
-    runner = Scripted(recipe=changed(RECIPE, settings), store=Store(tmp_path / "store"), platform=detect())
-    stages = Stages(runner, 1)
-    seeds = seeding.take_in_seeds(stages)
-    pool = seeding.pool(stages, seeds, [])
-    knowing = {question.seed: question.checks for question in verifying.known(runner.store, seeds)}
-    asked = runner.store.rows(verifying.ask(stages, "constraints", seeds, pool, None, []), Question)
+    stages, seeds, pool = taken_in(tmp_path, rows, "verify.ways=[constraints]", "write.ordinary_per_high_seed=1")
+    store, runner = stages.store, stages.runner
+    knowing = {question.seed: question.checks for question in verifying.known(store, seeds)}
+    asked = store.rows(verifying.ask(stages, "constraints", seeds, pool, None, []), Question)
     of_knowing = [question for question in asked if question.seed in knowing]
     assert of_knowing and len(of_knowing) < len(asked)
     assert all({*knowing[question.seed]} < {*question.checks} for question in of_knowing)
 
     def save(draft: Draft) -> None:
         draft.table("low", [])
-        draft.table("high", runner.store.rows(pool, Seed))
+        draft.table("high", store.rows(pool, Seed))
 
     routes = runner.compute(Spec(stage="split", version=1), "split", save)
     model = runner.train(Spec(stage="base", version=1), "base", "", {})
     made = writing.write_round(
         stages, model, routes=routes, pool=pool, seeds=seeds, branches=["preference"], earlier=[]
     ).written
-    answered = {what: {row.seed for row in runner.store.rows(made[what], Written)} for what in made}
+    answered = {what: {row.seed for row in store.rows(made[what], Written)} for what in made}
     assert answered["flawed"] & knowing.keys()
     assert answered["ordinary"] and not answered["ordinary"] & knowing.keys()
 

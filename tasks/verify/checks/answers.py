@@ -1,4 +1,4 @@
-"""Whether a text gives the right answer: a number, one of several choices, or words.
+"""Whether a text gives the right answer: a number, several in their order, or words.
 
 Where it gives several, denies one, or gives it in a form that is not certain: cannot tell.
 """
@@ -18,9 +18,10 @@ from tasks.verify.checks.numerals import DASH, LISTED, Numeral, alone, lists, nu
 
 Answer = Annotated[str, Field(min_length=1)]
 Answers = Annotated[list[Answer], Field(min_length=1)]
-# What stands behind one of these is the answer; before it stands how it was found. "#### Step 1" is a heading.
+# What stands behind one of these is the answer; before it stands how it was found. "#### Step 1" above the last line is
+# a heading.
 MARKER = re.compile(
-    r"####(?=[^\n]*\s*\Z)|\\boxed\s*\{|\banswer[*_\"”]*(?:\s+is\b(?!\W+(?:not|never)\b)|\s*[:=])(?P<lead>[\s*:_]*)",
+    r"####|\\boxed\s*\{|\banswer[*_\"”]*(?:\s+is\b(?!\W+(?:not|never)\b)|\s*[:=])(?P<lead>[\s*:_]*)",
     re.IGNORECASE,
 )
 LAST, BOX = 10, 500  # markers that are looked behind, characters of a box: a text of nothing else would take minutes
@@ -57,8 +58,9 @@ ARTICLE = re.compile(r"(?<!\S)(?:an?|the)\s+(?=\S)")  # "Type A" has none
 
 def behind(text: str, end: re.Pattern[str] | None = SENTENCE) -> list[str]:
     """What stands behind each of the last markers, up to `end` or in its box, the last one first."""
-    found = []
-    for marker in [*MARKER.finditer(text)][: -LAST - 1 : -1]:
+    found, last_line = [], text.rstrip().rfind("\n")
+    markers = [one for one in MARKER.finditer(text) if one[0] != "####" or one.start() > last_line]
+    for marker in markers[: -LAST - 1 : -1]:
         stop = end.search(text, marker.end()) if end else None
         boxed = marker[0].endswith("{")
         found.append(_boxed(text, marker.end()) if boxed else text[marker.end() : stop.start() if stop else None])
